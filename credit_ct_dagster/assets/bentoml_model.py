@@ -1,0 +1,78 @@
+"""The best model of a base date, ready to serve."""
+
+import dagster as dg
+
+from credit_ct_dagster.assets.preprocessed_splits import SCALERS_FILE
+from credit_ct_dagster.assets.tuned_runs import BEST_MODEL_FILE, SUMMARY_FILE
+from credit_ct_dagster.io_managers.artifacts import ArtifactFolder
+from credit_ct_dagster.partitions import base_date_partitions
+from credit_ct_dagster.resources.bentoml_store import BentoMLStore, Lineage
+
+
+@dg.asset(
+    partitions_def=base_date_partitions,
+    group_name="serving",
+    owners=["team:ml-platform"],
+    kinds={"bentoml"},
+)
+def bentoml_model(
+    context: dg.AssetExecutionContext,
+    tuned_runs: ArtifactFolder,
+    robust_scalers: ArtifactFolder,
+    bentoml_store: BentoMLStore,
+) -> dg.MaterializeResult:
+    """The best model in the BentoML store, with its scalers and feature schema inside.
+
+    Its labels name the base date, the MLflow run, the Dagster run and the data it was made from;
+    its metadata holds the parameters and metrics.
+    """
+    base_dt = context.partition_key
+    removed = bentoml_store.remove_unrecorded(
+        base_dt, lambda tag, run_id: _is_unrecorded(context, tag, run_id)
+    )
+    if removed:
+        context.log.info(f"Removed what killed runs left: {', '.join(removed)}")
+
+    summary = tuned_runs[SUMMARY_FILE]
+    best = summary["best"]
+    lineage = Lineage(
+        base_dt=base_dt,
+        mlflow_run_id=summary["mlflow"]["best_run_id"],
+        dagster_run_id=context.run.run_id,
+        data_fingerprint=summary["data_fingerprint"],
+    )
+    tag = bentoml_store.save(
+        tuned_runs[BEST_MODEL_FILE],
+        robust_scalers[SCALERS_FILE],
+        lineage,
+        metadata={
+            **best["params"],
+            "iterations": best["iterations"],
+            **{f"val_{name}": value for name, value in best["val"].items()},
+            **{f"holdout_{name}": value for name, value in best["holdout"].items()},
+        },
+    )
+    return dg.MaterializeResult(
+        metadata={
+            "bentoml_tag": tag,
+            "holdout_accuracy": best["holdout"]["accuracy"],
+            **lineage.labels(),
+        }
+    )
+
+
+def _is_unrecorded(context: dg.AssetExecutionContext, tag: str, run_id: str) -> bool:
+    """Whether a package of an ended Dagster run was never reported as materialized."""
+    run = context.instance.get_run_by_id(run_id)
+    if run is None or not run.is_finished:
+        return False
+    events = context.instance.fetch_materializations(
+        dg.AssetRecordsFilter(context.asset_key, asset_partitions=[context.partition_key]),
+        limit=1000,
+    ).records
+    recorded = {
+        event.asset_materialization.metadata["bentoml_tag"].value
+        for event in events
+        if event.asset_materialization is not None
+    }
+    return tag not in recorded

@@ -1,0 +1,51 @@
+"""Labels of one month, joined to their features."""
+
+import dagster as dg
+
+from credit_ct_dagster.assets.columns import column_schema
+from credit_ct_dagster.assets.failures import failing_clearly
+from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.partitions import base_date_partitions
+from credit_ct_dagster.resources.feature_store import FeatureStore
+
+
+@dg.asset(
+    partitions_def=base_date_partitions,
+    deps=[credit_score, credit_score_features],
+    group_name="feature_store",
+    owners=["team:ml-platform"],
+    kinds={"mysql", "sql", "table"},
+    pool="feature_store",
+    metadata=column_schema(schema.MERGED_COLUMNS),
+)
+def features_target(
+    context: dg.AssetExecutionContext, feature_store: FeatureStore
+) -> dg.MaterializeResult:
+    """Rows of `credit_score_features_target` for one base date.
+
+    Labels dated from one month before the base date to the base date, both included, joined to
+    their features on id and customer. The base date's earlier rows and expired base dates are
+    deleted in the same transaction. Labels on days that do not exist are left out; of several
+    labels or feature rows with one id and customer, the newest counts.
+    """
+    base_dt = context.partition_key
+    with failing_clearly(base_dt):
+        merged = feature_store.merge(base_dt)
+    if not merged.rows_inserted:
+        context.log.warning(f"Base date {base_dt}: no label from {merged.window} has features.")
+    context.log.info(f"{merged.rows_inserted} rows merged for {base_dt}, labels {merged.window}")
+    return dg.MaterializeResult(
+        metadata={
+            "window": str(merged.window),
+            "dagster/partition_row_count": merged.rows_inserted,
+            "labels": merged.labels,
+            "labels_without_features": merged.labels_without_features,
+            "rows_superseded": merged.rows_superseded,
+            "labels_with_invalid_date": sum(merged.invalid_dates.values()),
+            "invalid_dates": dict(merged.invalid_dates),
+            "rows_expired": sum(merged.expired.values()),
+            "expired_base_dates": dict(merged.expired),
+            "table": f"{feature_store.location} credit_score_features_target",
+        }
+    )

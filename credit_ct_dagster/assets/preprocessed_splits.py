@@ -1,0 +1,144 @@
+"""Scaled train, validation and holdout rows, and the scalers."""
+
+from collections.abc import Iterator
+from typing import Self
+
+import dagster as dg
+from pydantic import Field, model_validator
+
+from credit_ct_dagster.assets.columns import column_schema
+from credit_ct_dagster.assets.config import refuses_bad_values
+from credit_ct_dagster.assets.failures import failing_clearly
+from credit_ct_dagster.assets.features_target import features_target
+from credit_ct_dagster.errors import EmptyWindowError
+from credit_ct_dagster.io_managers.artifacts import FOLDER
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
+from credit_ct_dagster.modeling.splitting import SPLITS, data_fingerprint, split_by_customer
+from credit_ct_dagster.partitions import LabelWindow, base_date_partitions
+from credit_ct_dagster.resources.feature_store import FeatureStore
+
+SPLIT_FILES = {name: "{model_name}_" + f"{name}.parquet" for name in SPLITS}
+SPLITS_SUMMARY = "summary.json"
+SCALERS_FILE = "robust_scaler.joblib"
+
+
+class SplitConfig(dg.Config):
+    """How customers are divided; what train and validation leave is the holdout."""
+
+    train_share: float = Field(0.70, gt=0, lt=1, description="Share of customers to train on")
+    val_share: float = Field(0.15, gt=0, lt=1, description="Share of customers to choose with")
+
+    @model_validator(mode="after")
+    def _holdout_has_a_share(self) -> Self:
+        if self.train_share + self.val_share >= 1:
+            raise ValueError("train_share + val_share must stay below 1: the rest is the holdout")
+        return self
+
+
+@refuses_bad_values(SplitConfig)
+@dg.multi_asset(
+    outs={
+        "preprocessed_splits": dg.AssetOut(
+            description="Train, validation and holdout rows of one base date: numbers scaled by"
+            " scalers fitted on train, missing words named, missing numbers kept. A customer is on"
+            " one side only, on every base date.",
+            group_name="training",
+            owners=["team:ml-platform"],
+            kinds={"pandas", "scikitlearn", "parquet"},
+            io_manager_key="artifacts",
+            metadata={
+                FOLDER: "preprocessing/{model_name}/{base_dt}",
+                **column_schema(schema.MERGED_COLUMNS),
+            },
+        ),
+        "robust_scalers": dg.AssetOut(
+            description="One fitted RobustScaler per numeric feature, in a dict by column.",
+            group_name="training",
+            owners=["team:ml-platform"],
+            kinds={"scikitlearn"},
+            io_manager_key="artifacts",
+            metadata={FOLDER: "preprocessing/{model_name}/{base_dt}/encoders"},
+        ),
+    },
+    name="preprocessing",
+    deps=[features_target],
+    partitions_def=base_date_partitions,
+    retry_policy=dg.RetryPolicy(max_retries=1, delay=5),
+)
+def preprocessing(
+    context: dg.AssetExecutionContext, config: SplitConfig, feature_store: FeatureStore
+) -> Iterator[dg.Output]:
+    """Split by customer, fit the scalers on train, scale."""
+    base_dt = context.partition_key
+    with failing_clearly(base_dt):
+        rows = feature_store.read(base_dt)
+        if rows.empty:
+            raise EmptyWindowError(_why_empty(context, feature_store))
+        splits = split_by_customer(rows, config.train_share, config.val_share)
+        scalers = fit_scalers(splits["train"])
+    prepared = {name: prepare(split, scalers) for name, split in splits.items()}
+    summary = {
+        "base_dt": base_dt,
+        "window": str(LabelWindow.of(base_dt)),
+        "data_fingerprint": data_fingerprint(rows),
+        "rows": {name: len(split) for name, split in splits.items()},
+        "customers": {name: int(s[schema.CUSTOMER].nunique()) for name, s in splits.items()},
+        "labels": {
+            name: {c: int((split[schema.TARGET] == c).sum()) for c in schema.CLASSES}
+            for name, split in splits.items()
+        },
+    }
+    yield dg.Output(
+        {SPLIT_FILES[name]: frame for name, frame in prepared.items()} | {SPLITS_SUMMARY: summary},
+        "preprocessed_splits",
+        metadata={
+            "dagster/partition_row_count": len(rows),
+            **{key: summary[key] for key in ("window", "data_fingerprint")},
+            **{key: dg.MetadataValue.json(summary[key]) for key in ("rows", "customers", "labels")},
+        },
+    )
+    yield dg.Output(
+        {SCALERS_FILE: scalers},
+        "robust_scalers",
+        metadata={
+            "scalers": dg.MetadataValue.table(
+                [
+                    dg.TableRecord(
+                        {
+                            "feature": name,
+                            "median": float(scaler.center_[0]),
+                            "interquartile_range": float(scaler.scale_[0]),
+                        }
+                    )
+                    for name, scaler in scalers.items()
+                ]
+            )
+        },
+    )
+
+
+def _why_empty(context: dg.AssetExecutionContext, feature_store: FeatureStore) -> str:
+    """Whether the rows of a base date expired or never existed, and what to do."""
+    window = LabelWindow.of(context.partition_key)
+    merges = context.instance.fetch_materializations(
+        dg.AssetRecordsFilter(features_target.key, asset_partitions=[context.partition_key]), limit=1
+    ).records
+    merged = merges[0].asset_materialization if merges else None
+    rows = merged.metadata["dagster/partition_row_count"].value if merged else 0
+    if rows:
+        return (
+            f"the {rows} rows of the window {window} have expired: retention deletes base dates"
+            f" {feature_store.retention_days} days after them. Materialize features_target for this"
+            " base date again."
+        )
+    labels = feature_store.labels_in(window)
+    if merged or not labels:
+        return (
+            f"the window {window} never had rows: {labels} labels are dated inside it, and none has"
+            " features. Load labels and features of these days, then materialize features_target."
+        )
+    return (
+        f"the window {window} has {labels} labels, but no merged rows: they expired or were never"
+        " merged. Materialize features_target for this base date."
+    )

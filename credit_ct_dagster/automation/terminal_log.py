@@ -1,0 +1,30 @@
+"""A Dagster logger for a person at a terminal: what the steps say, without Dagster's own events."""
+
+import logging
+
+import dagster as dg
+
+
+@dg.logger(description="What the steps say, one short line each")
+def terminal_logger(_context: dg.InitLoggerContext) -> logging.Logger:
+    """Log to standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_StepFormatter(datefmt="%H:%M:%S"))
+    handler.addFilter(lambda record: _meta(record).get("dagster_event") is None)
+    log = logging.Logger("credit_ct.terminal", level=logging.INFO)
+    log.addHandler(handler)
+    return log
+
+
+class _StepFormatter(logging.Formatter):
+    """Time, step and message: Dagster keeps them beside the text it composes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        meta = _meta(record)
+        step = f"{meta['step_key']}: " if meta.get("step_key") else ""
+        message = meta.get("orig_message", record.getMessage())
+        return f"{self.formatTime(record, self.datefmt)}  {step}{message}"
+
+
+def _meta(record: logging.LogRecord) -> dict:
+    return getattr(record, "dagster_meta", {})

@@ -1,0 +1,158 @@
+"""`credit-ct run`: the main job for one base date."""
+
+import logging
+import sys
+import time
+import warnings
+from typing import Any
+
+import click
+import dagster as dg
+from rich.table import Table
+
+from credit_ct_dagster.cli.console import console
+from credit_ct_dagster.cli.instance import configured_instance, fail_abandoned_runs, process_tag
+from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.partitions import newest_base_date, parse_base_date
+from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.settings import get_settings
+
+_JOB = "continuous_training"
+_BEST_SHOWN = 5
+
+
+@click.command("run")
+@click.option(
+    "--partition", metavar="YYYY-MM-DD", help="The base date. [default: the newest that has labels]"
+)
+@click.option(
+    "--sample-if-empty", is_flag=True, help="Load sample rows first when there is no label at all."
+)
+@click.option(
+    "--if-missing", is_flag=True, help="Only show the result when the base date is packaged already."
+)
+def command(partition: str | None, sample_if_empty: bool, if_missing: bool) -> None:
+    """Train and package one base date, and report the result.
+
+    The run is recorded in the Dagster instance: its history is in the UI.
+    """
+    started = time.perf_counter()
+    store = FeatureStore(url=get_settings().feature_store_url.get_secret_value())
+    if sample_if_empty and not store.has_labels():
+        from credit_ct_dagster.cli import load
+
+        console.print("The feature store is empty: loading sample rows")
+        load.command(["--sample"], standalone_mode=False)
+    base_dt = parse_base_date(partition) if partition else _newest_with_labels(store)
+    with configured_instance() as instance:
+        for run_id in fail_abandoned_runs(instance):
+            console.print(f"Run {run_id} was killed earlier; it is marked as failed")
+        packaged = _packaged(instance, base_dt) if if_missing else None
+        if packaged:
+            console.print(f"Base date {base_dt} is packaged already; its result:")
+        else:
+            console.print(f"Base date {base_dt}")
+            packaged = _execute(instance, base_dt)
+        _report(base_dt, packaged, time.perf_counter() - started)
+
+
+def _newest_with_labels(store: FeatureStore) -> str:
+    newest = store.newest_label_date(until=newest_base_date()) if store.has_labels() else None
+    if newest is None:
+        raise CreditCtError(
+            f"No base date has labels: {store.location} holds none dated up to"
+            f" {newest_base_date()}. Load some with credit-ct load."
+        )
+    return parse_base_date(newest)
+
+
+def _execute(instance: dg.DagsterInstance, base_dt: str) -> str:
+    """Run the job; returns the BentoML tag."""
+    # dagster-mlflow calls itself beta; MLflow reports every migration of a new store.
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)
+    logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
+    from credit_ct_dagster.definitions import defs
+
+    result = defs.resolve_job_def(_JOB).execute_in_process(
+        partition_key=base_dt,
+        instance=instance,
+        tags=process_tag(),
+        run_config={"loggers": {"terminal": {}}},
+        raise_on_error=False,
+    )
+    if not result.success:
+        raise CreditCtError(
+            f"{_reason(result)} (base date {base_dt}, Dagster run {result.run_id}; its log is in the"
+            " UI: make dev)"
+        )
+    tag = _packaged(instance, base_dt)
+    assert tag is not None
+    return tag
+
+
+def _reason(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data and data.user_failure_data.description:
+                return data.user_failure_data.description
+            if data.error:
+                cause = data.error.cause or data.error
+                return f"{event.step_key} failed: {cause.message.strip()}"
+    return "The run failed outside its steps"
+
+
+def _packaged(instance: dg.DagsterInstance, base_dt: str) -> str | None:
+    """The BentoML tag that the newest run of a base date reported."""
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(dg.AssetKey("bentoml_model"), asset_partitions=[base_dt]), limit=1
+    ).records
+    if not records or records[0].asset_materialization is None:
+        return None
+    return str(records[0].asset_materialization.metadata["bentoml_tag"].value)
+
+
+def _report(base_dt: str, tag: str, seconds: float) -> None:
+    from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+
+    settings = get_settings()
+    folder = ArtifactsIOManager(
+        base_path=settings.artifacts_path, model_name=settings.model_name
+    ).open("models/{model_name}/{base_dt}", base_dt)
+    summary, trials = folder["summary.json"], folder["trials.parquet"]
+    best = summary["best"]
+    _print_trials(trials)
+    rows = summary["rows"]
+    for name, value in {
+        "Base date": base_dt,
+        "Rows": f"{sum(rows.values()):,} ({', '.join(f'{n:,} {k}' for k, n in rows.items())})",
+        "Accuracy": f"{best['val']['accuracy']:.4f} on validation,"
+        f" {best['holdout']['accuracy']:.4f} on the holdout",
+        "BentoML tag": tag,
+        "Artifacts": folder.path,
+        "Took": f"{seconds:.0f} s",
+        "UI": f"make dev, then {settings.webserver_url}",
+    }.items():
+        console.print(f"{name:<12}  {value}", markup=False)
+
+
+def _print_trials(trials: Any) -> None:
+    searched = ["depth", "rsm", "l2_leaf_reg"]
+    ranked = trials.sort_values(
+        ["val_accuracy", "val_log_loss", "trial"], ascending=[False, True, True]
+    ).head(_BEST_SHOWN)
+    table = Table(*["trial", *searched, "trees", "accuracy", "macro F1", "log-loss"], box=None)
+    for row in ranked.itertuples():
+        table.add_row(
+            str(row.trial),
+            *(f"{getattr(row, name):g}" for name in searched),
+            f"{row.iterations:.0f}",
+            *(f"{x:.4f}" for x in (row.val_accuracy, row.val_macro_f1, row.val_log_loss)),
+        )
+    console.print(f"\nThe best {len(ranked)} of {len(trials)} trials, on validation:")
+    console.print(table)
+    console.print()
+
+
+if __name__ == "__main__":
+    sys.exit(command())

@@ -1,0 +1,117 @@
+"""Labels and features from CSV files, checked before a row is written."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from credit_ct_dagster.errors import DataError
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.resources import tables
+
+
+def read_labels(path: Path) -> pd.DataFrame:
+    """Read the rows of `credit_score`.
+
+    Args:
+        path: A CSV file, either with a header naming the columns in any order, or without one and
+            in the order of the table.
+
+    Returns:
+        One row per line with the columns of the table; None for an empty cell.
+
+    Raises:
+        DataError: The file, the header, a line or a cell is not usable; names file and line.
+    """
+    frame = _read(path, schema.LABEL_COLUMNS, optional=[])
+    _reject(
+        frame, path, schema.TARGET, ~frame[schema.TARGET].isin(schema.CLASSES),
+        f"is no label: expected {', '.join(schema.CLASSES)}",
+    )  # fmt: skip
+    return frame
+
+
+def read_features(path: Path) -> pd.DataFrame:
+    """Read the rows of `credit_score_features`; see `read_labels`. Numbers are float64."""
+    frame = _read(path, schema.FEATURE_COLUMNS, optional=schema.PERSONAL)
+    for column in schema.NUMERIC:
+        numbers = pd.to_numeric(frame[column], errors="coerce")
+        unusable = frame[column].notna() & ~np.isfinite(numbers)
+        _reject(frame, path, column, unusable, "is not a number")
+        frame[column] = numbers
+    return frame
+
+
+def _read(path: Path, columns: list[str], optional: list[str]) -> pd.DataFrame:
+    lines, rows = [], []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            for row in reader:
+                if row:
+                    lines.append(reader.line_num)
+                    rows.append(row)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        where = lines[-1] + 1 if lines else 1
+        raise DataError(f"{path}, line {where}: this is not CSV in UTF-8 ({error}).") from error
+    if not rows:
+        raise DataError(f"{path} is empty: expected the columns {', '.join(columns)}.")
+
+    header = [cell.strip().lower() for cell in rows[0]]
+    if set(header) & set(columns):
+        _check_header(path, header, columns, optional)
+        names, lines, rows = header, lines[1:], rows[1:]
+    else:
+        names = columns
+    for line, row in zip(lines, rows, strict=True):
+        if len(row) != len(names):
+            raise DataError(f"{path}, line {line}: {len(row)} cells instead of {len(names)}.")
+
+    frame = pd.DataFrame(rows, columns=names, index=lines, dtype=object)
+    frame = frame.reindex(columns=columns).replace("", None)
+    table = tables.credit_score if columns == schema.LABEL_COLUMNS else tables.credit_score_features
+    for column in columns:
+        length = getattr(table.columns[column].type, "length", None)
+        if length is not None and column not in schema.NUMERIC:
+            too_long = frame[column].str.len() > length
+            _reject(frame, path, column, too_long, f"is longer than {length} characters")
+    for column in schema.KEY:
+        _reject(frame, path, column, frame[column].isna(), "is empty, but belongs to the key")
+    not_a_date = ~frame["date"].str.fullmatch(r"\d{4}-\d{2}-\d{2}").astype(bool)
+    _reject(frame, path, "date", not_a_date, "is not written YYYY-MM-DD")
+    return frame
+
+
+def _check_header(path: Path, header: list[str], columns: list[str], optional: list[str]) -> None:
+    missing = [c for c in columns if c not in header and c not in optional]
+    unknown = [c for c in header if c not in columns]
+    twice = sorted({c for c in header if header.count(c) > 1})
+    problems = [
+        f"{what} {', '.join(names)}"
+        for what, names in (("lacks", missing), ("has unknown", unknown), ("repeats", twice))
+        if names
+    ]
+    if problems:
+        raise DataError(f"{path}, line 1: the header {' and '.join(problems)}.")
+
+
+def _reject(
+    frame: pd.DataFrame, path: Path, column: str, unusable: pd.Series, reason: str
+) -> None:
+    """Raise for the first line of a mask; personal data is not repeated."""
+    if not unusable.any():
+        return
+    line = unusable.idxmax()
+    cell = "" if column in schema.PERSONAL else f" '{frame.at[line, column] or ''}'"
+    more = f" ({int(unusable.sum())} lines like it)" if unusable.sum() > 1 else ""
+    raise DataError(f"{path}, line {line}: {column}{cell} {reason}{more}.")
+
+
+READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    tables.credit_score.name: read_labels,
+    tables.credit_score_features.name: read_features,
+}

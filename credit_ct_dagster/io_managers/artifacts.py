@@ -1,0 +1,185 @@
+"""Artifacts: folders of named files, below one path on a disk or in an object store."""
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import joblib
+import pandas as pd
+from catboost import CatBoostClassifier
+from pydantic import Field
+from upath import UPath
+
+from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.modeling import schema
+
+FOLDER = "artifact_folder"
+"""The metadata key by which an asset says where its files go, below the artifacts path."""
+
+_TEXT_COLUMNS = [schema.BASE_DATE, *schema.KEY, *schema.WORDS, schema.TARGET]
+
+
+@dataclass(frozen=True)
+class _Codec:
+    encode: Callable[[Any], bytes]
+    decode: Callable[[bytes], Any]
+
+
+def _dump_joblib(value: object) -> bytes:
+    buffer = BytesIO()
+    joblib.dump(value, buffer)
+    return buffer.getvalue()
+
+
+def _dump_model(model: CatBoostClassifier) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.cbm"
+        model.save_model(str(path))
+        return path.read_bytes()
+
+
+def _load_model(content: bytes) -> CatBoostClassifier:
+    return CatBoostClassifier().load_model(blob=content)
+
+
+def _load_csv(content: bytes) -> pd.DataFrame:
+    return pd.read_csv(
+        BytesIO(content),
+        dtype=dict.fromkeys(_TEXT_COLUMNS, str),
+        keep_default_na=False,
+        na_values=[""],
+        float_precision="round_trip",
+    )
+
+
+_CODECS = {
+    ".parquet": _Codec(
+        lambda frame: frame.to_parquet(index=False), lambda content: pd.read_parquet(BytesIO(content))
+    ),
+    ".csv": _Codec(lambda frame: frame.to_csv(index=False).encode(), _load_csv),
+    ".joblib": _Codec(_dump_joblib, lambda content: joblib.load(BytesIO(content))),
+    ".json": _Codec(
+        lambda value: json.dumps(value, indent=2, allow_nan=False).encode() + b"\n", json.loads
+    ),
+    ".cbm": _Codec(_dump_model, _load_model),
+    ".html": _Codec(str.encode, bytes.decode),
+    ".png": _Codec(bytes, bytes),
+}
+
+
+class ArtifactFolder(Mapping[str, Any]):
+    """The files of an artifact, each read when it is asked for.
+
+    A file name may hold `{model_name}` and `{base_dt}`, as it did when the artifact was written.
+    """
+
+    def __init__(self, path: UPath, resolve: Callable[[str], str]) -> None:
+        self.path = path
+        self._resolve = resolve
+
+    def __getitem__(self, name: str) -> Any:
+        path = self.path / self._resolve(name)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise CreditCtError(
+                f"Artifact {path} does not exist: materialize the asset that writes it for this"
+                " base date first."
+            ) from None
+        return _CODECS[path.suffix].decode(content)
+
+    def __iter__(self) -> Iterator[str]:
+        return (path.name for path in self.path.iterdir() if path.suffix in _CODECS)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class ArtifactsIOManager(dg.ConfigurableIOManager):
+    """Writes a mapping from file name to object as files; the suffix picks the format.
+
+    A file is written under a temporary name and renamed, so a killed run leaves the old file or the
+    new one.
+    """
+
+    base_path: str = Field(description="Folder or fsspec URL such as s3://bucket/prefix")
+    model_name: str = Field(description="Replaces {model_name} in folders and file names")
+    table_format: str = Field(
+        default="parquet", pattern="^(parquet|csv)$", description="Format of tables"
+    )
+
+    def handle_output(self, context: dg.OutputContext, obj: Mapping[str, Any]) -> None:
+        """Write every file of an artifact, in the order of the mapping."""
+        folder = self._folder(context.definition_metadata[FOLDER], context.partition_key)
+        folder.mkdir(parents=True, exist_ok=True)
+        sizes = {}
+        for name, value in obj.items():
+            path = folder / self._resolve(name, context.partition_key)
+            content = _CODECS[path.suffix].encode(value)
+            _publish(path, content)
+            sizes[path.name] = len(content)
+        context.add_output_metadata(
+            {"folder": dg.MetadataValue.path(str(folder)), "bytes_per_file": sizes}
+        )
+
+    def load_input(self, context: dg.InputContext) -> ArtifactFolder:
+        """Open an artifact; no file is read yet."""
+        assert context.upstream_output is not None
+        return self.open(
+            context.upstream_output.definition_metadata[FOLDER], context.asset_partition_key
+        )
+
+    def open(self, template: str, base_dt: str) -> ArtifactFolder:
+        """Open the artifact in a folder such as `models/{model_name}/{base_dt}`."""
+        return ArtifactFolder(
+            self._folder(template, base_dt), lambda name: self._resolve(name, base_dt)
+        )
+
+    def _folder(self, template: str, base_dt: str) -> UPath:
+        path = UPath(self.base_path)
+        if path.protocol in {"", "file"}:
+            path = path.absolute()
+        return path / template.format(model_name=self.model_name, base_dt=base_dt)
+
+    def _resolve(self, name: str, base_dt: str) -> str:
+        resolved = name.format(model_name=self.model_name, base_dt=base_dt)
+        if resolved.endswith(".parquet"):
+            return resolved.removesuffix("parquet") + self.table_format
+        return resolved
+
+
+def _publish(path: UPath, content: bytes) -> None:
+    """Make `path` hold `content`, whole or not at all."""
+    if path.protocol not in {"", "file"}:
+        path.write_bytes(content)  # object stores put an object whole
+        return
+    local = Path(path.path)
+    _remove_abandoned(local)
+    with tempfile.NamedTemporaryFile(
+        dir=local.parent, prefix=f".{local.name}.", suffix=".tmp", delete=False
+    ) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(content)
+        file.flush()
+        Path(file.name).chmod(0o644)
+        Path(file.name).replace(local)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Delete temporary files of killed writers: those that no living process holds locked."""
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        with suppress(FileNotFoundError, BlockingIOError):
+            descriptor = os.open(leftover, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                leftover.unlink()
+            finally:
+                os.close(descriptor)

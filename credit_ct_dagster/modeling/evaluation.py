@@ -1,0 +1,56 @@
+"""How good a model is on rows it was not fitted to."""
+
+import numpy as np
+import pandas as pd
+from catboost import CatBoostClassifier
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
+
+from credit_ct_dagster.modeling import schema
+
+
+def predict(model: CatBoostClassifier, features: pd.DataFrame) -> np.ndarray:
+    """Classes of prepared rows, shape (rows,)."""
+    return model.predict(features[schema.FEATURES]).ravel().astype(str)
+
+
+def predict_proba(model: CatBoostClassifier, features: pd.DataFrame) -> np.ndarray:
+    """Probabilities per class in the model's order, shape (rows, classes), each row summing to 1.
+
+    MultiClassOneVsAll fits one logistic model per class, whose outputs do not sum to 1; they are
+    divided by their sum (Zadrozny and Elkan 2002, "Transforming classifier scores into accurate
+    multiclass probability estimates", section 4).
+    """
+    scores = model.predict_proba(features[schema.FEATURES])
+    return scores / scores.sum(axis=1, keepdims=True)
+
+
+def evaluate(model: CatBoostClassifier, rows: pd.DataFrame) -> dict[str, float]:
+    """Measure a model on prepared rows with their labels.
+
+    Returns:
+        `accuracy`, `macro_f1`, `f1_poor`, `f1_standard`, `f1_good`, and `log_loss` in nats. A class
+        that is neither present nor predicted has an F1 of 0.
+    """
+    truth = rows[schema.TARGET].to_numpy(dtype=str)
+    predicted = predict(model, rows)
+    f1 = f1_score(truth, predicted, labels=schema.CLASSES, average=None, zero_division=0)
+    # A class that no training row had gets probability 0, which log_loss clips.
+    probabilities = pd.DataFrame(predict_proba(model, rows), columns=[str(c) for c in model.classes_])
+    by_name = probabilities.reindex(columns=sorted(schema.CLASSES), fill_value=0.0)
+    return {
+        "accuracy": float(accuracy_score(truth, predicted)),
+        "macro_f1": float(f1.mean()),
+        **{f"f1_{name.lower()}": float(value) for name, value in zip(schema.CLASSES, f1, strict=True)},
+        "log_loss": float(log_loss(truth, by_name.to_numpy(), labels=sorted(schema.CLASSES))),
+    }
+
+
+def confusion(model: CatBoostClassifier, rows: pd.DataFrame) -> np.ndarray:
+    """Counts, shape (3, 3): rows are true classes, columns predicted ones, as `schema.CLASSES`."""
+    return confusion_matrix(rows[schema.TARGET], predict(model, rows), labels=schema.CLASSES)
+
+
+def feature_importances(model: CatBoostClassifier) -> dict[str, float]:
+    """CatBoost's PredictionValuesChange per feature, in percent, highest first."""
+    values = dict(zip(schema.FEATURES, map(float, model.get_feature_importance()), strict=True))
+    return dict(sorted(values.items(), key=lambda item: -item[1]))

@@ -1,0 +1,40 @@
+"""From raw rows to what the model takes: scaled numbers, no missing words."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from sklearn.preprocessing import RobustScaler
+
+from credit_ct_dagster.errors import DataError
+from credit_ct_dagster.modeling import schema
+
+Scalers = Mapping[str, RobustScaler]
+
+
+def fit_scalers(train: pd.DataFrame) -> dict[str, RobustScaler]:
+    """Fit one RobustScaler per numeric feature, on training rows only.
+
+    Raises:
+        DataError: A feature has no value at all.
+    """
+    absent = [column for column in schema.NUMERIC if train[column].isna().all()]
+    if absent:
+        raise DataError(f"No training row has a value of {', '.join(absent)}.")
+    return {column: RobustScaler().fit(train[[column]]) for column in schema.NUMERIC}
+
+
+def prepare(rows: pd.DataFrame, scalers: Scalers) -> pd.DataFrame:
+    """Scale the numbers and name the missing words; other columns pass through.
+
+    Args:
+        rows: Raw rows with the columns `schema.FEATURES`, among others.
+        scalers: One fitted scaler per numeric feature.
+
+    Returns:
+        A new frame. Missing numbers stay NaN, missing words become `schema.MISSING_WORD`.
+    """
+    words = rows[schema.WORDS].astype(object)
+    return rows.assign(
+        **{column: scaler.transform(rows[[column]])[:, 0] for column, scaler in scalers.items()},
+        **{column: words[column].where(words[column].notna(), schema.MISSING_WORD) for column in words},
+    )

@@ -1,0 +1,67 @@
+"""Train, validation and holdout rows: by customer, the same on every base date."""
+
+from hashlib import blake2b
+
+import numpy as np
+import pandas as pd
+
+from credit_ct_dagster.errors import DataError
+from credit_ct_dagster.modeling import schema
+
+SPLITS = ["train", "val", "holdout"]
+
+
+def customer_position(customer_ids: pd.Series) -> pd.Series:
+    """Where each customer lies in [0, 1): a hash of the id, independent of any other row.
+
+    Args:
+        customer_ids: Ids as text.
+
+    Returns:
+        float64, same index; equal ids have equal positions, on every machine and base date.
+    """
+    ids = customer_ids.astype(str)
+    positions = {
+        customer: int.from_bytes(blake2b(customer.encode(), digest_size=8).digest()) / 2**64
+        for customer in ids.unique()
+    }
+    return ids.map(positions).astype("float64")
+
+
+def split_by_customer(
+    frame: pd.DataFrame, train_share: float, val_share: float
+) -> dict[str, pd.DataFrame]:
+    """Divide rows so that no customer is on two sides, today or on another base date.
+
+    Args:
+        frame: Rows with a `customer_id`.
+        train_share: Share of all customers to train on.
+        val_share: Share to choose the model with; the rest is the holdout.
+
+    Returns:
+        The rows per name in `SPLITS`, in their order.
+
+    Raises:
+        DataError: A split is left without a row, or the training rows know fewer than two classes.
+    """
+    side = np.digitize(customer_position(frame[schema.CUSTOMER]), [train_share, train_share + val_share])
+    splits = {
+        name: frame[side == number].reset_index(drop=True) for number, name in enumerate(SPLITS)
+    }
+    empty = [name for name, rows in splits.items() if rows.empty]
+    if empty:
+        raise DataError(
+            f"{len(frame)} rows of {frame[schema.CUSTOMER].nunique()} customers leave no row for"
+            f" {' and '.join(empty)}: load more rows, or change train_share and val_share."
+        )
+    classes = splits["train"][schema.TARGET].unique()
+    if len(classes) < 2:
+        raise DataError(f"All training rows are '{classes[0]}': there is nothing to learn.")
+    return splits
+
+
+def data_fingerprint(frame: pd.DataFrame) -> str:
+    """A hash of all values and their order, 32 hexadecimal digits."""
+    rows = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    columns = "\n".join(frame.columns).encode()
+    return blake2b(columns + rows.tobytes(), digest_size=16).hexdigest()

@@ -1,0 +1,360 @@
+"""The feature store: source tables in, one table of training rows per base date out."""
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import connectorx
+import dagster as dg
+import pandas as pd
+import sqlalchemy as sa
+from pydantic import Field
+from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.engine import Connection, Engine
+
+from credit_ct_dagster.errors import FeatureStoreError, FeatureStoreUnavailable
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.partitions import LabelWindow, last_expired
+from credit_ct_dagster.resources import tables
+from credit_ct_dagster.sql import statements
+
+logger = logging.getLogger(__name__)
+
+_LOCK_TIMEOUT_SECONDS = 600
+_BUSY_TIMEOUT_SECONDS = 60
+_UPSERT_BATCH_ROWS = 5_000
+
+# https://mariadb.com/kb/en/mariadb-error-code-reference/
+_UNAVAILABLE = {1040, 1053, 1205, 1213, 2002, 2003, 2006, 2013, 2055}
+_WAY_OUT = {
+    1044: "grant the user rights on this database",
+    1045: "check user and password in FEATURE_STORE_URL",
+    1049: "create the database, or correct its name in FEATURE_STORE_URL",
+    1142: "grant the user this right",
+    1146: "load labels and features first (credit-ct load)",
+}
+
+
+@dataclass(frozen=True)
+class MergeResult:
+    """What one merge did.
+
+    Attributes:
+        window: The label window.
+        labels: Label rows in the window, on days that exist.
+        rows_inserted: Rows of `credit_score_features_target` for the base date.
+        labels_without_features: Labels in the window that no feature row belongs to.
+        rows_superseded: Pairs of label and feature row that gave way to a newer one of the same
+            id and customer.
+        invalid_dates: Label rows per date that does not exist, such as 2025-02-29.
+        expired: Rows deleted per other base date.
+    """
+
+    window: LabelWindow
+    labels: int
+    rows_inserted: int
+    labels_without_features: int
+    rows_superseded: int
+    invalid_dates: Mapping[str, int]
+    expired: Mapping[str, int]
+
+
+class FeatureStore(dg.ConfigurableResource):
+    """`credit_score`, `credit_score_features` and `credit_score_features_target` in one database."""
+
+    url: str = Field(description="SQLAlchemy URL of a SQLite, MySQL or MariaDB database")
+    retention_days: int | None = Field(
+        default=7,
+        ge=1,
+        description="Merging base date D deletes the rows of base dates up to D - this many days;"
+        " none keeps all",
+    )
+
+    @cached_property
+    def _engine(self) -> Engine:
+        try:
+            url = sa.make_url(self.url)
+        except sa.exc.ArgumentError:
+            raise FeatureStoreError(
+                "FEATURE_STORE_URL is not a database URL: write sqlite:///file.db"
+                " or mysql+pymysql://user:secret@host:3306/mlops."
+            ) from None
+        # Nothing is kept open between two uses, and no value of a row enters an error message.
+        options = {"poolclass": sa.NullPool, "hide_parameters": True}
+        match url.get_backend_name():
+            case "sqlite":
+                if url.database:
+                    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+                engine = sa.create_engine(
+                    url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS}, **options
+                )
+                _own_sqlite_transactions(engine)
+                return engine
+            case "mysql" | "mariadb":
+                return sa.create_engine(url, **options)
+            case other:
+                raise FeatureStoreError(
+                    f"FEATURE_STORE_URL names '{other}': only sqlite, mysql and mariadb are"
+                    " supported."
+                )
+
+    @property
+    def location(self) -> str:
+        """The URL without its password and options."""
+        return self._engine.url.set(query={}).render_as_string(hide_password=True)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """One transaction, whose failure is told in a sentence and leaves nothing behind."""
+        with self._failures_told():
+            with self._engine.begin() as connection:
+                yield connection
+
+    @contextmanager
+    def _failures_told(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            raise _told(error, self.location) from error
+
+    def create_missing_tables(self) -> None:
+        """Create the tables that do not exist; those that do are used as they are."""
+        with self._failures_told():
+            tables.metadata.create_all(self._engine, checkfirst=True)
+
+    def upsert(self, frames: Mapping[str, pd.DataFrame]) -> dict[str, int]:
+        """Insert rows, or replace those with the same key, in one transaction for all tables.
+
+        Args:
+            frames: Per source table, its rows with the columns of the table; NaN becomes NULL.
+
+        Returns:
+            Per table, the number of rows written.
+        """
+        self.create_missing_tables()
+        with self._transaction() as connection:
+            for name, frame in frames.items():
+                statement = _upsert_statement(tables.metadata.tables[name], connection.dialect.name)
+                for start in range(0, len(frame), _UPSERT_BATCH_ROWS):
+                    batch = frame.iloc[start : start + _UPSERT_BATCH_ROWS]
+                    rows = batch.astype(object).where(batch.notna(), None)
+                    connection.execute(statement, rows.to_dict("records"))
+        return {name: len(frame) for name, frame in frames.items()}
+
+    def has_labels(self) -> bool:
+        """Whether there is any label at all; no table counts as none."""
+        with self._transaction() as connection:
+            if not sa.inspect(connection).has_table(tables.credit_score.name):
+                return False
+            first = sa.select(tables.credit_score.c.id).limit(1)
+            return connection.execute(first).first() is not None
+
+    def newest_label_date(self, until: str) -> str | None:
+        """The newest date of a label, not after `until`; None without labels."""
+        dates = tables.credit_score.c.date
+        with self._transaction() as connection:
+            return connection.scalar(sa.select(sa.func.max(dates)).where(dates <= until))
+
+    def labels_in(self, window: LabelWindow) -> int:
+        """How many labels are dated inside the window, on days that exist."""
+        with self._transaction() as connection:
+            return connection.execute(_bound("labels", window_days=window.days)).scalar_one()
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of `credit_score_features_target` per base date; no table counts as none."""
+        target = tables.credit_score_features_target
+        count = sa.select(target.c.base_dt, sa.func.count()).group_by(target.c.base_dt)
+        with self._transaction() as connection:
+            if not sa.inspect(connection).has_table(target.name):
+                return {}
+            return {str(base_dt): rows for base_dt, rows in connection.execute(count)}
+
+    def merge(self, base_dt: str) -> MergeResult:
+        """Replace the rows of a base date and delete the expired ones, in one transaction.
+
+        Merges take turns: one that starts while another runs waits for it, whatever started them.
+
+        Args:
+            base_dt: The base date, `YYYY-MM-DD`.
+
+        Raises:
+            FeatureStoreError: A source table or a right is missing.
+            FeatureStoreUnavailable: The database does not answer, or another merge took too long.
+        """
+        window = LabelWindow.of(base_dt)
+        days = {"window_days": window.days}
+        # An empty text sorts before every date: nothing expires.
+        expiry = {
+            "base_dt": base_dt,
+            "last_expired": last_expired(base_dt, self.retention_days) or "",
+        }
+        self._create_target()
+        with self._failures_told(), self._engine.connect() as connection:
+            with self._merge_lock(connection), connection.begin():
+                expired = _pairs(connection.execute(_bound("expiring", **expiry)))
+                connection.execute(_bound("delete", **expiry))
+                inserted = connection.execute(_bound("insert", base_dt=base_dt, **days)).rowcount
+                labels = connection.execute(_bound("labels", **days)).scalar_one()
+                joined = connection.execute(_bound("joined", **days)).one()
+                invalid_dates = connection.execute(
+                    _bound(
+                        "invalid_dates",
+                        window_start=window.start.isoformat(),
+                        window_end=window.end.isoformat(),
+                        **days,
+                    )
+                )
+                return MergeResult(
+                    window=window,
+                    labels=labels,
+                    rows_inserted=inserted,
+                    labels_without_features=int(joined.labels_without_features),
+                    rows_superseded=joined.pairs - inserted,
+                    invalid_dates=_pairs(invalid_dates),
+                    expired=expired,
+                )
+
+    def _create_target(self) -> None:
+        target = tables.credit_score_features_target
+        with self._failures_told():
+            if not sa.inspect(self._engine).has_table(target.name):
+                target.create(self._engine, checkfirst=True)
+
+    @contextmanager
+    def _merge_lock(self, connection: Connection) -> Iterator[None]:
+        """Let one merge at a time into the table, across processes and machines.
+
+        Two deletes of an empty base date take gap locks that block each other's insert: without a
+        lock of its own, InnoDB ends one of them as a deadlock. The lock is the session's, so a
+        killed process frees it. SQLite's transactions take turns by themselves.
+        """
+        if connection.dialect.name == "sqlite":
+            yield
+            return
+        name = {"name": f"credit_ct.merge.{self._engine.url.database}"[:64]}
+        taken = connection.scalar(
+            sa.text("SELECT GET_LOCK(:name, :seconds)"), name | {"seconds": _LOCK_TIMEOUT_SECONDS}
+        )
+        connection.commit()
+        if not taken:
+            raise FeatureStoreUnavailable(
+                f"Another merge has held {self.location} for {_LOCK_TIMEOUT_SECONDS} s:"
+                " wait for it to end, then run this base date again."
+            )
+        try:
+            yield
+        finally:
+            if not connection.invalidated:
+                connection.execute(sa.text("SELECT RELEASE_LOCK(:name)"), name)
+
+    def read(self, base_dt: str) -> pd.DataFrame:
+        """The training rows of a base date.
+
+        Returns:
+            Columns `schema.MERGED_COLUMNS`, ordered by id and customer; numbers as float64 with NaN
+            for NULL, words as objects with None for NULL. Empty when the base date has no rows.
+        """
+        target = tables.credit_score_features_target
+        with self._transaction() as connection:
+            self._require(connection, target)
+        frame = self._query(sa.select(target).where(target.c.base_dt == base_dt))
+        frame = frame[schema.MERGED_COLUMNS].sort_values(["id", schema.CUSTOMER], kind="stable")
+        words = [c for c in schema.MERGED_COLUMNS if c not in schema.NUMERIC]
+        frame[words] = frame[words].astype(object).where(frame[words].notna(), None)
+        return frame.astype(dict.fromkeys(schema.NUMERIC, "float64")).reset_index(drop=True)
+
+    def _require(self, connection: Connection, table: sa.Table) -> None:
+        if not sa.inspect(connection).has_table(table.name):
+            raise FeatureStoreError(
+                f"Table {table.name} does not exist in {self.location}:"
+                " materialize features_target first."
+            )
+
+    def _query(self, query: sa.Select) -> pd.DataFrame:
+        """Read through ConnectorX where it takes the URL, through SQLAlchemy where it does not."""
+        url = self._engine.url
+        if url.query or url.drivername not in {"sqlite", "mysql+pymysql", "mysql"}:
+            logger.info(
+                "ConnectorX takes no URL with options such as TLS: reading through SQLAlchemy"
+            )
+            # The text protocol rounds FLOAT to six digits; a cast to DOUBLE shows all it holds.
+            exact = query.with_only_columns(
+                *(
+                    sa.cast(column, sa.Double).label(column.name)
+                    if isinstance(column.type, sa.Float)
+                    else column
+                    for column in query.selected_columns
+                )
+            )
+            with self._transaction() as connection:
+                return pd.read_sql(exact, connection)
+        # It takes no bind parameters either; the only value is a base date from the calendar.
+        sql = str(query.compile(self._engine, compile_kwargs={"literal_binds": True}))
+        try:
+            return connectorx.read_sql(_connectorx_url(url), sql)
+        except RuntimeError as error:
+            reason = re.sub(r"//[^@/]*@", "//***@", str(error))
+            raise FeatureStoreUnavailable(f"Reading {self.location} failed: {reason}") from None
+
+
+def _own_sqlite_transactions(engine: Engine) -> None:
+    """Make SQLite begin each transaction as a writer: two of them wait instead of failing.
+
+    https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#enabling-non-legacy-sqlite-transactional-modes-with-the-sqlite3-or-aiosqlite-driver
+    """
+
+    @sa.event.listens_for(engine, "connect")
+    def _connect(dbapi_connection, _record) -> None:  # noqa: ANN001
+        dbapi_connection.isolation_level = None
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _connectorx_url(url: sa.URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return f"sqlite://{Path(url.database or '').absolute()}"
+    return url.set(drivername="mysql").render_as_string(hide_password=False)
+
+
+def _bound(name: str, **values: object) -> sa.TextClause:
+    clause = sa.text(statements("features_target.sql")[name])
+    return clause.bindparams(
+        *(sa.bindparam(k, v, expanding=isinstance(v, list)) for k, v in values.items())
+    )
+
+
+def _pairs(result: sa.CursorResult) -> dict[str, int]:
+    return {str(key): count for key, count in result}
+
+
+def _upsert_statement(table: sa.Table, dialect: str) -> sa.Insert:
+    values = [column.name for column in table.columns if not column.primary_key]
+    if dialect == "sqlite":
+        insert = sqlite.insert(table)
+        return insert.on_conflict_do_update(
+            index_elements=list(table.primary_key), set_={n: insert.excluded[n] for n in values}
+        )
+    insert = mysql.insert(table)
+    return insert.on_duplicate_key_update({n: insert.inserted[n] for n in values})
+
+
+def _told(error: sa.exc.DBAPIError, location: str) -> FeatureStoreError:
+    """A database error as a sentence: what the server said, where, and the way out."""
+    arguments = getattr(error.orig, "args", ())
+    code = arguments[0] if len(arguments) > 1 and isinstance(arguments[0], int) else None
+    said = str(arguments[-1] if arguments else error.orig)
+    if code in _UNAVAILABLE or error.connection_invalidated or "database is locked" in said:
+        return FeatureStoreUnavailable(
+            f"The feature store at {location} does not answer: {said}."
+            " Check that it runs and that FEATURE_STORE_URL is right, then try again."
+        )
+    way_out = _WAY_OUT.get(code or 0) or (
+        _WAY_OUT[1146] if "no such table" in said else "see the message for the cause"
+    )
+    return FeatureStoreError(f"The feature store at {location} refused: {said}. To go on, {way_out}.")

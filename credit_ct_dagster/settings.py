@@ -1,0 +1,106 @@
+"""The environment, typed, with defaults that need no server."""
+
+import os
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from credit_ct_dagster.errors import CreditCtError
+
+
+class Settings(BaseSettings):
+    """Every variable the platform reads. Relative paths are relative to the working directory."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    feature_store_url: SecretStr = Field(
+        SecretStr("sqlite:///var/feature_store.db"),
+        description="SQLAlchemy URL; in production mysql+pymysql://user:secret@host:3306/mlops",
+    )
+    artifacts_path: str = Field(
+        "artifacts", description="Folder or fsspec URL (s3://bucket/prefix) that artifacts go to"
+    )
+    mlflow_tracking_uri: SecretStr = Field(
+        SecretStr("sqlite:///var/mlflow.db"), description="MLflow store, or http://host:5000"
+    )
+    mlflow_ui_url: str = Field(
+        "http://127.0.0.1:5000", description="Where people open MLflow (make mlflow)"
+    )
+    bentoml_home: Path = Field(
+        Path("var/bentoml"), description="BentoML's store; its own variable, read at its import"
+    )
+    model_name: str = Field(
+        "credit_score_classification",
+        pattern=r"^[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?$",
+        description="Folder, MLflow experiment, and BentoML tag name",
+    )
+    partitions_start: date = Field(date(2025, 1, 1), description="The first base date")
+    retention_days: int | None = Field(
+        7,
+        ge=1,
+        description="Merging base date D deletes the rows of base dates up to D - this many days;"
+        " 'none' keeps all",
+    )
+    webserver_url: str = Field(
+        "http://127.0.0.1:3000", description="Where people open the UI; used in notifications"
+    )
+
+    smtp_host: str | None = Field(None, description="Mail server; without it, outcomes are logged")
+    smtp_port: int = Field(587, ge=1, le=65535)
+    smtp_starttls: bool = Field(True, description="Encrypt before logging in")
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    mail_from: str = "credit-ct@localhost"
+    mail_to: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="Recipients, separated by commas"
+    )
+
+    @field_validator("retention_days", mode="before")
+    @classmethod
+    def _none_keeps_all(cls, value: object) -> object:
+        return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+    @field_validator("mail_to", mode="before")
+    @classmethod
+    def _split_recipients(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    def export(self) -> None:
+        """Put the effective values where other libraries look: the process environment.
+
+        BentoML reads its home at import; Dagster resolves `EnvVar` at run time, which keeps secrets
+        out of the UI; child processes (a step, a worker) inherit both.
+        """
+        os.environ["BENTOML_HOME"] = str(self.bentoml_home.absolute())
+        os.environ["FEATURE_STORE_URL"] = self.feature_store_url.get_secret_value()
+        os.environ["MLFLOW_TRACKING_URI"] = self.mlflow_tracking_uri.get_secret_value()
+        # A bank's training data is nobody else's business, not even in numbers.
+        os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        if self.smtp_password is not None:
+            os.environ["SMTP_PASSWORD"] = self.smtp_password.get_secret_value()
+
+
+@cache
+def get_settings() -> Settings:
+    """Read the environment and `.env` once per process, and export what was read.
+
+    Raises:
+        CreditCtError: A variable has a value that cannot be used; the value is not repeated.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise CreditCtError(f"The environment (or .env) cannot be used: {problems}") from None
+    settings.export()
+    return settings
