@@ -72,7 +72,7 @@ def _read(path: Path, columns: list[str], optional: list[str]) -> pd.DataFrame:
             raise DataError(f"{path}, line {line}: {len(row)} cells instead of {len(names)}.")
 
     frame = pd.DataFrame(rows, columns=names, index=lines, dtype=object)
-    frame = frame.reindex(columns=columns).replace("", None)
+    frame = frame.reindex(columns=columns, fill_value="").replace("", None)
     table = tables.credit_score if columns == schema.LABEL_COLUMNS else tables.credit_score_features
     for column in columns:
         length = getattr(table.columns[column].type, "length", None)
@@ -99,9 +99,7 @@ def _check_header(path: Path, header: list[str], columns: list[str], optional: l
         raise DataError(f"{path}, line 1: the header {' and '.join(problems)}.")
 
 
-def _reject(
-    frame: pd.DataFrame, path: Path, column: str, unusable: pd.Series, reason: str
-) -> None:
+def _reject(frame: pd.DataFrame, path: Path, column: str, unusable: pd.Series, reason: str) -> None:
     """Raise for the first line of a mask; personal data is not repeated."""
     if not unusable.any():
         return

@@ -13,7 +13,7 @@ class FeatureStoreError(CreditCtError):
     """The feature store cannot be reached, lacks a table or a right, or refused a statement."""
 
 
-class FeatureStoreUnavailable(FeatureStoreError):
+class FeatureStoreUnavailableError(FeatureStoreError):
     """The feature store did not answer. A later attempt may succeed, so steps are retried."""
 
 

@@ -267,7 +267,7 @@ def _labels(rng: np.random.Generator, quality: np.ndarray, until: date) -> np.nd
     customers = len(quality)
     noise = rng.standard_normal(customers)
     scale = np.sqrt(1 - _LABEL_LOADING**2)
-    months = []
+    months: list[np.ndarray] = []
     for number in range(MONTHS):
         quarter_starts = _month_end(until, MONTHS - 1 - number).month % 3 == 1
         kept = _LABEL_PERSISTENCE_QUARTER if quarter_starts else _LABEL_PERSISTENCE

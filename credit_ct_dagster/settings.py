@@ -20,40 +20,41 @@ class Settings(BaseSettings):
     )
 
     feature_store_url: SecretStr = Field(
-        SecretStr("sqlite:///var/feature_store.db"),
+        default=SecretStr("sqlite:///var/feature_store.db"),
         description="SQLAlchemy URL; in production mysql+pymysql://user:secret@host:3306/mlops",
     )
     artifacts_path: str = Field(
-        "artifacts", description="Folder or fsspec URL (s3://bucket/prefix) that artifacts go to"
+        default="artifacts", description="Where artifacts go: a folder, or any fsspec URL"
     )
     mlflow_tracking_uri: SecretStr = Field(
-        SecretStr("sqlite:///var/mlflow.db"), description="MLflow store, or http://host:5000"
+        default=SecretStr("sqlite:///var/mlflow.db"),
+        description="MLflow store, or http://host:5000",
     )
     mlflow_ui_url: str = Field(
-        "http://127.0.0.1:5000", description="Where people open MLflow (make mlflow)"
+        default="http://127.0.0.1:5000", description="Where people open MLflow (make mlflow)"
     )
     bentoml_home: Path = Field(
-        Path("var/bentoml"), description="BentoML's store; its own variable, read at its import"
+        default=Path("var/bentoml"), description="BentoML's own variable: its store"
     )
     model_name: str = Field(
-        "credit_score_classification",
+        default="credit_score_classification",
         pattern=r"^[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?$",
         description="Folder, MLflow experiment, and BentoML tag name",
     )
-    partitions_start: date = Field(date(2025, 1, 1), description="The first base date")
+    partitions_start: date = Field(default=date(2025, 1, 1), description="The first base date")
     retention_days: int | None = Field(
-        7,
+        default=7,
         ge=1,
         description="Merging base date D deletes the rows of base dates up to D - this many days;"
         " 'none' keeps all",
     )
     webserver_url: str = Field(
-        "http://127.0.0.1:3000", description="Where people open the UI; used in notifications"
+        default="http://127.0.0.1:3000", description="Where people open the UI"
     )
 
-    smtp_host: str | None = Field(None, description="Mail server; without it, outcomes are logged")
-    smtp_port: int = Field(587, ge=1, le=65535)
-    smtp_starttls: bool = Field(True, description="Encrypt before logging in")
+    smtp_host: str | None = Field(default=None, description="Mail server; none: log only")
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_starttls: bool = Field(default=True, description="Encrypt before logging in")
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     mail_from: str = "credit-ct@localhost"

@@ -19,7 +19,7 @@ def refuses_bad_values(
     """
 
     def decorate(assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
-        assets.op._config_schema = _CheckedSchema(config_class)  # noqa: SLF001
+        assets.op._config_schema = _CheckedSchema(config_class)
         return assets
 
     return decorate
@@ -34,10 +34,10 @@ class _CheckedSchema(ConfiguredDefinitionConfigSchema):
 
     def __init__(self, config_class: type[dg.Config]) -> None:
         self._config_class = config_class
-        self._current_field = config_class.to_config_schema().as_field()
+        self._field = config_class.to_config_schema().as_field()
 
     def as_field(self) -> Field:
-        return self._current_field
+        return self._field
 
     def resolve_config(self, processed_config: Any) -> EvaluateValueResult:
         given = processed_config.get("config", {})

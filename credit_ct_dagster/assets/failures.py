@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from credit_ct_dagster.errors import CreditCtError, FeatureStoreUnavailable
+from credit_ct_dagster.errors import CreditCtError, FeatureStoreUnavailableError
 
 
 @contextmanager
@@ -16,5 +16,5 @@ def failing_clearly(base_dt: str) -> Iterator[None]:
     except CreditCtError as error:
         raise dg.Failure(
             description=f"Base date {base_dt}: {error}",
-            allow_retries=isinstance(error, FeatureStoreUnavailable),
+            allow_retries=isinstance(error, FeatureStoreUnavailableError),
         ) from error

@@ -26,8 +26,10 @@ SCALERS_FILE = "robust_scaler.joblib"
 class SplitConfig(dg.Config):
     """How customers are divided; what train and validation leave is the holdout."""
 
-    train_share: float = Field(0.70, gt=0, lt=1, description="Share of customers to train on")
-    val_share: float = Field(0.15, gt=0, lt=1, description="Share of customers to choose with")
+    train_share: float = Field(default=0.70, gt=0, lt=1, description="Customers to train on")
+    val_share: float = Field(
+        default=0.15, gt=0, lt=1, description="Customers to choose the model with"
+    )
 
     @model_validator(mode="after")
     def _holdout_has_a_share(self) -> Self:
@@ -64,7 +66,7 @@ class SplitConfig(dg.Config):
     name="preprocessing",
     deps=[features_target],
     partitions_def=base_date_partitions,
-    retry_policy=dg.RetryPolicy(max_retries=1, delay=5),
+    retry_policy=RETRY_ONCE,
 )
 def preprocessing(
     context: dg.AssetExecutionContext, config: SplitConfig, feature_store: FeatureStore
@@ -122,7 +124,8 @@ def _why_empty(context: dg.AssetExecutionContext, feature_store: FeatureStore) -
     """Whether the rows of a base date expired or never existed, and what to do."""
     window = LabelWindow.of(context.partition_key)
     merges = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(features_target.key, asset_partitions=[context.partition_key]), limit=1
+        dg.AssetRecordsFilter(features_target.key, asset_partitions=[context.partition_key]),
+        limit=1,
     ).records
     merged = merges[0].asset_materialization if merges else None
     rows = merged.metadata["dagster/partition_row_count"].value if merged else 0

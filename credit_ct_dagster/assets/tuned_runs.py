@@ -41,7 +41,7 @@ class TuningConfig(TuningParameters, dg.Config):
     io_manager_key="artifacts",
     metadata={FOLDER: "models/{model_name}/{base_dt}"},
     required_resource_keys={"mlflow", "tracking"},
-    retry_policy=dg.RetryPolicy(max_retries=1, delay=5),
+    retry_policy=RETRY_ONCE,
 )
 def tuned_runs(
     context: dg.AssetExecutionContext, config: TuningConfig, preprocessed_splits: ArtifactFolder
@@ -141,7 +141,9 @@ def tuned_runs(
                 ],
                 schema=dg.TableSchema(
                     columns=[
-                        dg.TableColumn(name, "float" if table[name].dtype == "float64" else "string")
+                        dg.TableColumn(
+                            name, "float" if table[name].dtype == "float64" else "string"
+                        )
                         for name in table.columns.drop("run_id")
                     ]
                 ),
@@ -161,7 +163,9 @@ def _is_over(context: dg.AssetExecutionContext, run_id: str) -> bool:
 
 def _progress(trials: Sequence[Trial], total: int) -> str:
     last, best = trials[-1], best_of(trials)
-    outcome = f"accuracy {last.metrics['accuracy']:.4f}" if last.metrics else f"failed: {last.error}"
+    outcome = (
+        f"accuracy {last.metrics['accuracy']:.4f}" if last.metrics else f"failed: {last.error}"
+    )
     spent = sum(trial.seconds for trial in trials)
     left = spent / len(trials) * (total - len(trials))
     so_far = f", best {best.metrics['accuracy']:.4f} (trial {best.number})" if best else ""

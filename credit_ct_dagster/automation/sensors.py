@@ -38,9 +38,7 @@ def _reason(context: dg.RunFailureSensorContext) -> str:
     return context.failure_event.message or "the run ended without a message"
 
 
-def _told(
-    context: dg.RunStatusSensorContext, outcome: str, reason: str | None
-) -> tuple[str, str]:
+def _told(context: dg.RunStatusSensorContext, outcome: str, reason: str | None) -> tuple[str, str]:
     run = context.dagster_run
     base_dt = run.tags.get(_PARTITION_TAG, "no base date")
     lines = [

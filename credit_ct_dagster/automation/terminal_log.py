@@ -5,15 +5,22 @@ import logging
 import dagster as dg
 
 
-@dg.logger(description="What the steps say, one short line each")
+@dg.logger({}, description="What the steps say, one short line each")
 def terminal_logger(_context: dg.InitLoggerContext) -> logging.Logger:
     """Log to standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(_StepFormatter(datefmt="%H:%M:%S"))
-    handler.addFilter(lambda record: _meta(record).get("dagster_event") is None)
+    handler.addFilter(_is_said_by_a_step)
     log = logging.Logger("credit_ct.terminal", level=logging.INFO)
     log.addHandler(handler)
     return log
+
+
+def _is_said_by_a_step(record: logging.LogRecord) -> bool:
+    """Dagster's own records are events, or tell of steps that it skips after a failure."""
+    meta = _meta(record)
+    skipped = str(meta.get("orig_message", "")).startswith("Dependencies for step")
+    return meta.get("dagster_event") is None and not skipped
 
 
 class _StepFormatter(logging.Formatter):

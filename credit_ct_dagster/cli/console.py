@@ -2,4 +2,6 @@
 
 from rich.console import Console
 
-console = Console(highlight=False, soft_wrap=True)
+_TABLE_WIDTH = 180
+
+console = Console(highlight=False, soft_wrap=True, width=_TABLE_WIDTH)

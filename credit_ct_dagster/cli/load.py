@@ -32,12 +32,17 @@ _file = click.Path(dir_okay=False, path_type=Path)
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 def command(
-    labels: Path | None, features: Path | None, sample: bool, rows: int, until: date | None, seed: int
+    labels: Path | None,
+    features: Path | None,
+    sample: bool,
+    rows: int,
+    until: date | None,
+    seed: int,
 ) -> None:
     """Insert rows into the two source tables, or replace those with the same key.
 
-    Files are CSV, in the order of the table's columns or with a header in any order. All is written,
-    or nothing.
+    Files are CSV, in the order of the table's columns or with a header in any order. All is
+    written, or nothing.
     """
     if sample == bool(labels or features):
         raise click.UsageError("Give --labels and/or --features, or --sample.")

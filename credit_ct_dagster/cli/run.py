@@ -29,7 +29,9 @@ _BEST_SHOWN = 5
     "--sample-if-empty", is_flag=True, help="Load sample rows first when there is no label at all."
 )
 @click.option(
-    "--if-missing", is_flag=True, help="Only show the result when the base date is packaged already."
+    "--if-missing",
+    is_flag=True,
+    help="Only show the result when the base date is packaged already.",
 )
 def command(partition: str | None, sample_if_empty: bool, if_missing: bool) -> None:
     """Train and package one base date, and report the result.
@@ -82,8 +84,7 @@ def _execute(instance: dg.DagsterInstance, base_dt: str) -> str:
     )
     if not result.success:
         raise CreditCtError(
-            f"{_reason(result)} (base date {base_dt}, Dagster run {result.run_id}; its log is in the"
-            " UI: make dev)"
+            f"{_reason(result)} (Dagster run {result.run_id}; its log is in the UI: make dev)"
         )
     tag = _packaged(instance, base_dt)
     assert tag is not None

@@ -62,7 +62,8 @@ def _load_csv(content: bytes) -> pd.DataFrame:
 
 _CODECS = {
     ".parquet": _Codec(
-        lambda frame: frame.to_parquet(index=False), lambda content: pd.read_parquet(BytesIO(content))
+        lambda frame: frame.to_parquet(index=False),
+        lambda content: pd.read_parquet(BytesIO(content)),
     ),
     ".csv": _Codec(lambda frame: frame.to_csv(index=False).encode(), _load_csv),
     ".joblib": _Codec(_dump_joblib, lambda content: joblib.load(BytesIO(content))),
@@ -95,6 +96,9 @@ class ArtifactFolder(Mapping[str, Any]):
                 " base date first."
             ) from None
         return _CODECS[path.suffix].decode(content)
+
+    def __contains__(self, name: object) -> bool:
+        return (self.path / self._resolve(str(name))).exists()
 
     def __iter__(self) -> Iterator[str]:
         return (path.name for path in self.path.iterdir() if path.suffix in _CODECS)
@@ -142,6 +146,13 @@ class ArtifactsIOManager(dg.ConfigurableIOManager):
         return ArtifactFolder(
             self._folder(template, base_dt), lambda name: self._resolve(name, base_dt)
         )
+
+    def open_all(self, template: str) -> Iterator[tuple[str, ArtifactFolder]]:
+        """Open the artifact of every base date that has one, as `open` does."""
+        parent = self._folder(template, "_").parent
+        if parent.is_dir():
+            for folder in sorted(parent.iterdir(), key=lambda path: path.name):
+                yield folder.name, self.open(template, folder.name)
 
     def _folder(self, template: str, base_dt: str) -> UPath:
         path = UPath(self.base_path)

@@ -35,12 +35,17 @@ def evaluate(model: CatBoostClassifier, rows: pd.DataFrame) -> dict[str, float]:
     predicted = predict(model, rows)
     f1 = f1_score(truth, predicted, labels=schema.CLASSES, average=None, zero_division=0)
     # A class that no training row had gets probability 0, which log_loss clips.
-    probabilities = pd.DataFrame(predict_proba(model, rows), columns=[str(c) for c in model.classes_])
+    probabilities = pd.DataFrame(
+        predict_proba(model, rows), columns=[str(c) for c in model.classes_]
+    )
     by_name = probabilities.reindex(columns=sorted(schema.CLASSES), fill_value=0.0)
     return {
         "accuracy": float(accuracy_score(truth, predicted)),
         "macro_f1": float(f1.mean()),
-        **{f"f1_{name.lower()}": float(value) for name, value in zip(schema.CLASSES, f1, strict=True)},
+        **{
+            f"f1_{name.lower()}": float(value)
+            for name, value in zip(schema.CLASSES, f1, strict=True)
+        },
         "log_loss": float(log_loss(truth, by_name.to_numpy(), labels=sorted(schema.CLASSES))),
     }
 

@@ -36,5 +36,8 @@ def prepare(rows: pd.DataFrame, scalers: Scalers) -> pd.DataFrame:
     words = rows[schema.WORDS].astype(object)
     return rows.assign(
         **{column: scaler.transform(rows[[column]])[:, 0] for column, scaler in scalers.items()},
-        **{column: words[column].where(words[column].notna(), schema.MISSING_WORD) for column in words},
+        **{
+            column: words[column].where(words[column].notna(), schema.MISSING_WORD)
+            for column in words
+        },
     )

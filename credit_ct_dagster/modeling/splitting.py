@@ -44,7 +44,9 @@ def split_by_customer(
     Raises:
         DataError: A split is left without a row, or the training rows know fewer than two classes.
     """
-    side = np.digitize(customer_position(frame[schema.CUSTOMER]), [train_share, train_share + val_share])
+    side = np.digitize(
+        customer_position(frame[schema.CUSTOMER]), [train_share, train_share + val_share]
+    )
     splits = {
         name: frame[side == number].reset_index(drop=True) for number, name in enumerate(SPLITS)
     }

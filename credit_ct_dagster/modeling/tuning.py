@@ -31,25 +31,28 @@ _UNSET = "Give at least one value, each of them once."
 class TuningParameters(BaseModel):
     """What is searched, and how each candidate is fitted. The defaults are the bank's own."""
 
-    depth: list[int] = Field([7, 8, 9], description="Tree depths to try, 1 to 16")
+    depth: list[int] = Field(default=[7, 8, 9], description="Tree depths to try, 1 to 16")
     rsm: list[float] = Field(
-        [0.8, 0.9, 1.0], description="Shares of the features that a split may choose from, to try"
+        default=[0.8, 0.9, 1.0],
+        description="Shares of the features a split may choose from, to try",
     )
     l2_leaf_reg: list[float] = Field(
-        [3.0, 5.0, 7.0], description="L2 regularisation strengths to try"
+        default=[3.0, 5.0, 7.0], description="L2 regularisation strengths to try"
     )
     loss_function: str = Field(
-        "MultiClassOneVsAll",
+        default="MultiClassOneVsAll",
         pattern="^(MultiClassOneVsAll|MultiClass)$",
         description="MultiClassOneVsAll (one logistic model per class) or MultiClass (softmax)",
     )
-    learning_rate: float = Field(0.3, gt=0, le=1, description="Shrinkage of each tree")
-    iterations: int = Field(2000, ge=1, le=100_000, description="At most this many trees")
+    learning_rate: float = Field(default=0.3, gt=0, le=1, description="Shrinkage of each tree")
+    iterations: int = Field(default=2000, ge=1, le=100_000, description="At most this many trees")
     early_stopping_rounds: int = Field(
-        50, ge=1, description="Stop when the validation loss has not improved for this many trees"
+        default=50,
+        ge=1,
+        description="Stop after this many trees without a lower validation loss",
     )
-    random_seed: int = Field(42, ge=0, description="Seed of CatBoost")
-    thread_count: int = Field(-1, ge=-1, description="Threads of each fit; -1 is every core")
+    random_seed: int = Field(default=42, ge=0, description="Seed of CatBoost")
+    thread_count: int = Field(default=-1, ge=-1, description="Threads of each fit; -1: every core")
 
     @field_validator("depth", "rsm", "l2_leaf_reg")
     @classmethod
@@ -64,9 +67,14 @@ class TuningParameters(BaseModel):
 
     def candidates(self) -> list[dict[str, float]]:
         """Every combination of the searched values, the last one changing fastest."""
-        searched = {"depth": self.depth, "rsm": self.rsm, "l2_leaf_reg": self.l2_leaf_reg}
+        searched: dict[str, list[Any]] = {
+            "depth": self.depth,
+            "rsm": self.rsm,
+            "l2_leaf_reg": self.l2_leaf_reg,
+        }
         return [
-            dict(zip(searched, values, strict=True)) for values in itertools.product(*searched.values())
+            dict(zip(searched, values, strict=True))
+            for values in itertools.product(*searched.values())
         ]
 
     def fixed(self) -> dict[str, Any]:

@@ -46,7 +46,11 @@ class BentoMLStore(dg.ConfigurableResource):
     model_name: str = Field(description="The name in every tag")
 
     def save(
-        self, model: CatBoostClassifier, scalers: Scalers, lineage: Lineage, metadata: Mapping[str, Any]
+        self,
+        model: CatBoostClassifier,
+        scalers: Scalers,
+        lineage: Lineage,
+        metadata: Mapping[str, Any],
     ) -> str:
         """Package a model with what serving it needs; twice the same gives one package.
 

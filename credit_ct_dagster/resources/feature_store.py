@@ -7,16 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import connectorx
 import dagster as dg
 import pandas as pd
 import sqlalchemy as sa
 from pydantic import Field
+from sqlalchemy import event
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from credit_ct_dagster.errors import FeatureStoreError, FeatureStoreUnavailable
+from credit_ct_dagster.errors import FeatureStoreError, FeatureStoreUnavailableError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import LabelWindow, last_expired
 from credit_ct_dagster.resources import tables
@@ -27,6 +30,7 @@ logger = logging.getLogger(__name__)
 _LOCK_TIMEOUT_SECONDS = 600
 _BUSY_TIMEOUT_SECONDS = 60
 _UPSERT_BATCH_ROWS = 5_000
+_WRITES = "credit_ct_writes"
 
 # https://mariadb.com/kb/en/mariadb-error-code-reference/
 _UNAVAILABLE = {1040, 1053, 1205, 1213, 2002, 2003, 2006, 2013, 2055}
@@ -64,7 +68,7 @@ class MergeResult:
 
 
 class FeatureStore(dg.ConfigurableResource):
-    """`credit_score`, `credit_score_features` and `credit_score_features_target` in one database."""
+    """The two source tables and the table of training rows, in one database."""
 
     url: str = Field(description="SQLAlchemy URL of a SQLite, MySQL or MariaDB database")
     retention_days: int | None = Field(
@@ -78,7 +82,7 @@ class FeatureStore(dg.ConfigurableResource):
     def _engine(self) -> Engine:
         try:
             url = sa.make_url(self.url)
-        except sa.exc.ArgumentError:
+        except ArgumentError:
             raise FeatureStoreError(
                 "FEATURE_STORE_URL is not a database URL: write sqlite:///file.db"
                 " or mysql+pymysql://user:secret@host:3306/mlops."
@@ -87,8 +91,7 @@ class FeatureStore(dg.ConfigurableResource):
         options = {"poolclass": sa.NullPool, "hide_parameters": True}
         match url.get_backend_name():
             case "sqlite":
-                if url.database:
-                    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+                _create_folder(Path(url.database or ""))
                 engine = sa.create_engine(
                     url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS}, **options
                 )
@@ -108,17 +111,17 @@ class FeatureStore(dg.ConfigurableResource):
         return self._engine.url.set(query={}).render_as_string(hide_password=True)
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _transaction(self, *, writes: bool = False) -> Iterator[Connection]:
         """One transaction, whose failure is told in a sentence and leaves nothing behind."""
-        with self._failures_told():
-            with self._engine.begin() as connection:
-                yield connection
+        engine = self._engine.execution_options(**{_WRITES: writes})
+        with self._failures_told(), engine.begin() as connection:
+            yield connection
 
     @contextmanager
     def _failures_told(self) -> Iterator[None]:
         try:
             yield
-        except sa.exc.DBAPIError as error:
+        except DBAPIError as error:
             raise _told(error, self.location) from error
 
     def create_missing_tables(self) -> None:
@@ -136,7 +139,7 @@ class FeatureStore(dg.ConfigurableResource):
             Per table, the number of rows written.
         """
         self.create_missing_tables()
-        with self._transaction() as connection:
+        with self._transaction(writes=True) as connection:
             for name, frame in frames.items():
                 statement = _upsert_statement(tables.metadata.tables[name], connection.dialect.name)
                 for start in range(0, len(frame), _UPSERT_BATCH_ROWS):
@@ -183,7 +186,8 @@ class FeatureStore(dg.ConfigurableResource):
 
         Raises:
             FeatureStoreError: A source table or a right is missing.
-            FeatureStoreUnavailable: The database does not answer, or another merge took too long.
+            FeatureStoreUnavailableError: The database does not answer, or another merge does not
+                end.
         """
         window = LabelWindow.of(base_dt)
         days = {"window_days": window.days}
@@ -193,30 +197,33 @@ class FeatureStore(dg.ConfigurableResource):
             "last_expired": last_expired(base_dt, self.retention_days) or "",
         }
         self._create_target()
-        with self._failures_told(), self._engine.connect() as connection:
-            with self._merge_lock(connection), connection.begin():
-                expired = _pairs(connection.execute(_bound("expiring", **expiry)))
-                connection.execute(_bound("delete", **expiry))
-                inserted = connection.execute(_bound("insert", base_dt=base_dt, **days)).rowcount
-                labels = connection.execute(_bound("labels", **days)).scalar_one()
-                joined = connection.execute(_bound("joined", **days)).one()
-                invalid_dates = connection.execute(
-                    _bound(
-                        "invalid_dates",
-                        window_start=window.start.isoformat(),
-                        window_end=window.end.isoformat(),
-                        **days,
-                    )
+        with (
+            self._failures_told(),
+            self._locked_connection() as connection,
+            connection.begin(),
+        ):
+            expired = _pairs(connection.execute(_bound("expiring", **expiry)))
+            connection.execute(_bound("delete", **expiry))
+            inserted = connection.execute(_bound("insert", base_dt=base_dt, **days)).rowcount
+            labels = connection.execute(_bound("labels", **days)).scalar_one()
+            joined = connection.execute(_bound("joined", **days)).one()
+            invalid_dates = connection.execute(
+                _bound(
+                    "invalid_dates",
+                    window_start=window.start.isoformat(),
+                    window_end=window.end.isoformat(),
+                    **days,
                 )
-                return MergeResult(
-                    window=window,
-                    labels=labels,
-                    rows_inserted=inserted,
-                    labels_without_features=int(joined.labels_without_features),
-                    rows_superseded=joined.pairs - inserted,
-                    invalid_dates=_pairs(invalid_dates),
-                    expired=expired,
-                )
+            )
+            return MergeResult(
+                window=window,
+                labels=labels,
+                rows_inserted=inserted,
+                labels_without_features=int(joined.labels_without_features),
+                rows_superseded=joined.pairs - inserted,
+                invalid_dates=_pairs(invalid_dates),
+                expired=expired,
+            )
 
     def _create_target(self) -> None:
         target = tables.credit_score_features_target
@@ -225,31 +232,24 @@ class FeatureStore(dg.ConfigurableResource):
                 target.create(self._engine, checkfirst=True)
 
     @contextmanager
-    def _merge_lock(self, connection: Connection) -> Iterator[None]:
-        """Let one merge at a time into the table, across processes and machines.
+    def _locked_connection(self) -> Iterator[Connection]:
+        """A connection that lets one merge at a time into the table, from any process or machine.
 
         Two deletes of an empty base date take gap locks that block each other's insert: without a
         lock of its own, InnoDB ends one of them as a deadlock. The lock is the session's, so a
         killed process frees it. SQLite's transactions take turns by themselves.
         """
-        if connection.dialect.name == "sqlite":
-            yield
-            return
-        name = {"name": f"credit_ct.merge.{self._engine.url.database}"[:64]}
-        taken = connection.scalar(
-            sa.text("SELECT GET_LOCK(:name, :seconds)"), name | {"seconds": _LOCK_TIMEOUT_SECONDS}
-        )
-        connection.commit()
-        if not taken:
-            raise FeatureStoreUnavailable(
-                f"Another merge has held {self.location} for {_LOCK_TIMEOUT_SECONDS} s:"
-                " wait for it to end, then run this base date again."
-            )
-        try:
-            yield
-        finally:
-            if not connection.invalidated:
-                connection.execute(sa.text("SELECT RELEASE_LOCK(:name)"), name)
+        with self._engine.execution_options(**{_WRITES: True}).connect() as connection:
+            if connection.dialect.name != "sqlite":
+                name = f"credit_ct.merge.{self._engine.url.database}"[:64]
+                lock = sa.select(sa.func.get_lock(name, _LOCK_TIMEOUT_SECONDS))
+                if not connection.scalar(lock):
+                    raise FeatureStoreUnavailableError(
+                        f"Another merge has held {self.location} for {_LOCK_TIMEOUT_SECONDS} s:"
+                        " wait for it to end, then run this base date again."
+                    )
+                connection.commit()
+            yield connection
 
     def read(self, base_dt: str) -> pd.DataFrame:
         """The training rows of a base date.
@@ -298,22 +298,35 @@ class FeatureStore(dg.ConfigurableResource):
             return connectorx.read_sql(_connectorx_url(url), sql)
         except RuntimeError as error:
             reason = re.sub(r"//[^@/]*@", "//***@", str(error))
-            raise FeatureStoreUnavailable(f"Reading {self.location} failed: {reason}") from None
+            raise FeatureStoreUnavailableError(
+                f"Reading {self.location} failed: {reason}"
+            ) from None
+
+
+def _create_folder(database: Path) -> None:
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FeatureStoreError(
+            f"The folder of {database} cannot be created ({error.strerror}): choose another one in"
+            " FEATURE_STORE_URL."
+        ) from error
 
 
 def _own_sqlite_transactions(engine: Engine) -> None:
-    """Make SQLite begin each transaction as a writer: two of them wait instead of failing.
+    """Make SQLite begin a writing transaction as a writer: two of them wait instead of failing.
 
     https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#enabling-non-legacy-sqlite-transactional-modes-with-the-sqlite3-or-aiosqlite-driver
     """
 
-    @sa.event.listens_for(engine, "connect")
-    def _connect(dbapi_connection, _record) -> None:  # noqa: ANN001
+    @event.listens_for(engine, "connect")
+    def _connect(dbapi_connection: Any, _record: object) -> None:
         dbapi_connection.isolation_level = None
 
-    @sa.event.listens_for(engine, "begin")
+    @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _connectorx_url(url: sa.URL) -> str:
@@ -336,25 +349,27 @@ def _pairs(result: sa.CursorResult) -> dict[str, int]:
 def _upsert_statement(table: sa.Table, dialect: str) -> sa.Insert:
     values = [column.name for column in table.columns if not column.primary_key]
     if dialect == "sqlite":
-        insert = sqlite.insert(table)
-        return insert.on_conflict_do_update(
-            index_elements=list(table.primary_key), set_={n: insert.excluded[n] for n in values}
+        into = sqlite.insert(table)
+        return into.on_conflict_do_update(
+            index_elements=list(table.primary_key), set_={n: into.excluded[n] for n in values}
         )
     insert = mysql.insert(table)
     return insert.on_duplicate_key_update({n: insert.inserted[n] for n in values})
 
 
-def _told(error: sa.exc.DBAPIError, location: str) -> FeatureStoreError:
+def _told(error: DBAPIError, location: str) -> FeatureStoreError:
     """A database error as a sentence: what the server said, where, and the way out."""
-    arguments = getattr(error.orig, "args", ())
+    arguments: tuple[Any, ...] = getattr(error.orig, "args", ())
     code = arguments[0] if len(arguments) > 1 and isinstance(arguments[0], int) else None
     said = str(arguments[-1] if arguments else error.orig)
     if code in _UNAVAILABLE or error.connection_invalidated or "database is locked" in said:
-        return FeatureStoreUnavailable(
+        return FeatureStoreUnavailableError(
             f"The feature store at {location} does not answer: {said}."
             " Check that it runs and that FEATURE_STORE_URL is right, then try again."
         )
     way_out = _WAY_OUT.get(code or 0) or (
         _WAY_OUT[1146] if "no such table" in said else "see the message for the cause"
     )
-    return FeatureStoreError(f"The feature store at {location} refused: {said}. To go on, {way_out}.")
+    return FeatureStoreError(
+        f"The feature store at {location} refused: {said}. To go on, {way_out}."
+    )

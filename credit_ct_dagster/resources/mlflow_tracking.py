@@ -4,13 +4,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
-import mlflow.catboost
+import mlflow
+import mlflow.catboost as catboost_flavor
 import pandas as pd
 import sqlalchemy as sa
-from catboost import CatBoostClassifier, __version__ as catboost_version
+from catboost import CatBoostClassifier
+from catboost import __version__ as catboost_version
 from dagster_mlflow import mlflow_tracking
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunStatus, RunTag, ViewType
@@ -63,7 +65,9 @@ class MlflowTracking(dg.ConfigurableResource):
         root = base.render_as_string() if base else self.ui_url
         return f"{root.rstrip('/')}/#/experiments/{self.experiment_id()}/runs/{run_id}"
 
-    def tracker(self, parent_run_id: str, tags: Mapping[str, str], sample: pd.DataFrame) -> "Tracker":
+    def tracker(
+        self, parent_run_id: str, tags: Mapping[str, str], sample: pd.DataFrame
+    ) -> "Tracker":
         """What records the trials of one search below a parent run.
 
         Args:
@@ -74,7 +78,11 @@ class MlflowTracking(dg.ConfigurableResource):
         return Tracker(self, self.experiment_id(), parent_run_id, tags, sample)
 
     def describe(
-        self, run_id: str, tags: Mapping[str, str], params: Mapping[str, Any], metrics: Mapping[str, float]
+        self,
+        run_id: str,
+        tags: Mapping[str, str],
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
     ) -> None:
         """Add tags, parameters and metrics to a run."""
         self.client.log_batch(
@@ -154,7 +162,7 @@ class Tracker:
         Model.log(
             artifact_path=None,
             name=_MODEL,
-            flavor=mlflow.catboost,
+            flavor=catboost_flavor,
             run_id=trial.run_id,
             cb_model=model,
             signature=self._signature,
@@ -178,13 +186,13 @@ class Tracker:
 def parent_run(context: dg.InitResourceContext) -> Iterator[Any]:
     """Open dagster-mlflow's run, and never leave it open.
 
-    The asset ends it when the search succeeds; whatever else happens, it has failed. dagster-mlflow's
-    own hook sees the last node of a job only, and so misses other selections from the UI.
+    The asset ends it when the search succeeds; whatever else happens, it has failed. The hook of
+    dagster-mlflow sees the last node of a job only, and so misses other selections from the UI.
     """
     tracking: MlflowTracking = context.resources.tracking
     tracking.experiment_id()
     try:
-        yield from mlflow_tracking.resource_fn(context)
+        yield from cast(Any, mlflow_tracking.resource_fn)(context)
     finally:
         if mlflow.active_run() is not None:
             mlflow.end_run(RunStatus.to_string(RunStatus.FAILED))

@@ -14,5 +14,7 @@ def statements(file_name: str) -> dict[str, str]:
     Args:
         file_name: A file of this folder, such as `features_target.sql`.
     """
-    _, *parts = _NAME.split((files(__package__) / file_name).read_text())
-    return {name: sql.strip().rstrip(";") for name, sql in zip(parts[::2], parts[1::2], strict=True)}
+    _, *parts = _NAME.split((files("credit_ct_dagster.sql") / file_name).read_text())
+    return {
+        name: sql.strip().rstrip(";") for name, sql in zip(parts[::2], parts[1::2], strict=True)
+    }

@@ -1,0 +1,140 @@
+"""`credit-ct status`: what there is of every base date."""
+
+import json
+from dataclasses import asdict, dataclass
+
+import click
+import dagster as dg
+from rich.table import Table
+
+from credit_ct_dagster.cli.console import console
+from credit_ct_dagster.cli.instance import configured_instance
+from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.resources.bentoml_store import BentoMLStore
+from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.settings import get_settings
+
+_PARTITION_TAG = "dagster/partition"
+_MAX_RUNS = 10_000
+_UNFINISHED = {
+    dg.DagsterRunStatus.QUEUED: "queued",
+    dg.DagsterRunStatus.NOT_STARTED: "queued",
+    dg.DagsterRunStatus.STARTING: "running",
+    dg.DagsterRunStatus.STARTED: "running",
+    dg.DagsterRunStatus.CANCELING: "canceling",
+}
+
+
+@dataclass
+class BaseDateStatus:
+    """What there is of one base date.
+
+    Attributes:
+        base_dt: The base date.
+        state: Of its newest run while that goes on or when it failed (`queued`, `running`,
+            `failed`, `canceled`); else how far it came: `merged`, `split`, `tuned`, `packaged`.
+        rows: Rows in the feature store now; 0 when they have expired.
+        splits: Rows per split.
+        val_accuracy: Of the best model.
+        holdout_accuracy: Of the best model.
+        mlflow_run_id: The run of the best model.
+        bentoml_tag: The newest package.
+    """
+
+    base_dt: str
+    state: str = "merged"
+    rows: int = 0
+    splits: dict[str, int] | None = None
+    val_accuracy: float | None = None
+    holdout_accuracy: float | None = None
+    mlflow_run_id: str | None = None
+    bentoml_tag: str | None = None
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def command(as_json: bool) -> None:
+    """List the base dates, newest first."""
+    found = _collect()
+    if as_json:
+        click.echo(json.dumps([asdict(status) for status in found], indent=2))
+    elif found:
+        console.print(_table(found))
+    else:
+        console.print("No base date yet: credit-ct run trains the newest one that has labels.")
+
+
+def _collect() -> list[BaseDateStatus]:
+    settings = get_settings()
+    found: dict[str, BaseDateStatus] = {}
+
+    def of(base_dt: str) -> BaseDateStatus:
+        return found.setdefault(base_dt, BaseDateStatus(base_dt))
+
+    store = FeatureStore(url=settings.feature_store_url.get_secret_value())
+    for base_dt, rows in store.row_counts().items():
+        of(base_dt).rows = rows
+
+    artifacts = ArtifactsIOManager(
+        base_path=settings.artifacts_path, model_name=settings.model_name
+    )
+    for base_dt, folder in artifacts.open_all("preprocessing/{model_name}/{base_dt}"):
+        if "summary.json" in folder:
+            of(base_dt).splits = folder["summary.json"]["rows"]
+            of(base_dt).state = "split"
+    for base_dt, folder in artifacts.open_all("models/{model_name}/{base_dt}"):
+        if "summary.json" in folder:
+            summary = folder["summary.json"]
+            status = of(base_dt)
+            status.state = "tuned"
+            status.val_accuracy = summary["best"]["val"]["accuracy"]
+            status.holdout_accuracy = summary["best"]["holdout"]["accuracy"]
+            status.mlflow_run_id = summary["mlflow"]["best_run_id"]
+
+    packages = BentoMLStore(
+        home=str(settings.bentoml_home.absolute()), model_name=settings.model_name
+    )
+    for package in packages.packages():
+        status = of(package.info.labels["base_dt"])
+        status.state, status.bentoml_tag = "packaged", str(package.tag)
+
+    for base_dt, state in _states_of_newest_runs().items():
+        of(base_dt).state = state
+    return sorted(found.values(), key=lambda status: status.base_dt, reverse=True)
+
+
+def _states_of_newest_runs() -> dict[str, str]:
+    """Per base date, what its newest run says, unless that run succeeded."""
+    newest: dict[str, dg.DagsterRunStatus] = {}
+    with configured_instance() as instance:
+        for record in instance.get_run_records(limit=_MAX_RUNS):
+            base_dt = record.dagster_run.tags.get(_PARTITION_TAG)
+            if base_dt:
+                newest.setdefault(base_dt, record.dagster_run.status)
+    states = _UNFINISHED | {
+        dg.DagsterRunStatus.FAILURE: "failed",
+        dg.DagsterRunStatus.CANCELED: "canceled",
+    }
+    return {base_dt: states[status] for base_dt, status in newest.items() if status in states}
+
+
+def _table(found: list[BaseDateStatus]) -> Table:
+    table = Table(
+        "base date", "state", "rows", "train / val / holdout", "val acc.", "holdout acc.",
+        "MLflow run", "BentoML tag", box=None,
+    )  # fmt: skip
+    for status in found:
+        splits = " / ".join(f"{n:,}" for n in status.splits.values()) if status.splits else ""
+        table.add_row(
+            status.base_dt,
+            status.state,
+            f"{status.rows:,}" if status.rows or not splits else "expired",
+            splits,
+            *(
+                "" if accuracy is None else f"{accuracy:.4f}"
+                for accuracy in (status.val_accuracy, status.holdout_accuracy)
+            ),
+            status.mlflow_run_id or "",
+            status.bentoml_tag or "",
+        )
+    return table

@@ -1,0 +1,280 @@
+"""The chain of assets, from the tables to the package, in one process."""
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from catboost import CatBoostClassifier
+from mlflow.entities import ViewType
+
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.evaluation import evaluate, predict
+from credit_ct_dagster.modeling.preparation import prepare
+from credit_ct_dagster.modeling.tuning import TuningParameters
+from credit_ct_dagster_tests.mariadb import MariaDB
+from credit_ct_dagster_tests.platform import (
+    BASE_DT,
+    SMALL_SEARCH,
+    Platform,
+    failure_of,
+)
+
+
+def _metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict:
+    for event in result.get_asset_materialization_events():
+        if event.asset_key == dg.AssetKey(asset):
+            return {key: value.value for key, value in event.materialization.metadata.items()}
+    raise AssertionError(f"{asset} was not materialized")
+
+
+def test_artifacts_have_their_names_and_agree(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """Files lie where the contract says, and say the same as each other and as MLflow."""
+    result = platform.materialize(instance)
+    assert result.success
+    name, root = platform.model_name, platform.folder / "artifacts"
+    files = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
+    assert files == [
+        f"models/{name}/{BASE_DT}/best.cbm",
+        f"models/{name}/{BASE_DT}/summary.json",
+        f"models/{name}/{BASE_DT}/trials.parquet",
+        f"preprocessing/{name}/{BASE_DT}/{name}_holdout.parquet",
+        f"preprocessing/{name}/{BASE_DT}/{name}_train.parquet",
+        f"preprocessing/{name}/{BASE_DT}/{name}_val.parquet",
+        f"preprocessing/{name}/{BASE_DT}/encoders/robust_scaler.joblib",
+        f"preprocessing/{name}/{BASE_DT}/summary.json",
+    ]
+    summary = json.loads((root / "models" / name / BASE_DT / "summary.json").read_text())
+    folder = root / "preprocessing" / name / BASE_DT
+    splits = {
+        split: pd.read_parquet(folder / f"{name}_{split}.parquet")
+        for split in ("train", "val", "holdout")
+    }
+    assert summary["rows"] == {split: len(rows) for split, rows in splits.items()}
+    customers = [set(rows[schema.CUSTOMER]) for rows in splits.values()]
+    assert not customers[0] & customers[1]
+    assert not (customers[0] | customers[1]) & customers[2]
+
+    best = CatBoostClassifier().load_model(str(root / "models" / name / BASE_DT / "best.cbm"))
+    assert evaluate(best, splits["val"]) == pytest.approx(summary["best"]["val"])
+    assert evaluate(best, splits["holdout"]) == pytest.approx(summary["best"]["holdout"])
+    assert summary["trials"] == {"total": 2, "completed": 2, "pruned": 0, "failed": 0}
+    assert summary["dagster_run_id"] == result.run_id
+
+    trials = pd.read_parquet(root / "models" / name / BASE_DT / "trials.parquet")
+    ranked = trials.sort_values(["val_accuracy", "val_log_loss"], ascending=[False, True])
+    assert ranked.iloc[0]["run_id"] == summary["mlflow"]["best_run_id"]
+    tracked = platform.tracking.client.get_run(summary["mlflow"]["best_run_id"])
+    assert tracked.data.metrics["val_accuracy"] == summary["best"]["val"]["accuracy"]
+    assert tracked.data.metrics["holdout_accuracy"] == summary["best"]["holdout"]["accuracy"]
+
+
+def test_mlflow_has_a_parent_and_a_run_per_candidate(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """All ended, tagged, nested; each with the model that its metrics were measured on."""
+    import mlflow
+
+    result = platform.materialize(instance)
+    summary = platform.models()["summary.json"]
+    client = platform.tracking.client
+    runs = client.search_runs([summary["mlflow"]["experiment_id"]], run_view_type=ViewType.ALL)
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    parent = client.get_run(summary["mlflow"]["parent_run_id"])
+    children = [r for r in runs if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    assert len(runs) == len(children) + 1 == 3
+    for run in (parent, *children):
+        assert run.data.tags["credit_ct.base_dt"] == BASE_DT
+        assert run.data.tags["credit_ct.dagster_run_id"] == result.run_id
+        assert run.data.tags["credit_ct.data_fingerprint"] == summary["data_fingerprint"]
+    val = platform.splits()["{model_name}_val.parquet"]
+    mlflow.set_tracking_uri(platform.tracking.tracking_uri)
+    for run in children:
+        model = mlflow.catboost.load_model(f"runs:/{run.info.run_id}/model")
+        measured = evaluate(model, val)
+        tracked = {key: run.data.metrics[f"val_{key}"] for key in measured}
+        assert tracked == pytest.approx(measured)
+        assert run.data.params["iterations"] == str(model.tree_count_)
+        assert {"depth", "rsm", "l2_leaf_reg"} <= set(run.data.params)
+
+
+def test_materializing_twice_gives_the_same_state(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """Byte-identical tables, the same winner, one package per Dagster run."""
+    folder = platform.folder / "artifacts" / "preprocessing"
+    first = platform.materialize(instance)
+    tables = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
+    best = platform.models()["summary.json"]["best"]
+    second = platform.materialize(instance)
+    assert len(tables) == 3
+    assert {path: path.read_bytes() for path in folder.rglob("*.parquet")} == tables
+    assert platform.models()["summary.json"]["best"] == best
+    claimed = [package.info.labels["dagster_run_id"] for package in platform.packages.packages()]
+    assert claimed == [first.run_id, second.run_id]
+
+
+def test_the_pages_show_what_a_person_wants_to_know(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """Counts, the table of trials, pictures and links are in the metadata."""
+    result = platform.materialize(instance)
+    merged = _metadata(result, "features_target")
+    assert merged["window"] == "2025-02-10 to 2025-03-10"
+    assert merged["dagster/partition_row_count"] > 400
+    assert merged["labels_without_features"] == merged["labels_with_invalid_date"] == 0
+    tuned = _metadata(result, "tuned_runs")
+    assert len(tuned["trials"]) == 2
+    for picture in ("confusion_matrix", "feature_importances"):
+        assert tuned[picture].startswith("![")
+        assert "data:image/png;base64,iVBOR" in tuned[picture]
+    assert tuned["mlflow_run"].startswith("http://127.0.0.1:5000/#/experiments/")
+    assert len(_metadata(result, "robust_scalers")["scalers"]) == len(schema.NUMERIC)
+    assert _metadata(result, "bentoml_model")["bentoml_tag"].startswith(platform.model_name)
+    everything = json.dumps(
+        [str(event.to_json()) if hasattr(event, "to_json") else str(event)
+         for event in result.all_events]
+    )  # fmt: skip
+    assert "Customer " not in everything, "names stay in the database"
+    assert "000-00-" not in everything, "ssn stays in the database"
+
+
+def test_scalers_are_what_the_seeds_consumers_load(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """A joblib file with a dict from column to scaler, fitted on the training rows only."""
+    platform.materialize(instance)
+    scalers = joblib.load(
+        platform.folder / "artifacts" / "preprocessing" / platform.model_name / BASE_DT
+        / "encoders" / "robust_scaler.joblib"
+    )  # fmt: skip
+    assert list(scalers) == schema.NUMERIC
+    raw = platform.store.read(BASE_DT)
+    prepared = platform.splits()["{model_name}_train.parquet"]
+    train = raw[raw["id"].isin(prepared["id"])]
+    for column, scaler in scalers.items():
+        assert scaler.center_[0] == pytest.approx(np.nanmedian(train[column]), abs=1e-9)
+    pd.testing.assert_frame_equal(
+        prepare(train, scalers)[schema.FEATURES].reset_index(drop=True),
+        prepared[schema.FEATURES],
+        check_dtype=False,
+    )
+
+
+def test_an_empty_window_fails_and_says_that_it_never_existed(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """The message names the base date, the window and the reason; nothing is retried."""
+    result = platform.materialize(instance, base_dt="2025-12-01")
+    said = failure_of(result)
+    assert "Base date 2025-12-01" in said
+    assert "2025-11-01 to 2025-12-01 never had rows" in said
+    assert not any(event.is_step_up_for_retry for event in result.all_events)
+    assert not (platform.folder / "artifacts").exists()
+    client = platform.tracking.client
+    runs = client.search_runs([platform.tracking.experiment_id()])
+    assert {run.info.status for run in runs} == {"FAILED"}
+
+
+def test_an_expired_window_fails_and_says_that_it_expired(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """Rows that retention deleted are told from rows that never were."""
+    only_merge = dg.AssetSelection.keys("features_target")
+    platform.materialize(instance, base_dt="2025-02-20", selection=only_merge)
+    platform.materialize(instance, base_dt=BASE_DT, selection=only_merge)
+    splits = dg.AssetSelection.keys("preprocessed_splits", "robust_scalers")
+    result = platform.materialize(instance, base_dt="2025-02-20", selection=splits)
+    said = failure_of(result)
+    assert "Base date 2025-02-20" in said
+    assert "have expired" in said
+    assert "2025-01-20 to 2025-02-20" in said
+    assert "Materialize features_target" in said
+
+
+def test_a_store_that_is_down_is_retried_once(
+    platform: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seed's retries=1: a failure that another attempt may mend gets one."""
+    from credit_ct_dagster.assets import preprocessed_splits
+    from credit_ct_dagster.resources.feature_store import FeatureStore
+
+    monkeypatch.setattr(preprocessed_splits, "RETRY_DELAY_SECONDS", 0)
+    platform.materialize(instance, selection=dg.AssetSelection.keys("features_target"))
+    down = FeatureStore(url="mysql+pymysql://root@127.0.0.1:1/mlops")
+    splits = dg.AssetSelection.keys("preprocessed_splits", "robust_scalers")
+    result = platform.materialize(instance, selection=splits, feature_store=down)
+    assert sum(event.is_step_up_for_retry for event in result.all_events) == 1
+    assert "does not answer" in failure_of(result)
+
+
+def test_all_candidates_failing_fails_the_run_with_the_first_cause(
+    platform: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parent ends FAILED, and so does each candidate's run, with the reason."""
+    refused = {"depth": 3, "rsm": 1.0, "l2_leaf_reg": -3.0}
+    monkeypatch.setattr(TuningParameters, "candidates", lambda self: [refused])
+    result = platform.materialize(instance)
+    assert "All 1 candidates failed" in failure_of(result)
+    runs = platform.tracking.client.search_runs([platform.tracking.experiment_id()])
+    assert [run.info.status for run in runs] == ["FAILED", "FAILED"]
+    assert platform.packages.packages() == []
+
+
+def test_dirty_rows_survive(platform: Platform, instance: dg.DagsterInstance) -> None:
+    """Missing words, negative delays and words never seen before do not stop a run."""
+    labels = pd.DataFrame(
+        [(f"x{n}", f"y{n}", BASE_DT, schema.CLASSES[n % 3]) for n in range(60)],
+        columns=schema.LABEL_COLUMNS,
+    )
+    features = labels[schema.KEY].assign(
+        delay_from_due_date=-5.0, occupation="Astronaut", credit_mix=None
+    ).reindex(columns=schema.FEATURE_COLUMNS)  # fmt: skip
+    platform.store.upsert({"credit_score": labels, "credit_score_features": features})
+    result = platform.materialize(instance)
+    assert result.success
+    train = platform.splits()["{model_name}_train.parquet"]
+    assert "Astronaut" in set(train["occupation"])
+
+
+def test_the_chain_runs_on_mariadb(
+    mariadb: MariaDB, tmp_path: Path, mlflow_template: Path, instance: dg.DagsterInstance
+) -> None:
+    """The same rows lead to nearly the same model; only FLOAT rounds."""
+    url = mariadb.new_database()
+    platform = Platform.prepared(tmp_path, mlflow_template, url)
+    assert platform.materialize(instance).success
+    on_mariadb = platform.models()["summary.json"]
+    embedded = Platform.prepared(
+        tmp_path / "embedded", mlflow_template, f"sqlite:///{tmp_path}/embedded/x.db"
+    )
+    assert embedded.materialize(instance).success
+    on_sqlite = embedded.models()["summary.json"]
+    assert on_mariadb["rows"] == on_sqlite["rows"]
+    assert on_mariadb["best"]["holdout"]["accuracy"] == pytest.approx(
+        on_sqlite["best"]["holdout"]["accuracy"], abs=0.02
+    )
+
+
+def test_tables_can_be_csv(platform: Platform, instance: dg.DagsterInstance) -> None:
+    """With the IO manager set to CSV the whole chain works, with the same result."""
+    platform.materialize(instance)
+    in_parquet = platform.models()["summary.json"]["best"]
+    csv = platform.artifacts.model_copy(
+        update={"table_format": "csv", "base_path": str(platform.folder / "csv")}
+    )
+    assert platform.materialize(instance, artifacts=csv).success
+    folder = csv.open("models/{model_name}/{base_dt}", BASE_DT)
+    assert folder["summary.json"]["best"] == in_parquet
+    holdout = platform.splits()["{model_name}_holdout.parquet"]
+    assert predict(folder["best.cbm"], holdout).shape == (len(holdout),)
+
+
+def test_the_small_search_is_a_valid_one() -> None:
+    """The tests' own search is within the limits of the real one."""
+    assert len(TuningParameters(**SMALL_SEARCH).candidates()) == 2

@@ -1,0 +1,73 @@
+"""An environment of its own for every test, and real servers."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+# Read when the package is imported, hence before everything else: nothing of this machine's own
+# environment or `.env` reaches a test.
+_SESSION = Path(tempfile.mkdtemp(prefix="credit-ct-tests-"))
+os.chdir(_SESSION)
+for _name in ("FEATURE_STORE_URL", "ARTIFACTS_PATH", "MLFLOW_TRACKING_URI", "MODEL_NAME"):
+    os.environ.pop(_name, None)
+for _name in ("DAGSTER_HOME", "SMTP_HOST", "MAIL_TO", "RETENTION_DAYS", "PARTITIONS_START"):
+    os.environ.pop(_name, None)
+os.environ["BENTOML_HOME"] = str(_SESSION / "bentoml")
+
+import shutil  # noqa: E402
+
+import dagster as dg  # noqa: E402
+import pytest  # noqa: E402
+
+from credit_ct_dagster_tests.mariadb import MariaDB  # noqa: E402
+from credit_ct_dagster_tests.platform import Platform  # noqa: E402
+
+
+def pytest_sessionfinish() -> None:
+    """Remove the session's folder."""
+    os.chdir("/")
+    shutil.rmtree(_SESSION, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
+    """A MariaDB server on a free port; skipped without `mariadbd`, which fails under CI=true."""
+    if MariaDB.program() is None:
+        reason = "mariadbd is not installed (apt-get install mariadb-server)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with MariaDB.running(tmp_path_factory.mktemp("mariadb")) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty feature store, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/feature_store.db"
+    return request.getfixturevalue("mariadb").new_database()
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance of its own."""
+    with dg.instance_for_test() as instance:
+        yield instance
+
+
+@pytest.fixture(scope="session")
+def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow store: creating one takes seconds, copying it none."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def platform(tmp_path: Path, mlflow_template: Path) -> Platform:
+    """The whole platform in a folder, on SQLite, with sample rows."""
+    return Platform.prepared(tmp_path, mlflow_template, f"sqlite:///{tmp_path}/feature_store.db")

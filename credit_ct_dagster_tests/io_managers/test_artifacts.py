@@ -1,0 +1,136 @@
+"""Artifacts on disk and in an object store."""
+
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pytest
+from sklearn.preprocessing import RobustScaler
+
+from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.io_managers import artifacts
+from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
+
+_DAY = "2025-01-31"
+_TABLE = pd.DataFrame(
+    {"id": ["007"], "age": [0.1 + 0.2], "occupation": ["missing"], "credit_score": ["Poor"]}
+)
+
+
+def _round_trip(manager: ArtifactsIOManager, value: dict[str, Any]) -> dict[str, Any]:
+    """Write an artifact in one run and read it in another asset of the same run."""
+    partitions = dg.StaticPartitionsDefinition([_DAY])
+    read: dict[str, Any] = {}
+
+    @dg.asset(partitions_def=partitions, metadata={FOLDER: "models/{model_name}/{base_dt}"})
+    def written() -> dict[str, Any]:
+        return value
+
+    @dg.asset(partitions_def=partitions)
+    def reader(written: Any) -> dg.MaterializeResult:
+        read.update({name: written[name] for name in value})
+        return dg.MaterializeResult()
+
+    result = dg.materialize(
+        [written, reader], partition_key=_DAY, resources={"io_manager": manager}
+    )
+    assert result.success
+    return read
+
+
+@pytest.mark.parametrize("table_format", ["parquet", "csv"])
+def test_every_format_comes_back_as_it_was(tmp_path: Path, table_format: str) -> None:
+    """Tables keep text ids and every bit of a number, in either format."""
+    manager = ArtifactsIOManager(
+        base_path=str(tmp_path), model_name="m", table_format=table_format
+    )
+    scaler = RobustScaler().fit(_TABLE[["age"]])
+    read = _round_trip(
+        manager,
+        {
+            "{model_name}_train.parquet": _TABLE,
+            "robust_scaler.joblib": {"age": scaler},
+            "summary.json": {"rows": 1},
+            "card.html": "<p>é</p>",
+            "plot.png": b"\x89PNG",
+        },
+    )
+    pd.testing.assert_frame_equal(read["{model_name}_train.parquet"], _TABLE)
+    assert read["robust_scaler.joblib"]["age"].center_ == scaler.center_
+    assert read["summary.json"] == {"rows": 1}
+    assert read["card.html"] == "<p>é</p>"
+    names = sorted(path.name for path in (tmp_path / "models" / "m" / _DAY).iterdir())
+    assert names == [
+        "card.html",
+        f"m_train.{table_format}",
+        "plot.png",
+        "robust_scaler.joblib",
+        "summary.json",
+    ]
+
+
+def test_an_object_store_works_the_same() -> None:
+    """Any fsspec URL is a place for artifacts."""
+    manager = ArtifactsIOManager(base_path="memory://bucket/prefix", model_name="m")
+    read = _round_trip(manager, {"{model_name}_train.parquet": _TABLE, "summary.json": {"a": 1}})
+    pd.testing.assert_frame_equal(read["{model_name}_train.parquet"], _TABLE)
+
+
+def test_reading_one_file_reads_no_other(tmp_path: Path) -> None:
+    """A damaged file does not matter to who asks for another one."""
+    folder = tmp_path / "models" / "m" / _DAY
+    folder.mkdir(parents=True)
+    (folder / "summary.json").write_text('{"rows": 1}')
+    (folder / "best.cbm").write_text("no model")
+    opened = ArtifactsIOManager(base_path=str(tmp_path), model_name="m").open(
+        "models/{model_name}/{base_dt}", _DAY
+    )
+    assert opened["summary.json"] == {"rows": 1}
+    assert sorted(opened) == ["best.cbm", "summary.json"]
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    """Not a traceback about a path, but the way out."""
+    opened = ArtifactsIOManager(base_path=str(tmp_path), model_name="m").open(
+        "models/{model_name}/{base_dt}", _DAY
+    )
+    assert "summary.json" not in opened
+    with pytest.raises(CreditCtError, match=r"summary\.json does not exist: materialize the asset"):
+        opened["summary.json"]
+
+
+def _write_slowly(path: Path, started: Any) -> None:
+    original = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        started.set()
+        time.sleep(60)
+        return original(self, target)
+
+    Path.replace = replace  # type: ignore[method-assign, assignment]
+    artifacts._publish(artifacts.UPath(path), b"new, whole")
+
+
+def test_a_killed_write_leaves_the_old_file_and_the_next_one_clears_up(tmp_path: Path) -> None:
+    """Killed just before the rename: the old content stays; later nothing is left over."""
+    path = tmp_path / "file.json"
+    path.write_bytes(b"old")
+    context = multiprocessing.get_context("fork")
+    started = context.Event()
+    writer = context.Process(target=_write_slowly, args=(path, started))
+    writer.start()
+    assert started.wait(30)
+    artifacts._publish(artifacts.UPath(path), b"meanwhile")
+    assert len(list(tmp_path.iterdir())) == 2, "a living writer's file is left alone"
+    assert writer.pid is not None
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.join()
+    assert path.read_bytes() == b"meanwhile"
+    artifacts._publish(artifacts.UPath(path), b"again")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file.json"]
+    assert path.read_bytes() == b"again"

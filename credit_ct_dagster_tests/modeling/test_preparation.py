@@ -1,0 +1,52 @@
+"""Scaling and missing values."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.preprocessing import RobustScaler
+
+from credit_ct_dagster.errors import DataError
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
+from credit_ct_dagster.sample_data import generate
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    """Raw features with missing numbers and words."""
+    return generate(2_000, date(2025, 8, 31), seed=0)[1]
+
+
+def test_scaled_values_are_scikit_learns(rows: pd.DataFrame) -> None:
+    """Each column equals one RobustScaler over all columns, to 1e-9, NaN included."""
+    train = rows.head(1_000)
+    expected = RobustScaler().fit(train[schema.NUMERIC]).transform(rows[schema.NUMERIC])
+    prepared = prepare(rows, fit_scalers(train))[schema.NUMERIC].to_numpy()
+    np.testing.assert_allclose(prepared, expected, rtol=0, atol=1e-9, equal_nan=True)
+    assert np.isnan(prepared).any()
+
+
+def test_scalers_are_a_dict_by_column(rows: pd.DataFrame) -> None:
+    """What the seed's consumers load: one fitted scaler per numeric column."""
+    scalers = fit_scalers(rows)
+    assert list(scalers) == schema.NUMERIC
+    assert scalers["age"].transform(pd.DataFrame({"age": [rows["age"].median()]})) == 0
+
+
+def test_only_words_and_numbers_change(rows: pd.DataFrame) -> None:
+    """Missing words are named, other columns pass, and the input is left alone."""
+    before = rows.copy()
+    prepared = prepare(rows, fit_scalers(rows))
+    assert not prepared[schema.WORDS].isna().any(axis=None)
+    absent = rows["type_of_loan"].isna()
+    assert (prepared.loc[absent, "type_of_loan"] == schema.MISSING_WORD).all()
+    pd.testing.assert_frame_equal(prepared[schema.KEY], rows[schema.KEY])
+    pd.testing.assert_frame_equal(rows, before)
+
+
+def test_a_column_without_a_value_is_refused(rows: pd.DataFrame) -> None:
+    """A scaler cannot be fitted to nothing; the column is named."""
+    with pytest.raises(DataError, match="No training row has a value of age, interest_rate"):
+        fit_scalers(rows.assign(age=np.nan, interest_rate=np.nan))

@@ -1,0 +1,175 @@
+"""The platform in a folder of its own, for tests that go through several of its parts."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import dagster as dg
+
+from credit_ct_dagster import sample_data
+from credit_ct_dagster.assets.bentoml_model import bentoml_model
+from credit_ct_dagster.assets.features_target import features_target
+from credit_ct_dagster.assets.preprocessed_splits import preprocessing
+from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
+from credit_ct_dagster.assets.tuned_runs import tuned_runs
+from credit_ct_dagster.io_managers.artifacts import ArtifactFolder, ArtifactsIOManager
+from credit_ct_dagster.resources.bentoml_store import BentoMLStore
+from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, parent_run
+
+REPOSITORY = Path(__file__).parents[1]
+BASE_DT = "2025-03-10"
+ASSETS = [
+    credit_score,
+    credit_score_features,
+    features_target,
+    preprocessing,
+    tuned_runs,
+    bentoml_model,
+]
+SMALL_SEARCH: dict[str, Any] = {
+    "depth": [3, 4],
+    "rsm": [1.0],
+    "l2_leaf_reg": [3.0],
+    "iterations": 12,
+    "early_stopping_rounds": 5,
+}
+"""Two candidates that fit in a blink."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Everything the platform talks to, in one folder."""
+
+    folder: Path
+    url: str
+    model_name: str
+
+    @classmethod
+    def prepared(cls, folder: Path, mlflow_template: Path, url: str) -> "Platform":
+        """A platform with 4,000 sample labels, 500 a month, up to `BASE_DT`."""
+        made = cls(folder, url, f"m{uuid4().hex[:8]}")
+        (folder / "var").mkdir(exist_ok=True)
+        shutil.copy(mlflow_template, folder / "var" / "mlflow.db")
+        shutil.copy(REPOSITORY / "dagster.yaml", folder / "dagster.yaml")
+        labels, features = sample_data.generate(4_000, date.fromisoformat(BASE_DT), seed=0)
+        made.store.upsert({"credit_score": labels, "credit_score_features": features})
+        return made
+
+    @cached_property
+    def store(self) -> FeatureStore:
+        """The feature store."""
+        return FeatureStore(url=self.url)
+
+    @cached_property
+    def tracking(self) -> MlflowTracking:
+        """The MLflow store."""
+        return MlflowTracking(
+            tracking_uri=f"sqlite:///{self.folder}/var/mlflow.db",
+            model_name=self.model_name,
+            ui_url="http://127.0.0.1:5000",
+        )
+
+    @cached_property
+    def packages(self) -> BentoMLStore:
+        """The BentoML store, the one of this process."""
+        return BentoMLStore(home=os.environ["BENTOML_HOME"], model_name=self.model_name)
+
+    @cached_property
+    def artifacts(self) -> ArtifactsIOManager:
+        """The IO manager."""
+        return ArtifactsIOManager(
+            base_path=str(self.folder / "artifacts"), model_name=self.model_name
+        )
+
+    def models(self, base_dt: str = BASE_DT) -> ArtifactFolder:
+        """The artifacts of `tuned_runs`."""
+        return self.artifacts.open("models/{model_name}/{base_dt}", base_dt)
+
+    def splits(self, base_dt: str = BASE_DT) -> ArtifactFolder:
+        """The artifacts of `preprocessed_splits`."""
+        return self.artifacts.open("preprocessing/{model_name}/{base_dt}", base_dt)
+
+    def resources(self) -> dict[str, Any]:
+        """The resources of the definitions, pointed here."""
+        return {
+            "feature_store": self.store,
+            "artifacts": self.artifacts,
+            "tracking": self.tracking,
+            "mlflow": parent_run.configured(
+                {
+                    "experiment_name": self.model_name,
+                    "mlflow_tracking_uri": self.tracking.tracking_uri,
+                    "env": {},
+                    "extra_tags": {},
+                }
+            ),
+            "bentoml_store": self.packages,
+        }
+
+    def materialize(
+        self,
+        instance: dg.DagsterInstance,
+        base_dt: str = BASE_DT,
+        search: dict[str, Any] | None = None,
+        selection: dg.AssetSelection | None = None,
+        **resources: Any,
+    ) -> dg.ExecuteInProcessResult:
+        """Materialize assets in this process, with the small search unless told otherwise."""
+        return dg.materialize(
+            ASSETS,
+            partition_key=base_dt,
+            instance=instance,
+            selection=selection,
+            resources=self.resources() | resources,
+            run_config={
+                "ops": {"tuned_runs": {"config": SMALL_SEARCH if search is None else search}}
+            }
+            if selection is None
+            else {},
+            raise_on_error=False,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to work here."""
+        return {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(self.folder),
+            "FEATURE_STORE_URL": self.url,
+            "ARTIFACTS_PATH": "artifacts",
+            "MLFLOW_TRACKING_URI": "sqlite:///var/mlflow.db",
+            "BENTOML_HOME": "var/bentoml",
+            "MODEL_NAME": self.model_name,
+        }
+
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command here, as a user would."""
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=170,
+            check=False,
+        )
+
+
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    """What the first failed step said."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data and data.user_failure_data.description:
+                return data.user_failure_data.description
+            assert data.error is not None
+            return (data.error.cause or data.error).message
+    raise AssertionError("no step failed")

@@ -1,0 +1,122 @@
+"""CSV files: what is read, and what is refused with its line."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from credit_ct_dagster.csv_files import read_features, read_labels
+from credit_ct_dagster.errors import DataError
+from credit_ct_dagster.modeling import schema
+
+_ROW = dict.fromkeys(schema.FEATURE_COLUMNS, "1") | {
+    "id": "7",
+    "customer_id": "8",
+    "date": "2025-01-05",
+    "occupation": "Writer",
+    "type_of_loan": "auto loan,payday loan",
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the file under test lies."""
+    return tmp_path / "rows.csv"
+
+
+def _write(path: Path, rows: list[dict[str, str]], columns: list[str], *, header: bool) -> None:
+    pd.DataFrame(rows)[columns].to_csv(path, index=False, header=header)
+
+
+def test_a_header_allows_any_order(path: Path) -> None:
+    """Columns are found by name."""
+    _write(path, [_ROW], schema.FEATURE_COLUMNS[::-1], header=True)
+    frame = read_features(path)
+    assert list(frame.columns) == schema.FEATURE_COLUMNS
+    assert frame.iloc[0]["type_of_loan"] == "auto loan,payday loan"
+
+
+def test_without_a_header_the_order_is_the_tables(path: Path) -> None:
+    """The seed's column order needs no header."""
+    _write(path, [_ROW], schema.FEATURE_COLUMNS, header=False)
+    frame = read_features(path)
+    assert len(frame) == 1
+    assert frame.iloc[0]["occupation"] == "Writer"
+
+
+def test_personal_columns_may_be_left_out(path: Path) -> None:
+    """Name and ssn are not needed for anything."""
+    columns = [c for c in schema.FEATURE_COLUMNS if c not in schema.PERSONAL]
+    _write(path, [_ROW], columns, header=True)
+    assert read_features(path)[schema.PERSONAL].isna().all(axis=None)
+
+
+def test_empty_cells_are_null(path: Path) -> None:
+    """An empty cell is NULL for words and numbers, and a zero is a zero."""
+    _write(path, [_ROW | {"age": "", "credit_mix": "", "num_of_loan": "0"}],
+           schema.FEATURE_COLUMNS, header=True)  # fmt: skip
+    row = read_features(path).iloc[0]
+    assert pd.isna(row["age"])
+    assert row["credit_mix"] is None
+    assert row["num_of_loan"] == 0
+
+
+def test_a_date_that_does_not_exist_can_be_loaded(path: Path) -> None:
+    """2025-02-29 stands in real files; the merge counts it and leaves it out."""
+    path.write_text("id,customer_id,date,credit_score\n1,2,2025-02-29,Poor\n")
+    assert read_labels(path)["date"].tolist() == ["2025-02-29"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ("id,customer_id,date\n1,2,2025-01-01\n", "line 1: the header lacks credit_score"),
+        ("id,customer_id,date,score\n1,2,2025-01-01,Poor\n", "has unknown score"),
+        ("id,id,customer_id,date,credit_score\n", "repeats id"),
+        ("id,customer_id,date,credit_score\n1,2,2025-01-01,Poor\n1,2,2025", "line 3: 3 cells"),
+        ("1,2,2025-01-01,Poor,extra\n", "line 1: 5 cells instead of 4"),
+        ("1,2,2025-01-01,Great\n", "line 1: credit_score 'Great' is no label"),
+        ("1,2,2025-01-01,\n", "line 1: credit_score '' is no label"),
+        ("1,2,1/1/2025,Poor\n", "line 1: date '1/1/2025' is not written YYYY-MM-DD"),
+        (",2,2025-01-01,Poor\n", "line 1: id '' is empty"),
+        ("12345678901,2,2025-01-01,Poor\n", "longer than 10 characters"),
+        ('1,2,2025-01-01,Poor\n"torn,2,2025', "line 2: this is not CSV"),
+    ],
+)
+def test_malformed_labels_are_refused_with_their_line(path: Path, text: str, said: str) -> None:
+    """The message names the file, the line and the cell."""
+    path.write_text(text)
+    with pytest.raises(DataError) as refused:
+        read_labels(path)
+    assert said in str(refused.value)
+    assert str(path) in str(refused.value)
+
+
+@pytest.mark.parametrize("cell", ["many", "inf", "nan", "1,5"])
+def test_a_number_that_is_none_is_refused(path: Path, cell: str) -> None:
+    """Only finite numbers and empty cells are numbers."""
+    _write(path, [_ROW, _ROW | {"annual_income": cell}], schema.FEATURE_COLUMNS, header=True)
+    with pytest.raises(DataError, match=r"line 3: annual_income '.*' is not a number"):
+        read_features(path)
+
+
+def test_personal_data_is_not_repeated(path: Path) -> None:
+    """A message about a name does not contain it."""
+    _write(path, [_ROW | {"name": "X" * 101}], schema.FEATURE_COLUMNS, header=True)
+    with pytest.raises(DataError, match="line 2: name is longer") as refused:
+        read_features(path)
+    assert "XX" not in str(refused.value)
+
+
+def test_bytes_that_are_no_text_are_refused(path: Path) -> None:
+    """A binary file is named as such."""
+    path.write_bytes(b"\xff\xfe\x00\x81")
+    with pytest.raises(DataError, match="not CSV in UTF-8"):
+        read_labels(path)
+
+
+def test_a_missing_file_is_named(path: Path) -> None:
+    """The path stands in the message."""
+    with pytest.raises(DataError, match=r"rows\.csv cannot be read"):
+        read_labels(path)

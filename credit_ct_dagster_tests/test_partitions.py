@@ -1,0 +1,81 @@
+"""The calendar."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.partitions import (
+    LabelWindow,
+    base_date_partitions,
+    last_expired,
+    newest_base_date,
+    parse_base_date,
+)
+
+_DAYS = st.dates(date(2025, 1, 1), date(2040, 12, 31))
+
+
+@pytest.mark.parametrize(
+    ("base_dt", "start"),
+    [
+        ("2025-03-31", "2025-02-28"),
+        ("2024-03-31", "2024-02-29"),
+        ("2025-03-10", "2025-02-10"),
+        ("2025-01-31", "2024-12-31"),
+        ("2025-07-31", "2025-06-30"),
+    ],
+)
+def test_a_month_earlier_is_mysqls_month(base_dt: str, start: str) -> None:
+    """The window starts where MySQL's INTERVAL -1 MONTH puts it."""
+    assert LabelWindow.of(base_dt).start.isoformat() == start
+
+
+@given(_DAYS)
+def test_window_lists_every_day_once(day: date) -> None:
+    """The days run without a gap from the start to the base date, both included."""
+    window = LabelWindow.of(day.isoformat())
+    days = window.days
+    assert days[0] == window.start.isoformat()
+    assert days[-1] == day.isoformat()
+    assert len(set(days)) == len(days) == (day - window.start).days + 1
+    assert 29 <= len(days) <= 32
+
+
+@given(_DAYS, st.integers(1, 400))
+def test_expiry_keeps_retention_days_and_the_base_date(day: date, retention: int) -> None:
+    """Exactly the base dates less than `retention` days old stay."""
+    expired = last_expired(day.isoformat(), retention)
+    assert expired == (day - timedelta(days=retention)).isoformat()
+    assert expired < day.isoformat()
+    assert last_expired(day.isoformat(), None) is None
+
+
+def test_partitions_are_days_in_seoul() -> None:
+    """A base date is a calendar day in Asia/Seoul."""
+    window = base_date_partitions.time_window_for_partition_key("2025-01-31")
+    assert window.start.isoformat() == "2025-01-31T00:00:00+09:00"
+    assert window.end.isoformat() == "2025-02-01T00:00:00+09:00"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("2025-02-29", "not a date"),
+        ("yesterday", "not a date"),
+        ("2024-12-31", "before the first one, 2025-01-01"),
+        ("2999-01-01", "has not ended in Asia/Seoul yet"),
+    ],
+)
+def test_unusable_base_dates_are_refused_in_a_sentence(text: str, said: str) -> None:
+    """The message names the date and the reason."""
+    with pytest.raises(CreditCtError, match=said) as refused:
+        parse_base_date(text)
+    assert text in str(refused.value)
+
+
+def test_newest_base_date_can_be_trained() -> None:
+    """The newest base date is accepted as one."""
+    assert parse_base_date(newest_base_date()) == newest_base_date()
