@@ -56,7 +56,7 @@ class Platform:
     def prepared(cls, folder: Path, mlflow_template: Path, url: str) -> "Platform":
         """A platform with 4,000 sample labels, 500 a month, up to `BASE_DT`."""
         made = cls(folder, url, f"m{uuid4().hex[:8]}")
-        (folder / "var").mkdir(exist_ok=True)
+        (folder / "var").mkdir(parents=True, exist_ok=True)
         shutil.copy(mlflow_template, folder / "var" / "mlflow.db")
         shutil.copy(REPOSITORY / "dagster.yaml", folder / "dagster.yaml")
         labels, features = sample_data.generate(4_000, date.fromisoformat(BASE_DT), seed=0)

@@ -58,9 +58,12 @@ def test_tables_show_their_columns(asset: str) -> None:
 
 def test_secrets_are_named_not_shown() -> None:
     """The UI shows the variable's name where a URL may hold a password."""
-    resources = defs.get_repository_def().get_top_level_resources()
-    feature_store = resources["feature_store"]
-    assert feature_store.inner_resource.url.env_var_name == "FEATURE_STORE_URL"  # type: ignore[attr-defined]
+    for name, option, variable in (
+        ("feature_store", "url", "FEATURE_STORE_URL"),
+        ("tracking", "tracking_uri", "MLFLOW_TRACKING_URI"),
+    ):
+        assert defs.resources is not None
+        assert getattr(defs.resources[name], option).env_var_name == variable
 
 
 def test_schedule_asks_for_yesterday_in_seoul() -> None:

@@ -7,6 +7,9 @@ import dagster as dg
 
 from credit_ct_dagster.errors import CreditCtError, FeatureStoreUnavailableError
 
+RETRY_ONCE = dg.RetryPolicy(max_retries=1, delay=5)
+"""One more attempt, after a moment in which a database may come back."""
+
 
 @contextmanager
 def failing_clearly(base_dt: str) -> Iterator[None]:

@@ -9,7 +9,7 @@ import dagster as dg
 import pandas as pd
 
 from credit_ct_dagster.assets.config import refuses_bad_values
-from credit_ct_dagster.assets.failures import failing_clearly
+from credit_ct_dagster.assets.failures import RETRY_ONCE, failing_clearly
 from credit_ct_dagster.assets.preprocessed_splits import SPLIT_FILES, SPLITS_SUMMARY
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder
 from credit_ct_dagster.modeling.evaluation import confusion, evaluate, feature_importances

@@ -7,7 +7,7 @@ _IN_PROCESS = "in_process"
 continuous_training_job = dg.define_asset_job(
     "continuous_training",
     selection=dg.AssetSelection.all()
-    - dg.AssetSelection.keys("credit_score", "credit_score_features"),
+    - dg.AssetSelection.assets("credit_score", "credit_score_features"),
     description="One base date, from the two source tables to a packaged model.",
 )
 

@@ -47,7 +47,11 @@ def _dump_model(model: CatBoostClassifier) -> bytes:
 
 
 def _load_model(content: bytes) -> CatBoostClassifier:
-    return CatBoostClassifier().load_model(blob=content)
+    # Not `load_model(blob=…)`: such a model, saved again, crashes the process that loads it.
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.cbm"
+        path.write_bytes(content)
+        return CatBoostClassifier().load_model(str(path))
 
 
 def _load_csv(content: bytes) -> pd.DataFrame:

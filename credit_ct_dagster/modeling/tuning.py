@@ -212,14 +212,14 @@ def _run(
         trial = Trial(number, params, run_id=tracker.started(number, params))
         try:
             model = fit(train_pool, val_pool, params, fixed)
-        except CatBoostError as error:
-            trial.state, trial.error = "failed", str(error)
-            trial.seconds = time.perf_counter() - started
-            tracker.failed(trial)
-        else:
-            trial.model = model
-            trial.iterations = model.tree_count_
+            trial.model, trial.iterations = model, model.tree_count_
             trial.metrics = evaluate(model, val)
             trial.seconds = time.perf_counter() - started
             tracker.completed(trial, model)
+        except BaseException as error:
+            trial.state, trial.error, trial.model = "failed", str(error) or repr(error), None
+            trial.seconds = time.perf_counter() - started
+            tracker.failed(trial)
+            if not isinstance(error, CatBoostError):
+                raise  # not this candidate's fault: the others would meet it too
         yield trial

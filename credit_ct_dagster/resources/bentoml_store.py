@@ -70,8 +70,9 @@ class BentoMLStore(dg.ConfigurableResource):
                 if package.info.labels.get("dagster_run_id") == lineage.dagster_run_id
             ]
             for package in same_run:
-                if package.info.labels == lineage.labels() and _is_whole(package):
+                if package.info.labels == lineage.labels():
                     return str(package.tag)
+            self._journal.write_text("\n".join(f.name for f in self._version_folders()))
             package = _bentoml().catboost.save_model(
                 self.model_name,
                 model,
@@ -90,6 +91,7 @@ class BentoMLStore(dg.ConfigurableResource):
                     },
                 },
             )
+            self._journal.unlink()
             for earlier in same_run:
                 _bentoml().models.delete(earlier.tag)
             return str(package.tag)
@@ -106,7 +108,7 @@ class BentoMLStore(dg.ConfigurableResource):
     def remove_unrecorded(
         self, base_dt: str, is_unrecorded: Callable[[str, str], bool]
     ) -> list[str]:
-        """Delete what a killed run left: halves, and packages of a base date never reported.
+        """Delete packages of a base date that a killed run made but never reported.
 
         Args:
             base_dt: Whose packages to look at.
@@ -116,14 +118,11 @@ class BentoMLStore(dg.ConfigurableResource):
             The deleted tags.
         """
         with self._writing():
-            for folder in self._version_folders():
-                if not (folder / _DESCRIPTION).exists():
-                    shutil.rmtree(folder)
             removed = []
             for package in self.packages():
                 tag, labels = str(package.tag), package.info.labels
-                if labels.get("base_dt") == base_dt and (
-                    is_unrecorded(tag, labels.get("dagster_run_id", "")) or not _is_whole(package)
+                if labels.get("base_dt") == base_dt and is_unrecorded(
+                    tag, labels.get("dagster_run_id", "")
                 ):
                     _bentoml().models.delete(package.tag)
                     removed.append(tag)
@@ -131,10 +130,24 @@ class BentoMLStore(dg.ConfigurableResource):
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """One writer at a time: BentoML fills a version's folder in place."""
+        """One writer at a time, which first removes the half that a killed one left.
+
+        BentoML fills a version's folder in place. The journal, there only during a save, lists the
+        versions from before it.
+        """
         Path(self.home).mkdir(parents=True, exist_ok=True)
-        with FileLock(Path(self.home) / ".credit_ct.lock"):
+        with FileLock(Path(self.home) / f".credit_ct.{self.model_name}.lock"):
+            if self._journal.exists():
+                whole = self._journal.read_text().split("\n")
+                for folder in self._version_folders():
+                    if folder.name not in whole:
+                        shutil.rmtree(folder)
+                self._journal.unlink()
             yield
+
+    @property
+    def _journal(self) -> Path:
+        return Path(self.home) / f".credit_ct.{self.model_name}.saving"
 
     def _version_folders(self) -> list[Path]:
         folder = Path(self.home) / "models" / self.model_name
@@ -146,12 +159,3 @@ def _bentoml() -> Any:
     import bentoml
 
     return bentoml
-
-
-def _is_whole(package: "bentoml.Model") -> bool:
-    """Whether everything in a package can be loaded."""
-    try:
-        package.load_model()
-        return "robust_scalers" in package.custom_objects
-    except Exception:  # noqa: BLE001 whatever the damage, it is replaced
-        return False

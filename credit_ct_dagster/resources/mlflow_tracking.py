@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import dagster as dg
 import mlflow
@@ -60,9 +61,10 @@ class MlflowTracking(dg.ConfigurableResource):
 
     def run_url(self, run_id: str) -> str:
         """Where a person sees a run."""
-        served = self.tracking_uri.startswith(("http://", "https://"))
-        base = sa.make_url(self.tracking_uri).set(username=None, password=None) if served else None
-        root = base.render_as_string() if base else self.ui_url
+        root = self.ui_url
+        if self.tracking_uri.startswith(("http://", "https://")):
+            server = urlsplit(self.tracking_uri)
+            root = server._replace(netloc=server.netloc.rpartition("@")[2]).geturl()
         return f"{root.rstrip('/')}/#/experiments/{self.experiment_id()}/runs/{run_id}"
 
     def tracker(

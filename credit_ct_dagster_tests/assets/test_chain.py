@@ -11,6 +11,7 @@ import pytest
 from catboost import CatBoostClassifier
 from mlflow.entities import ViewType
 
+from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.evaluation import evaluate, predict
 from credit_ct_dagster.modeling.preparation import prepare
@@ -43,10 +44,10 @@ def test_artifacts_have_their_names_and_agree(
         f"models/{name}/{BASE_DT}/best.cbm",
         f"models/{name}/{BASE_DT}/summary.json",
         f"models/{name}/{BASE_DT}/trials.parquet",
+        f"preprocessing/{name}/{BASE_DT}/encoders/robust_scaler.joblib",
         f"preprocessing/{name}/{BASE_DT}/{name}_holdout.parquet",
         f"preprocessing/{name}/{BASE_DT}/{name}_train.parquet",
         f"preprocessing/{name}/{BASE_DT}/{name}_val.parquet",
-        f"preprocessing/{name}/{BASE_DT}/encoders/robust_scaler.joblib",
         f"preprocessing/{name}/{BASE_DT}/summary.json",
     ]
     summary = json.loads((root / "models" / name / BASE_DT / "summary.json").read_text())
@@ -129,12 +130,12 @@ def test_the_pages_show_what_a_person_wants_to_know(
     assert merged["dagster/partition_row_count"] > 400
     assert merged["labels_without_features"] == merged["labels_with_invalid_date"] == 0
     tuned = _metadata(result, "tuned_runs")
-    assert len(tuned["trials"]) == 2
+    assert len(tuned["trials"].records) == 2
     for picture in ("confusion_matrix", "feature_importances"):
         assert tuned[picture].startswith("![")
         assert "data:image/png;base64,iVBOR" in tuned[picture]
     assert tuned["mlflow_run"].startswith("http://127.0.0.1:5000/#/experiments/")
-    assert len(_metadata(result, "robust_scalers")["scalers"]) == len(schema.NUMERIC)
+    assert len(_metadata(result, "robust_scalers")["scalers"].records) == len(schema.NUMERIC)
     assert _metadata(result, "bentoml_model")["bentoml_tag"].startswith(platform.model_name)
     everything = json.dumps(
         [str(event.to_json()) if hasattr(event, "to_json") else str(event)
@@ -185,10 +186,10 @@ def test_an_expired_window_fails_and_says_that_it_expired(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
     """Rows that retention deleted are told from rows that never were."""
-    only_merge = dg.AssetSelection.keys("features_target")
+    only_merge = dg.AssetSelection.assets("features_target")
     platform.materialize(instance, base_dt="2025-02-20", selection=only_merge)
     platform.materialize(instance, base_dt=BASE_DT, selection=only_merge)
-    splits = dg.AssetSelection.keys("preprocessed_splits", "robust_scalers")
+    splits = dg.AssetSelection.assets("preprocessed_splits", "robust_scalers")
     result = platform.materialize(instance, base_dt="2025-02-20", selection=splits)
     said = failure_of(result)
     assert "Base date 2025-02-20" in said
@@ -198,16 +199,14 @@ def test_an_expired_window_fails_and_says_that_it_expired(
 
 
 def test_a_store_that_is_down_is_retried_once(
-    platform: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, instance: dg.DagsterInstance
 ) -> None:
     """The seed's retries=1: a failure that another attempt may mend gets one."""
-    from credit_ct_dagster.assets import preprocessed_splits
     from credit_ct_dagster.resources.feature_store import FeatureStore
 
-    monkeypatch.setattr(preprocessed_splits, "RETRY_DELAY_SECONDS", 0)
-    platform.materialize(instance, selection=dg.AssetSelection.keys("features_target"))
+    platform.materialize(instance, selection=dg.AssetSelection.assets("features_target"))
     down = FeatureStore(url="mysql+pymysql://root@127.0.0.1:1/mlops")
-    splits = dg.AssetSelection.keys("preprocessed_splits", "robust_scalers")
+    splits = dg.AssetSelection.assets("preprocessed_splits", "robust_scalers")
     result = platform.materialize(instance, selection=splits, feature_store=down)
     assert sum(event.is_step_up_for_retry for event in result.all_events) == 1
     assert "does not answer" in failure_of(result)
@@ -265,8 +264,10 @@ def test_tables_can_be_csv(platform: Platform, instance: dg.DagsterInstance) -> 
     """With the IO manager set to CSV the whole chain works, with the same result."""
     platform.materialize(instance)
     in_parquet = platform.models()["summary.json"]["best"]
-    csv = platform.artifacts.model_copy(
-        update={"table_format": "csv", "base_path": str(platform.folder / "csv")}
+    csv = ArtifactsIOManager(
+        base_path=str(platform.folder / "csv"),
+        model_name=platform.model_name,
+        table_format="csv",
     )
     assert platform.materialize(instance, artifacts=csv).success
     folder = csv.open("models/{model_name}/{base_dt}", BASE_DT)

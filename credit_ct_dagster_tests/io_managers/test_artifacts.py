@@ -46,9 +46,7 @@ def _round_trip(manager: ArtifactsIOManager, value: dict[str, Any]) -> dict[str,
 @pytest.mark.parametrize("table_format", ["parquet", "csv"])
 def test_every_format_comes_back_as_it_was(tmp_path: Path, table_format: str) -> None:
     """Tables keep text ids and every bit of a number, in either format."""
-    manager = ArtifactsIOManager(
-        base_path=str(tmp_path), model_name="m", table_format=table_format
-    )
+    manager = ArtifactsIOManager(base_path=str(tmp_path), model_name="m", table_format=table_format)
     scaler = RobustScaler().fit(_TABLE[["age"]])
     read = _round_trip(
         manager,
