@@ -8,6 +8,7 @@ from pathlib import Path
 # Read when the package is imported, hence before everything else: nothing of this machine's own
 # environment or `.env` reaches a test.
 _SESSION = Path(tempfile.mkdtemp(prefix="credit-ct-tests-"))
+_STARTED_IN = Path.cwd()
 os.chdir(_SESSION)
 for _name in ("FEATURE_STORE_URL", "ARTIFACTS_PATH", "MLFLOW_TRACKING_URI", "MODEL_NAME"):
     os.environ.pop(_name, None)
@@ -23,10 +24,15 @@ import pytest  # noqa: E402
 from credit_ct_dagster_tests.mariadb import MariaDB  # noqa: E402
 from credit_ct_dagster_tests.platform import Platform  # noqa: E402
 
+os.chdir(_STARTED_IN)
 
-def pytest_sessionfinish() -> None:
-    """Remove the session's folder."""
-    os.chdir("/")
+
+@pytest.fixture(scope="session", autouse=True)
+def _session_folder() -> Iterator[None]:
+    """What a test writes to relative paths goes to a folder that is removed."""
+    os.chdir(_SESSION)
+    yield
+    os.chdir(_STARTED_IN)
     shutil.rmtree(_SESSION, ignore_errors=True)
 
 

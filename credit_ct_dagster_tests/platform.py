@@ -26,7 +26,7 @@ from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, parent_r
 
 REPOSITORY = Path(__file__).parents[1]
 BASE_DT = "2025-03-10"
-ASSETS = [
+ASSETS: list[dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset] = [
     credit_score,
     credit_score_features,
     features_target,

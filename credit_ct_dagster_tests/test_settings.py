@@ -1,5 +1,6 @@
 """The environment."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,13 @@ from credit_ct_dagster.settings import Settings, get_settings
 
 
 @pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Settings, "export", lambda self: None)
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     get_settings.cache_clear()
-    yield  # type: ignore[misc]
+    yield
     get_settings.cache_clear()
 
 

@@ -18,6 +18,7 @@ from credit_ct_dagster.modeling.tuning import Trial, TuningParameters, best_of, 
 from credit_ct_dagster.partitions import base_date_partitions
 from credit_ct_dagster.resources.mlflow_tracking import (
     BASE_DATE_TAG,
+    BEST_RUN_TAG,
     DAGSTER_RUN_TAG,
     FINGERPRINT_TAG,
     MlflowTracking,
@@ -53,7 +54,7 @@ def tuned_runs(
     """
     base_dt, run_id = context.partition_key, context.run.run_id
     tracking: MlflowTracking = context.resources.tracking
-    abandoned = tracking.end_abandoned(base_dt, lambda other: _is_over(context, other))
+    abandoned = tracking.end_abandoned(lambda other: _is_over(context, other))
     if abandoned:
         context.log.info(f"Ended {len(abandoned)} MLflow runs that a killed run left open")
 
@@ -91,7 +92,7 @@ def tuned_runs(
     tracking.describe(best.run_id, {"credit_ct.best": "true"}, {}, holdout_metrics)
     tracking.describe(
         parent_run_id,
-        {"credit_ct.best_run_id": best.run_id},
+        {BEST_RUN_TAG: best.run_id},
         {},
         holdout_metrics | {f"val_{name}": value for name, value in best.metrics.items()},
     )
@@ -137,7 +138,7 @@ def tuned_runs(
             "trials": dg.MetadataValue.table(
                 [
                     dg.TableRecord({k: v for k, v in row.items() if pd.notna(v)})
-                    for row in table.drop(columns="run_id").to_dict("records")
+                    for row in table.drop(columns="run_id").round(4).to_dict("records")
                 ],
                 schema=dg.TableSchema(
                     columns=[

@@ -4,10 +4,12 @@ import logging
 import sys
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import click
 import dagster as dg
+import yaml
 from rich.table import Table
 
 from credit_ct_dagster.cli.console import console
@@ -33,7 +35,14 @@ _BEST_SHOWN = 5
     is_flag=True,
     help="Only show the result when the base date is packaged already.",
 )
-def command(partition: str | None, sample_if_empty: bool, if_missing: bool) -> None:
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Run configuration as YAML, as the UI's launchpad takes it.",
+)
+def command(
+    partition: str | None, sample_if_empty: bool, if_missing: bool, config: Path | None
+) -> None:
     """Train and package one base date, and report the result.
 
     The run is recorded in the Dagster instance: its history is in the UI.
@@ -54,7 +63,7 @@ def command(partition: str | None, sample_if_empty: bool, if_missing: bool) -> N
             console.print(f"Base date {base_dt} is packaged already; its result:")
         else:
             console.print(f"Base date {base_dt}")
-            packaged = _execute(instance, base_dt)
+            packaged = _execute(instance, base_dt, _read(config) if config else {})
         _report(base_dt, packaged, time.perf_counter() - started)
 
 
@@ -68,20 +77,33 @@ def _newest_with_labels(store: FeatureStore) -> str:
     return parse_base_date(newest)
 
 
-def _execute(instance: dg.DagsterInstance, base_dt: str) -> str:
+def _read(config: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(config.read_text())
+    except yaml.YAMLError as error:
+        raise CreditCtError(f"{config} is not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise CreditCtError(f"{config} is no run configuration: expected a mapping.")
+    return content
+
+
+def _execute(instance: dg.DagsterInstance, base_dt: str, run_config: dict[str, Any]) -> str:
     """Run the job; returns the BentoML tag."""
     # dagster-mlflow calls itself beta; MLflow reports every migration of a new store.
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
     from credit_ct_dagster.definitions import defs
 
-    result = defs.resolve_job_def(_JOB).execute_in_process(
-        partition_key=base_dt,
-        instance=instance,
-        tags=process_tag(),
-        run_config={"loggers": {"terminal": {}}},
-        raise_on_error=False,
-    )
+    try:
+        result = defs.resolve_job_def(_JOB).execute_in_process(
+            partition_key=base_dt,
+            instance=instance,
+            tags=process_tag(),
+            run_config={"loggers": {"terminal": {}}} | run_config,
+            raise_on_error=False,
+        )
+    except dg.DagsterInvalidConfigError as error:
+        raise CreditCtError(f"The run configuration is refused: {error}") from error
     if not result.success:
         raise CreditCtError(
             f"{_reason(result)} (Dagster run {result.run_id}; its log is in the UI: make dev)"

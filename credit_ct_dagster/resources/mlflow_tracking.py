@@ -28,6 +28,8 @@ from credit_ct_dagster.modeling.tuning import Trial
 BASE_DATE_TAG = "credit_ct.base_dt"
 DAGSTER_RUN_TAG = "credit_ct.dagster_run_id"
 FINGERPRINT_TAG = "credit_ct.data_fingerprint"
+BEST_RUN_TAG = "credit_ct.best_run_id"
+FAILURE_TAG = "credit_ct.failure"
 PARENT_DAGSTER_RUN_TAG = "dagster_run_id"
 """dagster-mlflow's own tag, by which it finds its run again; no other run may carry it."""
 
@@ -94,26 +96,25 @@ class MlflowTracking(dg.ConfigurableResource):
             tags=[RunTag(name, value) for name, value in tags.items()],
         )
 
-    def end_abandoned(self, base_dt: str, is_over: Callable[[str], bool]) -> list[str]:
-        """Mark runs as failed that a killed Dagster run left open.
+    def end_abandoned(self, is_over: Callable[[str], bool]) -> list[str]:
+        """Mark runs as failed that a killed Dagster run left open, parents and trials.
 
         Args:
-            base_dt: Whose runs to look at.
             is_over: Whether the Dagster run with an id has ended.
 
         Returns:
             The ids of the runs that were ended.
         """
-        running = self.client.search_runs(
-            [self.experiment_id()],
-            f"attributes.status = 'RUNNING' AND tags.`{BASE_DATE_TAG}` = '{base_dt}'",
-            ViewType.ACTIVE_ONLY,
-        )
-        abandoned = [
-            run.info.run_id for run in running if is_over(run.data.tags.get(DAGSTER_RUN_TAG, ""))
-        ]
+        abandoned = []
+        for run in self.client.search_runs(
+            [self.experiment_id()], "attributes.status = 'RUNNING'", ViewType.ACTIVE_ONLY
+        ):
+            tags = run.data.tags
+            dagster_run_id = tags.get(DAGSTER_RUN_TAG) or tags.get(PARENT_DAGSTER_RUN_TAG)
+            if dagster_run_id and is_over(dagster_run_id):
+                abandoned.append(run.info.run_id)
         for run_id in abandoned:
-            self.client.set_tag(run_id, "credit_ct.failure", "The process that ran it was killed")
+            self.client.set_tag(run_id, FAILURE_TAG, "The process that ran it was killed")
             self.client.set_terminated(run_id, RunStatus.to_string(RunStatus.FAILED))
         return abandoned
 
@@ -176,7 +177,7 @@ class Tracker:
     def failed(self, trial: Trial) -> None:
         """Close the run of a trial as failed, with the cause."""
         assert trial.run_id is not None
-        self._client.set_tag(trial.run_id, "credit_ct.failure", (trial.error or "")[:5000])
+        self._client.set_tag(trial.run_id, FAILURE_TAG, (trial.error or "")[:5000])
         self._client.set_terminated(trial.run_id, RunStatus.to_string(RunStatus.FAILED))
 
 
@@ -188,16 +189,21 @@ class Tracker:
 def parent_run(context: dg.InitResourceContext) -> Iterator[Any]:
     """Open dagster-mlflow's run, and never leave it open.
 
-    The asset ends it when the search succeeds; whatever else happens, it has failed. The hook of
-    dagster-mlflow sees the last node of a job only, and so misses other selections from the UI.
+    The asset ends it when the search succeeds; whatever else happens, it has failed. `dagster job
+    execute` opens the resources once more after the run, which must not turn a success into a
+    failure: the best run that the search left as a tag decides. The hook of dagster-mlflow sees the
+    last node of a job only, and so misses other selections from the UI.
     """
     tracking: MlflowTracking = context.resources.tracking
     tracking.experiment_id()
     try:
         yield from cast(Any, mlflow_tracking.resource_fn)(context)
     finally:
-        if mlflow.active_run() is not None:
-            mlflow.end_run(RunStatus.to_string(RunStatus.FAILED))
+        run = mlflow.active_run()
+        if run is not None:
+            tags = tracking.client.get_run(run.info.run_id).data.tags
+            status = RunStatus.FINISHED if BEST_RUN_TAG in tags else RunStatus.FAILED
+            mlflow.end_run(RunStatus.to_string(status))
 
 
 def _metrics(values: Mapping[str, float]) -> list[Metric]:

@@ -62,6 +62,12 @@ def _tune(splits: dict[str, pd.DataFrame], **changes: Any) -> tuple[list[Trial],
     return trials, memory
 
 
+def _model_of(trials: list[Trial]) -> CatBoostClassifier:
+    best = best_of(trials)
+    assert best is not None
+    return best.model
+
+
 def test_the_default_search_is_the_seeds_27_candidates() -> None:
     """Depth x rsm x l2_leaf_reg, with the seed's fixed parameters."""
     parameters = TuningParameters()
@@ -118,7 +124,7 @@ def test_two_searches_agree(splits: dict[str, pd.DataFrame]) -> None:
 def test_only_the_best_trial_keeps_its_model(splits: dict[str, pd.DataFrame]) -> None:
     """Memory does not grow with the number of candidates."""
     trials, memory = _tune(splits, l2_leaf_reg=[1.0, 3.0, 9.0])
-    assert [trial.number for trial in trials if trial.model] == [best_of(trials).number]  # type: ignore[union-attr]
+    assert [trial for trial in trials if trial.model] == [best_of(trials)]
     assert memory.told == [
         (what, number) for number in range(3) for what in ("started", "completed")
     ]
@@ -173,7 +179,7 @@ def test_probabilities_sum_to_one_and_lead_to_the_prediction(
 ) -> None:
     """One-vs-all scores are normalised; the highest one is the prediction."""
     trials, _ = _tune(splits)
-    model = best_of(trials).model  # type: ignore[union-attr]
+    model = _model_of(trials)
     probabilities = predict_proba(model, splits["holdout"])
     assert probabilities.sum(axis=1) == pytest.approx(1)
     highest = model.classes_[probabilities.argmax(axis=1)]
@@ -188,7 +194,7 @@ def test_a_class_that_train_never_had_is_measured_as_missed(
     memory = _Memory()
     known = splits["val"][splits["val"][schema.TARGET] != "Good"]
     trials = tune(two, known, _search(), memory, lambda done, total: None)
-    model = best_of(trials).model  # type: ignore[union-attr]
+    model = _model_of(trials)
     measured = evaluate(model, splits["holdout"])
     assert measured["f1_good"] == 0
     assert measured["log_loss"] > 1
@@ -200,7 +206,7 @@ def test_a_class_that_train_never_had_is_measured_as_missed(
 def test_importances_cover_every_feature(splits: dict[str, pd.DataFrame]) -> None:
     """One value per feature, in percent, highest first."""
     trials, _ = _tune(splits)
-    importances = feature_importances(best_of(trials).model)  # type: ignore[union-attr]
+    importances = feature_importances(_model_of(trials))
     assert set(importances) == set(schema.FEATURES)
     assert sum(importances.values()) == pytest.approx(100)
     assert list(importances.values()) == sorted(importances.values(), reverse=True)

@@ -4,6 +4,7 @@ import logging
 import socket
 from collections.abc import Iterator
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -16,7 +17,9 @@ class _Inbox:
     def __init__(self) -> None:
         self.messages: list[Envelope] = []
 
-    async def handle_DATA(self, server: object, session: object, envelope: Envelope) -> str:
+    async def handle_DATA(  # noqa: N802 aiosmtpd calls it so
+        self, server: object, session: object, envelope: Envelope
+    ) -> str:
         self.messages.append(envelope)
         return "250 OK"
 
@@ -53,7 +56,7 @@ def mail_server(inbox: _Inbox) -> Iterator[Controller]:
     controller.stop()
 
 
-def _notifier(server: Controller, **options: object) -> Notifier:
+def _notifier(server: Controller, **options: Any) -> Notifier:
     return Notifier(
         smtp_host="127.0.0.1",
         smtp_port=server.port,
@@ -69,7 +72,7 @@ def test_mail_arrives(mail_server: Controller, inbox: _Inbox) -> None:
 
     _notifier(mail_server).send("continuous_training failed: 2025-01-31", "features_target: why")
     [envelope] = inbox.messages
-    message = message_from_bytes(envelope.content, _class=EmailMessage, policy=policy.default)  # type: ignore[arg-type, call-overload]
+    message = message_from_bytes(envelope.content, _class=EmailMessage, policy=policy.default)
     assert message["Subject"] == "continuous_training failed: 2025-01-31"
     assert message.get_content().strip() == "features_target: why"
     assert envelope.rcpt_tos == ["ops@example.com", "ml@example.com"]

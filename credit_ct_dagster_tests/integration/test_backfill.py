@@ -1,0 +1,128 @@
+"""Ten base dates from the UI: `dagster dev`, GraphQL, queue, daemon and run workers for real."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import Any
+
+from credit_ct_dagster_tests.platform import BASE_DT, REPOSITORY, Platform
+
+_SEARCH = {"depth": [3], "rsm": [1.0], "l2_leaf_reg": [3.0], "iterations": 5}
+_ASSETS = ["features_target", "preprocessed_splits", "robust_scalers", "tuned_runs",
+           "bentoml_model"]  # fmt: skip
+_LAUNCH = """
+mutation Launch($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+_STATUS = """
+query Status($id: String!) {
+  partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } }
+}
+"""
+_START_SECONDS, _BACKFILL_SECONDS = 90, 280
+
+
+@contextmanager
+def _dagster_dev(platform: Platform) -> Iterator[int]:
+    """The UI and its daemon, as `make dev` starts them, on a free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (platform.folder / "dev.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["dagster", "dev", "--host", "127.0.0.1", "--port", str(port)],
+            cwd=platform.folder,
+            env=platform.environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            yield port
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _ask(port: int, query: str, **variables: Any) -> dict[str, Any]:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/graphql",
+        json.dumps({"query": query, "variables": variables}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        [value] = json.loads(answer.read())["data"].values()
+        return value
+
+
+def _until(condition: Any, seconds: float, what: str) -> Any:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            value = condition()
+        except (urllib.error.URLError, ConnectionError, KeyError):
+            value = None
+        if value:
+            return value
+        time.sleep(1)
+    raise AssertionError(f"{what} took longer than {seconds} s")
+
+
+def test_a_backfill_of_ten_base_dates(platform: Platform) -> None:
+    """Launched as the UI launches it, every base date ends packaged."""
+    last = date.fromisoformat(BASE_DT)
+    base_dts = [(last - timedelta(days=n)).isoformat() for n in range(9, -1, -1)]
+    (platform.folder / "workspace.yaml").write_text((REPOSITORY / "workspace.yaml").read_text())
+    with _dagster_dev(platform) as port:
+        launched = _until(
+            lambda: _ask(
+                port,
+                _LAUNCH,
+                params={
+                    "assetSelection": [{"path": [name]} for name in _ASSETS],
+                    "partitionNames": base_dts,
+                    "runConfigData": {"ops": {"tuned_runs": {"config": _SEARCH}}},
+                },
+            ),
+            _START_SECONDS,
+            "the UI's start",
+        )
+        assert launched["__typename"] == "LaunchBackfillSuccess", launched
+        ended = _until(
+            lambda: next(
+                (
+                    status
+                    for status in [_ask(port, _STATUS, id=launched["backfillId"])["status"]]
+                    if status not in ("REQUESTED", "COMPLETING")
+                ),
+                None,
+            ),
+            _BACKFILL_SECONDS,
+            "the backfill",
+        )
+        assert ended == "COMPLETED_SUCCESS", (platform.folder / "dev.log").read_text()[-3000:]
+    status = platform.run("credit-ct", "status", "--json")
+    listed = {each["base_dt"]: each for each in json.loads(status.stdout)}
+    assert set(listed) == set(base_dts)
+    assert {each["state"] for each in listed.values()} == {"packaged"}
+    assert all(
+        each["holdout_accuracy"] == platform.models(base_dt)["summary.json"]["best"]["holdout"][
+            "accuracy"
+        ]
+        for base_dt, each in listed.items()
+    )  # fmt: skip
+    kept = [base_dt for base_dt, each in listed.items() if each["rows"]]
+    assert BASE_DT in kept

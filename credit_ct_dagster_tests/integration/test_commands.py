@@ -1,0 +1,127 @@
+"""The commands that people, CI and schedules run, as processes of their own."""
+
+import json
+import sqlite3
+
+import pytest
+import yaml
+
+from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform
+
+_SMALL = {"ops": {"tuned_runs": {"config": SMALL_SEARCH}}}
+_MODULE = ("-m", "credit_ct_dagster.definitions")
+_TAGS = json.dumps({"dagster/partition": BASE_DT})
+
+
+def _job(*options: str) -> tuple[str, ...]:
+    return ("dagster", "job", "execute", *_MODULE, "-j", "continuous_training", *options)
+
+
+@pytest.mark.parametrize(
+    "execution", [{}, {"execution": {"config": {"multiprocess": {"max_concurrent": 2}}}}],
+    ids=["in-process", "multiprocess"],
+)  # fmt: skip
+def test_dagster_job_execute(platform: Platform, execution: dict) -> None:
+    """CI's command does the whole job, in one process or in several."""
+    (platform.folder / "run.yaml").write_text(yaml.safe_dump(_SMALL | execution))
+    done = platform.run(*_job("--tags", _TAGS, "--config", "run.yaml"))
+    assert done.returncode == 0, done.stderr[-3000:]
+    summary = platform.models()["summary.json"]
+    assert summary["trials"]["completed"] == 2
+    with sqlite3.connect(platform.folder / "var" / "mlflow.db") as mlflow:
+        assert mlflow.execute("SELECT DISTINCT status FROM runs").fetchall() == [("FINISHED",)]
+        assert mlflow.execute("SELECT COUNT(*) FROM runs").fetchone() == (3,)
+    processes = {line.split(" - ")[5] for line in done.stderr.splitlines() if "STEP_START" in line}
+    assert len(processes) == (4 if execution else 1)
+
+
+def test_dagster_job_execute_fails_with_an_exit_code(platform: Platform) -> None:
+    """A base date without labels is a failure that CI sees."""
+    tags = json.dumps({"dagster/partition": "2025-12-01"})
+    done = platform.run(*_job("--tags", tags))
+    assert done.returncode == 1
+    assert "Base date 2025-12-01: the window 2025-11-01 to 2025-12-01 never had rows" in done.stderr
+
+
+def test_dagster_asset_materialize(platform: Platform) -> None:
+    """The other command for machines does the same work."""
+    done = platform.run(
+        "dagster", "asset", "materialize", *_MODULE, "--select", "*", "--partition", BASE_DT,
+        "--config-json", json.dumps(_SMALL),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert platform.models()["summary.json"]["base_dt"] == BASE_DT
+
+
+def test_run_reports_and_status_lists(platform: Platform) -> None:
+    """What a person sees: progress, the result, and afterwards the list of base dates."""
+    (platform.folder / "small.yaml").write_text(yaml.safe_dump(_SMALL))
+    done = platform.run("credit-ct", "run", "--config", "small.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "tuned_runs: trial 2/2: accuracy" in done.stderr
+    summary = platform.models()["summary.json"]
+    for said in (
+        f"Base date     {BASE_DT}",
+        "The best 2 of 2 trials",
+        f"{summary['best']['holdout']['accuracy']:.4f} on the holdout",
+        f"BentoML tag   {platform.model_name}:",
+        f"artifacts/models/{platform.model_name}/{BASE_DT}",
+        "make dev, then http://127.0.0.1:3000",
+    ):
+        assert said in done.stdout, said
+
+    again = platform.run("credit-ct", "run", "--if-missing")
+    assert again.returncode == 0, again.stderr
+    assert "is packaged already" in again.stdout
+    assert "trial 1" not in again.stderr
+
+    failed = platform.run("credit-ct", "run", "--partition", "2025-12-01", RETENTION_DAYS="none")
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines()[-1].startswith("Error: Base date 2025-12-01: the window")
+    assert "Traceback" not in failed.stderr
+
+    status = platform.run("credit-ct", "status", "--json")
+    assert status.returncode == 0, status.stderr
+    newest, trained = json.loads(status.stdout)
+    assert (newest["base_dt"], newest["state"]) == ("2025-12-01", "failed")
+    assert trained["base_dt"] == BASE_DT
+    assert trained["state"] == "packaged"
+    assert trained["rows"] == sum(trained["splits"].values()) == sum(summary["rows"].values())
+    assert trained["val_accuracy"] == summary["best"]["val"]["accuracy"]
+    assert trained["mlflow_run_id"] == summary["mlflow"]["best_run_id"]
+    assert trained["bentoml_tag"].startswith(f"{platform.model_name}:")
+    table = platform.run("credit-ct", "status").stdout
+    assert trained["bentoml_tag"] in table
+
+
+@pytest.mark.parametrize(
+    ("command", "environment", "said"),
+    [
+        (
+            ("run",),
+            {"FEATURE_STORE_URL": "mysql+pymysql://u:hush@localhost:1"},
+            "does not answer",
+        ),
+        (("run",), {"FEATURE_STORE_URL": "sqlite:///empty.db"}, "No base date has labels"),
+        (("run", "--partition", "2024-01-01"), {}, "before the first one"),
+        (("run",), {"RETENTION_DAYS": "soon"}, "RETENTION_DAYS"),
+        (("load", "--labels", "absent.csv"), {}, "absent.csv cannot be read"),
+    ],
+)
+def test_failures_are_one_line(
+    platform: Platform, command: tuple[str, ...], environment: dict[str, str], said: str
+) -> None:
+    """One clear line, exit code 1, no traceback and no secret."""
+    done = platform.run("credit-ct", *command, **environment)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert said in line
+    assert "hush" not in done.stdout + done.stderr
+
+
+def test_debug_shows_the_traceback(platform: Platform) -> None:
+    """For who wants to see where."""
+    done = platform.run("credit-ct", "--debug", "run", "--partition", "2024-01-01")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr

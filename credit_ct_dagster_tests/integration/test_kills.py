@@ -1,0 +1,127 @@
+"""Killed in the middle of each stage; the same command again; the same end state."""
+
+import signal
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from mlflow.entities import ViewType
+
+from credit_ct_dagster_tests.mariadb import MariaDB
+from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform
+
+# Each runs the real command in a process that kills itself (SIGKILL: nothing is cleaned up) at one
+# point of the real code.
+_KILLED_AT = """
+import os, signal, sys
+from pathlib import Path
+def die(*args, **kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
+{patch}
+from credit_ct_dagster.cli.main import main
+main()
+"""
+
+_STAGES = {
+    "merge": """
+from credit_ct_dagster.resources import feature_store
+bound = feature_store._bound
+feature_store._bound = lambda name, **v: die() if name == "labels" else bound(name, **v)
+""",
+    "preprocessing": """
+from credit_ct_dagster.io_managers import artifacts
+publish = artifacts._publish
+artifacts._publish = lambda path, c: die() if "_val" in path.name else publish(path, c)
+""",
+    "rename": """
+replace = Path.replace
+Path.replace = lambda self, to: die() if "_holdout" in self.name else replace(self, to)
+""",
+    "search": """
+from credit_ct_dagster.modeling import tuning
+fit = tuning.fit
+tuning.fit = lambda t, v, params, fixed: die() if params["depth"] == 4 else fit(t, v, params, fixed)
+""",
+    "results": """
+from credit_ct_dagster.io_managers import artifacts
+publish = artifacts._publish
+artifacts._publish = lambda path, c: die() if path.name == "best.cbm" else publish(path, c)
+""",
+    "packaging": """
+import bentoml._internal.models.model as store
+import shutil
+shutil.copytree, copytree = None, shutil.copytree
+def half(source, to, **kwargs):
+    shutil.copy(Path(source) / "model.yaml", to)
+    die()
+store.shutil.copytree = half
+""",
+    "packaged": """
+from credit_ct_dagster.resources.bentoml_store import BentoMLStore
+save = BentoMLStore.save
+BentoMLStore.save = lambda self, *a, **k: (save(self, *a, **k), die())
+""",
+}
+
+
+def _kill_at(platform: Platform, stage: str, *command: str) -> None:
+    source = _KILLED_AT.format(patch=_STAGES[stage])
+    done = platform.run("python", "-c", source, *command)
+    assert done.returncode == -signal.SIGKILL, (stage, done.returncode, done.stderr[-3000:])
+
+
+def _packages(platform: Platform) -> list[Path]:
+    folder = platform.folder / "var" / "bentoml" / "models" / platform.model_name
+    return [path for path in folder.iterdir() if path.is_dir()]
+
+
+def _check_same_end_state(
+    platform: Platform, undisturbed: Platform, instance: dg.DagsterInstance
+) -> None:
+    """Compare with a platform on the same rows that nobody killed."""
+    assert undisturbed.materialize(instance).success
+    assert platform.store.row_counts() == undisturbed.store.row_counts()
+    for name in ("train", "val", "holdout"):
+        file = f"{{model_name}}_{name}.parquet"
+        assert platform.splits()[file].equals(undisturbed.splits()[file])
+    for part in ("best", "rows", "trials", "data_fingerprint"):
+        assert (
+            platform.models()["summary.json"][part] == (undisturbed.models()["summary.json"][part])
+        )
+    assert len(_packages(platform)) == 1
+    assert list(platform.folder.rglob("*.tmp")) == []
+    client = platform.tracking.client
+    runs = client.search_runs([platform.tracking.experiment_id()], run_view_type=ViewType.ALL)
+    assert {run.info.status for run in runs} == {"FINISHED", "FAILED"}
+    assert sum(run.info.status == "FINISHED" for run in runs) >= 3
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "mariadb"])
+def test_the_same_command_again_reaches_the_same_state(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    mlflow_template: Path,
+    instance: dg.DagsterInstance,
+    kind: str,
+) -> None:
+    """Killed once in every stage, one after the other; on MariaDB in the merge and the search."""
+    folder = tmp_path / "killed"
+    if kind == "sqlite":
+        url, stages = f"sqlite:///{folder}/feature_store.db", list(_STAGES)
+    else:
+        server: MariaDB = request.getfixturevalue("mariadb")
+        url, stages = server.new_database(), ["merge", "search"]
+    platform = Platform.prepared(folder, mlflow_template, url)
+    small = {"ops": {"tuned_runs": {"config": SMALL_SEARCH}}}
+    (folder / "small.yaml").write_text(yaml.safe_dump(small))
+    command = ("run", "--partition", BASE_DT, "--config", "small.yaml")
+    for stage in stages:
+        _kill_at(platform, stage, *command)
+        if stage == "merge":
+            assert platform.store.row_counts() == {}, "half a merge was kept"
+    done = platform.run("credit-ct", *command)
+    assert done.returncode == 0, done.stderr[-3000:]
+    other = tmp_path / "undisturbed"
+    other_url = f"sqlite:///{other}/x.db" if kind == "sqlite" else server.new_database()
+    _check_same_end_state(platform, Platform.prepared(other, mlflow_template, other_url), instance)
