@@ -126,17 +126,24 @@ class ArtifactsIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Mapping[str, Any]) -> None:
         """Write every file of an artifact, in the order of the mapping."""
-        folder = self._folder(context.definition_metadata[FOLDER], context.partition_key)
-        folder.mkdir(parents=True, exist_ok=True)
-        sizes = {}
-        for name, value in obj.items():
-            path = folder / self._resolve(name, context.partition_key)
-            content = _CODECS[path.suffix].encode(value)
-            _publish(path, content)
-            sizes[path.name] = len(content)
+        folder, sizes = self.write(context.definition_metadata[FOLDER], context.partition_key, obj)
         context.add_output_metadata(
             {"folder": dg.MetadataValue.path(str(folder)), "bytes_per_file": sizes}
         )
+
+    def write(
+        self, template: str, base_dt: str, files: Mapping[str, Any]
+    ) -> tuple[UPath, dict[str, int]]:
+        """Write the files of an artifact; returns their folder and the size of each in bytes."""
+        folder = self._folder(template, base_dt)
+        folder.mkdir(parents=True, exist_ok=True)
+        sizes = {}
+        for name, value in files.items():
+            path = folder / self._resolve(name, base_dt)
+            content = _CODECS[path.suffix].encode(value)
+            _publish(path, content)
+            sizes[path.name] = len(content)
+        return folder, sizes
 
     def load_input(self, context: dg.InputContext) -> ArtifactFolder:
         """Open an artifact; no file is read yet."""

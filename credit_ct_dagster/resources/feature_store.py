@@ -17,7 +17,7 @@ from pydantic import Field
 from sqlalchemy import event
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
 from credit_ct_dagster.errors import FeatureStoreError, FeatureStoreUnavailableError
 from credit_ct_dagster.modeling import schema
@@ -165,7 +165,8 @@ class FeatureStore(dg.ConfigurableResource):
     def labels_in(self, window: LabelWindow) -> int:
         """How many labels are dated inside the window, on days that exist."""
         with self._transaction() as connection:
-            return connection.execute(_bound("labels", window_days=window.days)).scalar_one()
+            existing, _ = _labels_per_date(connection, window)
+            return sum(existing.values())
 
     def row_counts(self) -> dict[str, int]:
         """Rows of `credit_score_features_target` per base date; no table counts as none."""
@@ -190,7 +191,6 @@ class FeatureStore(dg.ConfigurableResource):
                 end.
         """
         window = LabelWindow.of(base_dt)
-        days = {"window_days": window.days}
         # An empty text sorts before every date: nothing expires.
         expiry = {
             "base_dt": base_dt,
@@ -204,24 +204,16 @@ class FeatureStore(dg.ConfigurableResource):
         ):
             expired = _pairs(connection.execute(_bound("expiring", **expiry)))
             connection.execute(_bound("delete", **expiry))
-            inserted = connection.execute(_bound("insert", base_dt=base_dt, **days)).rowcount
-            labels = connection.execute(_bound("labels", **days)).scalar_one()
-            joined = connection.execute(_bound("joined", **days)).one()
-            invalid_dates = connection.execute(
-                _bound(
-                    "invalid_dates",
-                    window_start=window.start.isoformat(),
-                    window_end=window.end.isoformat(),
-                    **days,
-                )
-            )
+            existing, invalid_dates = _labels_per_date(connection, window)
+            labels = sum(existing.values())
+            inserted, without_features, superseded = _insert(connection, base_dt, window, labels)
             return MergeResult(
                 window=window,
                 labels=labels,
                 rows_inserted=inserted,
-                labels_without_features=int(joined.labels_without_features),
-                rows_superseded=joined.pairs - inserted,
-                invalid_dates=_pairs(invalid_dates),
+                labels_without_features=without_features,
+                rows_superseded=superseded,
+                invalid_dates=invalid_dates,
                 expired=expired,
             )
 
@@ -261,11 +253,12 @@ class FeatureStore(dg.ConfigurableResource):
         target = tables.credit_score_features_target
         with self._transaction() as connection:
             self._require(connection, target)
-        frame = self._query(sa.select(target).where(target.c.base_dt == base_dt))
-        frame = frame[schema.MERGED_COLUMNS].sort_values(["id", schema.CUSTOMER], kind="stable")
-        words = [c for c in schema.MERGED_COLUMNS if c not in schema.NUMERIC]
-        frame[words] = frame[words].astype(object).where(frame[words].notna(), None)
-        return frame.astype(dict.fromkeys(schema.NUMERIC, "float64")).reset_index(drop=True)
+        # In the order of the primary key, which the database has ready.
+        rows = sa.select(*(target.c[name] for name in schema.MERGED_COLUMNS)).where(
+            target.c.base_dt == base_dt
+        )
+        frame = self._query(rows.order_by(target.c.id, target.c.customer_id))
+        return frame.astype(dict.fromkeys(schema.NUMERIC, "float64"))
 
     def _require(self, connection: Connection, table: sa.Table) -> None:
         if not sa.inspect(connection).has_table(table.name):
@@ -295,7 +288,7 @@ class FeatureStore(dg.ConfigurableResource):
         # It takes no bind parameters either; the only value is a base date from the calendar.
         sql = str(query.compile(self._engine, compile_kwargs={"literal_binds": True}))
         try:
-            return connectorx.read_sql(_connectorx_url(url), sql)
+            return connectorx.read_sql(_connectorx_url(url), sql, return_type="arrow").to_pandas()
         except RuntimeError as error:
             reason = re.sub(r"//[^@/]*@", "//***@", str(error))
             raise FeatureStoreUnavailableError(
@@ -335,8 +328,49 @@ def _connectorx_url(url: sa.URL) -> str:
     return url.set(drivername="mysql").render_as_string(hide_password=False)
 
 
-def _bound(name: str, **values: object) -> sa.TextClause:
-    clause = sa.text(statements("features_target.sql")[name])
+def _labels_per_date(
+    connection: Connection, window: LabelWindow
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Labels in a window per date that exists, and per date that does not."""
+    found = _pairs(
+        connection.execute(
+            _bound(
+                "label_dates",
+                window_start=window.start.isoformat(),
+                window_end=window.end.isoformat(),
+            )
+        )
+    )
+    existing = {day: found.pop(day) for day in window.days if day in found}
+    return existing, found
+
+
+def _insert(
+    connection: Connection, base_dt: str, window: LabelWindow, labels: int
+) -> tuple[int, int, int]:
+    """Insert the rows of a base date.
+
+    The plain join is tried first: choosing the newest of several rows costs as much again, and
+    hardly any window needs it. The primary key tells when one does.
+
+    Returns:
+        Rows inserted, labels without features, and pairs that gave way to newer ones.
+    """
+    values = {"base_dt": base_dt, "window_days": window.days}
+    try:
+        with connection.begin_nested():
+            inserted = connection.execute(_bound("insert", **values)).rowcount
+    except IntegrityError:
+        inserted = connection.execute(_bound("insert", "newest_only", **values)).rowcount
+        joined = connection.execute(_bound("joined", window_days=window.days)).one()
+        return inserted, int(joined.labels_without_features), joined.pairs - inserted
+    return inserted, labels - inserted, 0
+
+
+def _bound(*names: str, **values: object) -> sa.TextClause:
+    """Named statements of the merge, joined to one, with their values."""
+    named = statements("features_target.sql")
+    clause = sa.text("\n".join(named[name] for name in names))
     return clause.bindparams(
         *(sa.bindparam(k, v, expanding=isinstance(v, list)) for k, v in values.items())
     )

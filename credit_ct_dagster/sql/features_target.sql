@@ -15,8 +15,8 @@ DELETE FROM credit_score_features_target
 WHERE base_dt <= :last_expired OR base_dt = :base_dt;
 
 -- name: insert
--- One row per id and customer_id: of several labels in the window the newest, and of several
--- feature rows the newest that is not dated after the base date (or else the oldest).
+-- Fails on the target's primary key where an id and customer_id have several labels in the window
+-- or several feature rows; then `newest_only` is appended.
 INSERT INTO credit_score_features_target (
     base_dt, id, customer_id, date, age, occupation, annual_income, monthly_inhand_salary,
     num_bank_accounts, num_credit_card, interest_rate, num_of_loan, type_of_loan,
@@ -37,7 +37,11 @@ SELECT
 FROM credit_score AS label
 INNER JOIN credit_score_features AS feature
     ON feature.id = label.id AND feature.customer_id = label.customer_id
-WHERE label.date IN :window_days
+WHERE label.date IN :window_days;
+
+-- name: newest_only
+-- Continues `insert`. One row per id and customer_id: of several labels in the window the newest,
+-- of several feature rows the newest that is not dated after the base date, or else the oldest.
     AND NOT EXISTS (
         SELECT 1
         FROM credit_score AS newer
@@ -54,14 +58,11 @@ WHERE label.date IN :window_days
             )
     );
 
--- name: labels
-SELECT COUNT(*) FROM credit_score WHERE date IN :window_days;
-
--- name: invalid_dates
--- Labels inside the window by their text, on a day that does not exist.
+-- name: label_dates
+-- Labels per date between the two ends, as text: 2025-02-29 sorts between two days that exist.
 SELECT date, COUNT(*) AS row_count
 FROM credit_score
-WHERE date BETWEEN :window_start AND :window_end AND date NOT IN :window_days
+WHERE date BETWEEN :window_start AND :window_end
 GROUP BY date
 ORDER BY date;
 

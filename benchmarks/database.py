@@ -1,0 +1,80 @@
+"""A MariaDB with sample rows in bulk, for benchmarks."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from credit_ct_dagster.partitions import LabelWindow
+from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.sample_data import generate
+from credit_ct_dagster_tests.mariadb import MariaDB
+
+BASE_DT = "2025-08-31"
+
+
+@contextmanager
+def server() -> Iterator[MariaDB]:
+    """A server with room for a million rows in memory."""
+    if MariaDB.program() is None:
+        raise SystemExit("mariadbd is not installed: apt-get install mariadb-server")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        MariaDB.running(
+            Path(folder),
+            "--innodb-buffer-pool-size=3G",
+            "--innodb-log-file-size=1G",
+            "--local-infile=1",
+        ) as running,
+    ):
+        yield running
+
+
+def database_with(running: MariaDB, rows: int, *, all_in_window: bool) -> FeatureStore:
+    """A database with sample labels and their features.
+
+    Args:
+        running: The server.
+        rows: How many labels.
+        all_in_window: Date every label inside the window of `BASE_DT`, instead of over 8 months.
+    """
+    labels, features = generate(rows, date.fromisoformat(BASE_DT), seed=0)
+    if all_in_window:
+        days = np.array(LabelWindow.of(BASE_DT).days)
+        day = np.random.default_rng(0).choice(days, rows)
+        labels["date"], features["date"] = day, day
+    store = FeatureStore(url=running.new_database())
+    store.create_missing_tables()
+    with tempfile.TemporaryDirectory() as folder:
+        for table, frame in (("credit_score", labels), ("credit_score_features", features)):
+            _bulk_load(store.url, table, frame.sort_values(["id", "customer_id"]), Path(folder))
+    return store
+
+
+def _bulk_load(url: str, table: str, frame: pd.DataFrame, folder: Path) -> None:
+    path = folder / f"{table}.csv"
+    frame.to_csv(path, index=False, header=False, na_rep="\\N")
+    client(
+        url,
+        f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE {table} FIELDS TERMINATED BY ','"
+        f" OPTIONALLY ENCLOSED BY '\"' ({', '.join(frame.columns)}); ANALYZE TABLE {table};",
+    )
+
+
+def client(url: str, sql: str) -> None:
+    """Run SQL in the MariaDB client."""
+    parts = sa.make_url(url)
+    program = shutil.which("mariadb")
+    assert program is not None
+    subprocess.run(
+        [program, "--no-defaults", "--local-infile=1", "-h127.0.0.1", f"-P{parts.port}",
+         f"-u{parts.username}", str(parts.database)],
+        input=sql, text=True, check=True, capture_output=True,
+    )  # fmt: skip
