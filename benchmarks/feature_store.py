@@ -2,6 +2,7 @@
 
 import tempfile
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -44,8 +45,8 @@ def run(pairs: int) -> list[Comparison]:
             found.append(
                 compare(
                     f"merge, {_MERGED_ROWS:,} labels {where}",
-                    baseline=lambda url=store.url: client(url, _BARE_SQL),
-                    ours=lambda store=store: store.merge(BASE_DT),
+                    baseline=partial(client, store.url, _BARE_SQL),
+                    ours=partial(store.merge, BASE_DT),
                     pairs=pairs,
                     at_most=1.15,
                 )
