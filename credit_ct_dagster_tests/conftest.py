@@ -19,12 +19,28 @@ os.environ["BENTOML_HOME"] = str(_SESSION / "bentoml")
 import shutil  # noqa: E402
 
 import dagster as dg  # noqa: E402
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 from credit_ct_dagster_tests.mariadb import MariaDB  # noqa: E402
 from credit_ct_dagster_tests.platform import Platform  # noqa: E402
 
 os.chdir(_STARTED_IN)
+
+
+# A loaded machine is slow, and no example is too slow for its result.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with what takes longest, so that two workers end together."""
+    longest = ["test_backfill", "test_kills", "test_commands"]
+
+    def place(item: pytest.Item) -> int:
+        return longest.index(item.path.stem) if item.path.stem in longest else len(longest)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,17 +9,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import joblib
 import pandas as pd
-from catboost import CatBoostClassifier
 from pydantic import Field
 from upath import UPath
 
 from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.modeling import schema
+
+if TYPE_CHECKING:
+    from catboost import CatBoostClassifier
 
 FOLDER = "artifact_folder"
 """The metadata key by which an asset says where its files go, below the artifacts path."""
@@ -39,14 +41,16 @@ def _dump_joblib(value: object) -> bytes:
     return buffer.getvalue()
 
 
-def _dump_model(model: CatBoostClassifier) -> bytes:
+def _dump_model(model: "CatBoostClassifier") -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.cbm"
         model.save_model(str(path))
         return path.read_bytes()
 
 
-def _load_model(content: bytes) -> CatBoostClassifier:
+def _load_model(content: bytes) -> "CatBoostClassifier":
+    from catboost import CatBoostClassifier  # half a second, which only models need
+
     # Not `load_model(blob=…)`: such a model, saved again, crashes the process that loads it.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.cbm"

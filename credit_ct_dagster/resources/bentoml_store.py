@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from catboost import CatBoostClassifier
 from filelock import FileLock
 from pydantic import Field
 
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.preparation import Scalers
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `credit-ct status` lists packages without the seconds these take to import
     import bentoml
+    from catboost import CatBoostClassifier
+
+    from credit_ct_dagster.modeling.preparation import Scalers
 
 _DESCRIPTION = "model.yaml"
 _SIGNATURES = {
@@ -47,8 +48,8 @@ class BentoMLStore(dg.ConfigurableResource):
 
     def save(
         self,
-        model: CatBoostClassifier,
-        scalers: Scalers,
+        model: "CatBoostClassifier",
+        scalers: "Scalers",
         lineage: Lineage,
         metadata: Mapping[str, Any],
     ) -> str:

@@ -96,7 +96,10 @@ def test_mlflow_has_a_parent_and_a_run_per_candidate(
     val = platform.splits()["{model_name}_val.parquet"]
     mlflow.set_tracking_uri(platform.tracking.tracking_uri)
     for run in children:
-        model = mlflow.catboost.load_model(f"runs:/{run.info.run_id}/model")
+        uri = f"runs:/{run.info.run_id}/model"
+        signature = mlflow.models.get_model_info(uri).signature
+        assert signature.inputs.input_names() == schema.FEATURES
+        model = mlflow.catboost.load_model(uri)
         measured = evaluate(model, val)
         tracked = {key: run.data.metrics[f"val_{key}"] for key in measured}
         assert tracked == pytest.approx(measured)

@@ -4,8 +4,10 @@ import json
 import sqlite3
 
 import pytest
+import sqlalchemy as sa
 import yaml
 
+from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform
 
 _SMALL = {"ops": {"tuned_runs": {"config": SMALL_SEARCH}}}
@@ -92,6 +94,29 @@ def test_run_reports_and_status_lists(platform: Platform) -> None:
     assert trained["bentoml_tag"].startswith(f"{platform.model_name}:")
     table = platform.run("credit-ct", "status").stdout
     assert trained["bentoml_tag"] in table
+
+
+def test_the_instance_can_be_in_mysql(platform: Platform, mariadb: MariaDB) -> None:
+    """With DAGSTER_HOME, history goes where its dagster.yaml says: here by dagster-mysql."""
+    home = platform.folder / "home"
+    home.mkdir()
+    storage = {"storage": {"mysql": {"mysql_url": {"env": "DAGSTER_DB"}}}}
+    (home / "dagster.yaml").write_text(yaml.safe_dump(storage))
+    (platform.folder / "small.yaml").write_text(yaml.safe_dump(_SMALL))
+    url = mariadb.new_database()
+    elsewhere = {
+        "DAGSTER_HOME": str(home),
+        "DAGSTER_DB": url.replace("mysql+pymysql", "mysql+mysqlconnector"),
+    }
+    done = platform.run("credit-ct", "run", "--config", "small.yaml", **elsewhere)
+    assert done.returncode == 0, done.stderr[-3000:]
+    again = platform.run("credit-ct", "run", "--if-missing", **elsewhere)
+    assert "is packaged already" in again.stdout, again.stderr
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        runs = connection.exec_driver_sql("SELECT status FROM runs").fetchall()
+    assert runs == [("SUCCESS",)]
+    assert not (platform.folder / "var" / "dagster").exists()
 
 
 @pytest.mark.parametrize(
