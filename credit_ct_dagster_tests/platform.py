@@ -15,6 +15,7 @@ import dagster as dg
 
 from credit_ct_dagster import sample_data
 from credit_ct_dagster.assets.bentoml_model import bentoml_model
+from credit_ct_dagster.assets.failures import reason_of
 from credit_ct_dagster.assets.features_target import features_target
 from credit_ct_dagster.assets.preprocessed_splits import preprocessing
 from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
@@ -165,11 +166,6 @@ class Platform:
 
 def failure_of(result: dg.ExecuteInProcessResult) -> str:
     """What the first failed step said."""
-    for event in result.all_events:
-        if event.is_step_failure:
-            data = event.step_failure_data
-            if data.user_failure_data and data.user_failure_data.description:
-                return data.user_failure_data.description
-            assert data.error is not None
-            return (data.error.cause or data.error).message
-    raise AssertionError("no step failed")
+    reason = reason_of(result.all_events)
+    assert reason is not None, "no step failed"
+    return reason

@@ -1,6 +1,6 @@
 """How a failure of the platform appears in a Dagster run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
@@ -21,3 +21,15 @@ def failing_clearly(base_dt: str) -> Iterator[None]:
             description=f"Base date {base_dt}: {error}",
             allow_retries=isinstance(error, FeatureStoreUnavailableError),
         ) from error
+
+
+def reason_of(events: Iterable[dg.DagsterEvent]) -> str | None:
+    """The step that failed first and its sentence; None when no step failed."""
+    for event in events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data and data.user_failure_data.description:
+                return f"{event.step_key}: {data.user_failure_data.description}"
+            if data.error:
+                return f"{event.step_key}: {(data.error.cause or data.error).message.strip()}"
+    return None

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from credit_ct_dagster.assets.failures import reason_of
 from credit_ct_dagster.resources.notifications import Notifier
 from credit_ct_dagster.settings import get_settings
 
@@ -15,7 +16,7 @@ _PARTITION_TAG = "dagster/partition"
 )
 def run_success_sensor(context: dg.RunStatusSensorContext, notifier: Notifier) -> None:
     """Report a success."""
-    notifier.send(*_told(context, "succeeded", reason=None), log=context.log)
+    notifier.send(*_told(context, "succeeded", None), log=context.log)
 
 
 @dg.run_failure_sensor(
@@ -24,18 +25,8 @@ def run_success_sensor(context: dg.RunStatusSensorContext, notifier: Notifier) -
 )
 def run_failure_sensor(context: dg.RunFailureSensorContext, notifier: Notifier) -> None:
     """Report a failure."""
-    notifier.send(*_told(context, "failed", reason=_reason(context)), log=context.log)
-
-
-def _reason(context: dg.RunFailureSensorContext) -> str:
-    """The sentence of the first failed step, or what ended the run."""
-    for event in context.get_step_failure_events():
-        data = event.step_failure_data
-        if data.user_failure_data and data.user_failure_data.description:
-            return f"{event.step_key}: {data.user_failure_data.description}"
-        if data.error:
-            return f"{event.step_key}: {(data.error.cause or data.error).message.strip()}"
-    return context.failure_event.message or "the run ended without a message"
+    reason = reason_of(context.get_step_failure_events()) or context.failure_event.message
+    notifier.send(*_told(context, "failed", reason), log=context.log)
 
 
 def _told(context: dg.RunStatusSensorContext, outcome: str, reason: str | None) -> tuple[str, str]:

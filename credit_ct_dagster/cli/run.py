@@ -92,6 +92,7 @@ def _execute(instance: dg.DagsterInstance, base_dt: str, run_config: dict[str, A
     # dagster-mlflow calls itself beta; MLflow reports every migration of a new store.
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
+    from credit_ct_dagster.assets.failures import reason_of
     from credit_ct_dagster.definitions import defs
 
     try:
@@ -106,23 +107,12 @@ def _execute(instance: dg.DagsterInstance, base_dt: str, run_config: dict[str, A
         raise CreditCtError(f"The run configuration is refused: {error}") from error
     if not result.success:
         raise CreditCtError(
-            f"{_reason(result)} (Dagster run {result.run_id}; its log is in the UI: make dev)"
+            f"{reason_of(result.all_events) or 'The run failed outside its steps.'}"
+            f" (Dagster run {result.run_id}; its log is in the UI: make dev)"
         )
     tag = _packaged(instance, base_dt)
     assert tag is not None
     return tag
-
-
-def _reason(result: dg.ExecuteInProcessResult) -> str:
-    for event in result.all_events:
-        if event.is_step_failure:
-            data = event.step_failure_data
-            if data.user_failure_data and data.user_failure_data.description:
-                return data.user_failure_data.description
-            if data.error:
-                cause = data.error.cause or data.error
-                return f"{event.step_key} failed: {cause.message.strip()}"
-    return "The run failed outside its steps"
 
 
 def _packaged(instance: dg.DagsterInstance, base_dt: str) -> str | None:

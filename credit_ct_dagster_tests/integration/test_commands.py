@@ -79,7 +79,7 @@ def test_run_reports_and_status_lists(platform: Platform) -> None:
 
     failed = platform.run("credit-ct", "run", "--partition", "2025-12-01", RETENTION_DAYS="none")
     assert failed.returncode == 1
-    assert failed.stderr.splitlines()[-1].startswith("Error: Base date 2025-12-01: the window")
+    assert failed.stderr.splitlines()[-1].startswith("Error: preprocessing: Base date 2025-12-01: ")
     assert "Traceback" not in failed.stderr
 
     status = platform.run("credit-ct", "status", "--json")
