@@ -11,6 +11,9 @@ from credit_ct_dagster.errors import DataError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources import tables
 
+# A month and a day of it: a date such as 2025-02-29 stands in real files, and the merge counts it.
+_DATE = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+
 
 def read_labels(path: Path) -> pd.DataFrame:
     """Read the rows of `credit_score`.
@@ -34,13 +37,16 @@ def read_labels(path: Path) -> pd.DataFrame:
 
 
 def read_features(path: Path) -> pd.DataFrame:
-    """Read the rows of `credit_score_features`; see `read_labels`. Numbers are float64."""
+    """Read the rows of `credit_score_features`; see `read_labels`.
+
+    Numbers are float64. A header may leave out personal data, which then stays as it is.
+    """
     frame = _read(path, schema.FEATURE_COLUMNS, optional=schema.PERSONAL)
     for column in schema.NUMERIC:
         numbers = pd.to_numeric(frame[column], errors="coerce")
         unusable = frame[column].notna() & ~np.isfinite(numbers)
         _reject(frame, path, column, unusable, "is not a number")
-        frame[column] = numbers
+        frame[column] = numbers.astype("float64")
     return frame
 
 
@@ -71,17 +77,20 @@ def _read(path: Path, columns: list[str], optional: list[str]) -> pd.DataFrame:
         if len(row) != len(names):
             raise DataError(f"{path}, line {line}: {len(row)} cells instead of {len(names)}.")
 
+    if not rows:
+        raise DataError(f"{path} has a header, but no rows.")
     frame = pd.DataFrame(rows, columns=names, index=lines, dtype=object)
-    frame = frame.reindex(columns=columns, fill_value="").replace("", None)
+    frame = frame[[name for name in columns if name in names]].replace("", None)
+    frame[schema.KEY] = frame[schema.KEY].apply(lambda cells: cells.str.strip())
     table = tables.credit_score if columns == schema.LABEL_COLUMNS else tables.credit_score_features
-    for column in columns:
+    for column in frame.columns:
         length = getattr(table.columns[column].type, "length", None)
         if length is not None and column not in schema.NUMERIC:
             too_long = frame[column].str.len() > length
             _reject(frame, path, column, too_long, f"is longer than {length} characters")
     for column in schema.KEY:
         _reject(frame, path, column, frame[column].isna(), "is empty, but belongs to the key")
-    not_a_date = ~frame["date"].str.fullmatch(r"\d{4}-\d{2}-\d{2}").astype(bool)
+    not_a_date = ~frame["date"].str.fullmatch(_DATE).astype(bool)
     _reject(frame, path, "date", not_a_date, "is not written YYYY-MM-DD")
     return frame
 

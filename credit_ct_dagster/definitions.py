@@ -9,7 +9,11 @@ from credit_ct_dagster.assets.source_tables import credit_score, credit_score_fe
 from credit_ct_dagster.assets.tuned_runs import tuned_runs
 from credit_ct_dagster.automation.jobs import continuous_training_job, executor
 from credit_ct_dagster.automation.schedules import daily_training_schedule
-from credit_ct_dagster.automation.sensors import run_failure_sensor, run_success_sensor
+from credit_ct_dagster.automation.sensors import (
+    abandoned_runs_sensor,
+    run_failure_sensor,
+    run_success_sensor,
+)
 from credit_ct_dagster.automation.terminal_log import terminal_logger
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
@@ -31,7 +35,7 @@ defs = dg.Definitions(
     ],
     jobs=[continuous_training_job],
     schedules=[daily_training_schedule],
-    sensors=[run_success_sensor, run_failure_sensor],
+    sensors=[run_success_sensor, run_failure_sensor, abandoned_runs_sensor],
     executor=executor,
     loggers={"console": dg.colored_console_logger, "terminal": terminal_logger},
     resources={

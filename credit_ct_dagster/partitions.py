@@ -43,6 +43,15 @@ class LabelWindow:
         return f"{self.start} to {self.end}"
 
 
+def exists(day: str) -> bool:
+    """Whether a date written YYYY-MM-DD is a day of the calendar."""
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return False
+    return True
+
+
 def last_expired(base_dt: str, retention_days: int | None) -> str | None:
     """The newest base date whose rows are deleted when `base_dt` is merged; none if all stay."""
     if retention_days is None:

@@ -5,6 +5,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -80,12 +81,25 @@ class Settings(BaseSettings):
         """
         os.environ["BENTOML_HOME"] = str(self.bentoml_home.absolute())
         os.environ["FEATURE_STORE_URL"] = self.feature_store_url.get_secret_value()
-        os.environ["MLFLOW_TRACKING_URI"] = self.mlflow_tracking_uri.get_secret_value()
+        self._export_mlflow()
         # A bank's training data is nobody else's business, not even in numbers.
         os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         if self.smtp_password is not None:
             os.environ["SMTP_PASSWORD"] = self.smtp_password.get_secret_value()
+
+    def _export_mlflow(self) -> None:
+        """MLflow prints the tracking URI with every run: user and password go another way."""
+        uri = self.mlflow_tracking_uri.get_secret_value()
+        server = urlsplit(uri)
+        if server.scheme in {"http", "https"} and server.username:
+            os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(server.username)
+            os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(server.password or "")
+            uri = server._replace(netloc=server.netloc.rpartition("@")[2]).geturl()
+        os.environ["MLFLOW_TRACKING_URI"] = uri
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+        # An operator waits for seconds, not for minutes, to hear that a server is down.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
 
 @cache

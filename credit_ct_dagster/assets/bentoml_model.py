@@ -2,11 +2,17 @@
 
 import dagster as dg
 
+from credit_ct_dagster.assets.columns import column_schema
+from credit_ct_dagster.assets.failures import failing_clearly
 from credit_ct_dagster.assets.preprocessed_splits import SCALERS_FILE
 from credit_ct_dagster.assets.tuned_runs import BEST_MODEL_FILE, SUMMARY_FILE
+from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.preparation import scalers_fingerprint
 from credit_ct_dagster.partitions import base_date_partitions
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore, Lineage
+from credit_ct_dagster.resources.run_processes import is_over
 
 
 @dg.asset(
@@ -14,6 +20,7 @@ from credit_ct_dagster.resources.bentoml_store import BentoMLStore, Lineage
     group_name="serving",
     owners=["team:ml-platform"],
     kinds={"bentoml"},
+    metadata=column_schema(schema.FEATURES),
 )
 def bentoml_model(
     context: dg.AssetExecutionContext,
@@ -33,7 +40,14 @@ def bentoml_model(
     if removed:
         context.log.info(f"Removed what killed runs left: {', '.join(removed)}")
 
-    summary = tuned_runs[SUMMARY_FILE]
+    with failing_clearly(base_dt):
+        summary, model = tuned_runs[SUMMARY_FILE], tuned_runs[BEST_MODEL_FILE]
+        scalers = robust_scalers[SCALERS_FILE]
+        if scalers_fingerprint(scalers) != summary["scalers_fingerprint"]:
+            raise CreditCtError(
+                "the scalers are not those of the rows that the model was trained on. Materialize"
+                " tuned_runs for this base date again."
+            )
     best = summary["best"]
     lineage = Lineage(
         base_dt=base_dt,
@@ -42,12 +56,12 @@ def bentoml_model(
         data_fingerprint=summary["data_fingerprint"],
     )
     tag = bentoml_store.save(
-        tuned_runs[BEST_MODEL_FILE],
-        robust_scalers[SCALERS_FILE],
+        model,
+        scalers,
         lineage,
         metadata={
             **best["params"],
-            "iterations": best["iterations"],
+            "trees": best["iterations"],
             **{f"val_{name}": value for name, value in best["val"].items()},
             **{f"holdout_{name}": value for name, value in best["holdout"].items()},
         },
@@ -63,16 +77,15 @@ def bentoml_model(
 
 def _is_unrecorded(context: dg.AssetExecutionContext, tag: str, run_id: str) -> bool:
     """Whether a package of an ended Dagster run was never reported as materialized."""
-    run = context.instance.get_run_by_id(run_id)
-    if run is None or not run.is_finished:
+    if not is_over(context.instance, run_id):
         return False
     events = context.instance.fetch_materializations(
         dg.AssetRecordsFilter(context.asset_key, asset_partitions=[context.partition_key]),
         limit=1000,
     ).records
-    recorded = {
-        event.asset_materialization.metadata["bentoml_tag"].value
+    recorded = [
+        event.asset_materialization.metadata.get("bentoml_tag")
         for event in events
         if event.asset_materialization is not None
-    }
-    return tag not in recorded
+    ]
+    return tag not in [each.value for each in recorded if each is not None]

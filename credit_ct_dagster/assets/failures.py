@@ -24,7 +24,7 @@ def failing_clearly(base_dt: str) -> Iterator[None]:
 
 
 def reason_of(events: Iterable[dg.DagsterEvent]) -> str | None:
-    """The step that failed first and its sentence; None when no step failed."""
+    """The step that failed first and its sentence, or what ended the run; None when nothing did."""
     for event in events:
         if event.is_step_failure:
             data = event.step_failure_data
@@ -32,4 +32,8 @@ def reason_of(events: Iterable[dg.DagsterEvent]) -> str | None:
                 return f"{event.step_key}: {data.user_failure_data.description}"
             if data.error:
                 return f"{event.step_key}: {(data.error.cause or data.error).message.strip()}"
+        if event.is_failure and event.event_type == dg.DagsterEventType.RUN_FAILURE:
+            error = event.job_failure_data.error
+            if error:
+                return (error.cause or error).message.strip()
     return None

@@ -13,7 +13,7 @@ from credit_ct_dagster.assets.features_target import features_target
 from credit_ct_dagster.errors import EmptyWindowError
 from credit_ct_dagster.io_managers.artifacts import FOLDER
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
+from credit_ct_dagster.modeling.preparation import fit_scalers, prepare, scalers_fingerprint
 from credit_ct_dagster.modeling.splitting import SPLITS, data_fingerprint, split_by_customer
 from credit_ct_dagster.partitions import LabelWindow, base_date_partitions
 from credit_ct_dagster.resources.feature_store import FeatureStore
@@ -84,6 +84,8 @@ def preprocessing(
         "base_dt": base_dt,
         "window": str(LabelWindow.of(base_dt)),
         "data_fingerprint": data_fingerprint(rows),
+        "fingerprints": {name: data_fingerprint(split) for name, split in prepared.items()},
+        "scalers_fingerprint": scalers_fingerprint(scalers),
         "rows": {name: len(split) for name, split in splits.items()},
         "customers": {name: int(s[schema.CUSTOMER].nunique()) for name, s in splits.items()},
         "labels": {
@@ -128,11 +130,11 @@ def _why_empty(context: dg.AssetExecutionContext, feature_store: FeatureStore) -
         limit=1,
     ).records
     merged = merges[0].asset_materialization if merges else None
-    rows = merged.metadata["dagster/partition_row_count"].value if merged else 0
-    if rows:
+    rows = merged.metadata.get("dagster/partition_row_count") if merged else None
+    if rows and rows.value:
         return (
-            f"the {rows} rows of the window {window} have expired: retention deletes base dates"
-            f" {feature_store.retention_days} days after them. Materialize features_target for this"
+            f"the {rows.value} rows of the window {window} have expired: retention deletes a base"
+            f" date {feature_store.retention_days} days later. Materialize features_target for this"
             " base date again."
         )
     labels = feature_store.labels_in(window)

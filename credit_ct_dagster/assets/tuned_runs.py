@@ -11,9 +11,11 @@ import pandas as pd
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.failures import RETRY_ONCE, failing_clearly
 from credit_ct_dagster.assets.preprocessed_splits import SPLIT_FILES, SPLITS_SUMMARY
+from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder
 from credit_ct_dagster.modeling.evaluation import confusion, evaluate, feature_importances
 from credit_ct_dagster.modeling.plots import confusion_matrix_png, importances_png
+from credit_ct_dagster.modeling.splitting import SPLITS, data_fingerprint
 from credit_ct_dagster.modeling.tuning import Trial, TuningParameters, best_of, tune
 from credit_ct_dagster.partitions import base_date_partitions
 from credit_ct_dagster.resources.mlflow_tracking import (
@@ -54,19 +56,17 @@ def tuned_runs(
     """
     base_dt, run_id = context.partition_key, context.run.run_id
     tracking: MlflowTracking = context.resources.tracking
-    abandoned = tracking.end_abandoned(lambda other: _is_over(context, other))
-    if abandoned:
-        context.log.info(f"Ended {len(abandoned)} MLflow runs that a killed run left open")
-
     started = time.perf_counter()
-    train, val, holdout = (preprocessed_splits[SPLIT_FILES[n]] for n in ("train", "val", "holdout"))
-    splits = preprocessed_splits[SPLITS_SUMMARY]
+    with failing_clearly(base_dt):
+        splits = preprocessed_splits[SPLITS_SUMMARY]
+        train, val, holdout = (_read(preprocessed_splits, name, splits) for name in SPLITS)
     tags = {
         BASE_DATE_TAG: base_dt,
         DAGSTER_RUN_TAG: run_id,
         FINGERPRINT_TAG: splits["data_fingerprint"],
     }
     parent_run_id = context.resources.mlflow.active_run().info.run_id
+    tracking.reopen(parent_run_id)
     tracking.describe(parent_run_id, tags, config.fixed(), {})
     seconds = {"read": time.perf_counter() - started}
 
@@ -76,7 +76,7 @@ def tuned_runs(
             train,
             val,
             config,
-            tracking.tracker(parent_run_id, tags, sample=train),
+            tracking.tracker(parent_run_id, tags, config.fixed(), sample=train),
             on_progress=lambda done, total: context.log.info(_progress(done, total)),
         )
     seconds["tune"] = time.perf_counter() - started
@@ -121,11 +121,11 @@ def tuned_runs(
         },
         "dagster_run_id": run_id,
         "data_fingerprint": splits["data_fingerprint"],
+        "scalers_fingerprint": splits["scalers_fingerprint"],
     }
     table = _table(trials)
     matrix = confusion_matrix_png(confusion(best.model, holdout), f"Holdout, {base_dt}")
     importances = importances_png(feature_importances(best.model))
-    context.resources.mlflow.end_run("FINISHED")
     return dg.Output(
         {TRIALS_FILE: table, BEST_MODEL_FILE: best.model, SUMMARY_FILE: summary},
         metadata={
@@ -156,10 +156,15 @@ def tuned_runs(
     )
 
 
-def _is_over(context: dg.AssetExecutionContext, run_id: str) -> bool:
-    """Whether another Dagster run has ended; one that this instance does not know may go on."""
-    other = context.instance.get_run_by_id(run_id) if run_id != context.run.run_id else None
-    return other is not None and other.is_finished
+def _read(folder: ArtifactFolder, name: str, summary: dict[str, Any]) -> pd.DataFrame:
+    """The rows of one split, which must be the ones that the summary describes."""
+    rows = folder[SPLIT_FILES[name]]
+    if data_fingerprint(rows) != summary["fingerprints"][name]:
+        raise CreditCtError(
+            f"The {name} rows in {folder.path} are not those of its summary: another run wrote them"
+            " at the same time. Materialize preprocessed_splits again."
+        )
+    return rows
 
 
 def _progress(trials: Sequence[Trial], total: int) -> str:

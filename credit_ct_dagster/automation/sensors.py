@@ -1,9 +1,10 @@
-"""What happens when a run ends: people are told."""
+"""What happens when a run ends, or its process is killed."""
 
 import dagster as dg
 
 from credit_ct_dagster.assets.failures import reason_of
 from credit_ct_dagster.resources.notifications import Notifier
+from credit_ct_dagster.resources.run_processes import fail_abandoned_runs
 from credit_ct_dagster.settings import get_settings
 
 _PARTITION_TAG = "dagster/partition"
@@ -27,6 +28,17 @@ def run_failure_sensor(context: dg.RunFailureSensorContext, notifier: Notifier) 
     """Report a failure."""
     reason = reason_of(context.get_step_failure_events()) or context.failure_event.message
     notifier.send(*_told(context, "failed", reason), log=context.log)
+
+
+@dg.sensor(
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Marks runs as failed whose process was killed: they would hold the pool for ever.",
+)
+def abandoned_runs_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Look for them once a minute."""
+    marked = fail_abandoned_runs(context.instance)
+    return dg.SkipReason(f"Marked {', '.join(marked)}" if marked else "No run was abandoned")
 
 
 def _told(context: dg.RunStatusSensorContext, outcome: str, reason: str | None) -> tuple[str, str]:

@@ -13,10 +13,13 @@ import yaml
 from rich.table import Table
 
 from credit_ct_dagster.cli.console import console
-from credit_ct_dagster.cli.instance import configured_instance, fail_abandoned_runs, process_tag
+from credit_ct_dagster.cli.instance import configured_instance
 from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.io_managers.artifacts import ArtifactFolder, ArtifactsIOManager
 from credit_ct_dagster.partitions import newest_base_date, parse_base_date
+from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.resources.run_processes import fail_abandoned_runs, host_tag
 from credit_ct_dagster.settings import get_settings
 
 _JOB = "continuous_training"
@@ -59,7 +62,7 @@ def command(
         for run_id in fail_abandoned_runs(instance):
             console.print(f"Run {run_id} was killed earlier; it is marked as failed")
         packaged = _packaged(instance, base_dt) if if_missing else None
-        if packaged:
+        if packaged and _is_whole(base_dt, packaged):
             console.print(f"Base date {base_dt} is packaged already; its result:")
         else:
             console.print(f"Base date {base_dt}")
@@ -84,6 +87,11 @@ def _read(config: Path) -> dict[str, Any]:
         raise CreditCtError(f"{config} is not YAML: {error}") from error
     if not isinstance(content, dict):
         raise CreditCtError(f"{config} is no run configuration: expected a mapping.")
+    if "execution" in content:
+        raise CreditCtError(
+            f"{config} sets 'execution', but credit-ct run works in its own process: use"
+            " dagster job execute."
+        )
     return content
 
 
@@ -99,7 +107,7 @@ def _execute(instance: dg.DagsterInstance, base_dt: str, run_config: dict[str, A
         result = defs.resolve_job_def(_JOB).execute_in_process(
             partition_key=base_dt,
             instance=instance,
-            tags=process_tag(),
+            tags=host_tag(),
             run_config={"loggers": {"terminal": {}}} | run_config,
             raise_on_error=False,
         )
@@ -122,16 +130,34 @@ def _packaged(instance: dg.DagsterInstance, base_dt: str) -> str | None:
     ).records
     if not records or records[0].asset_materialization is None:
         return None
-    return str(records[0].asset_materialization.metadata["bentoml_tag"].value)
+    tag = records[0].asset_materialization.metadata.get("bentoml_tag")
+    return str(tag.value) if tag else None
+
+
+def _is_whole(base_dt: str, tag: str) -> bool:
+    """Whether the package and the results that belong to it are still there."""
+    settings = get_settings()
+    store = BentoMLStore(home=str(settings.bentoml_home.absolute()), model_name=settings.model_name)
+    run_ids = {str(each.tag): each.info.labels.get("mlflow_run_id") for each in store.packages()}
+    results = _results(base_dt)
+    return (
+        tag in run_ids
+        and "trials.parquet" in results
+        and "summary.json" in results
+        and results["summary.json"]["mlflow"]["best_run_id"] == run_ids[tag]
+    )
+
+
+def _results(base_dt: str) -> ArtifactFolder:
+    settings = get_settings()
+    artifacts = ArtifactsIOManager(
+        base_path=settings.artifacts_path, model_name=settings.model_name
+    )
+    return artifacts.open("models/{model_name}/{base_dt}", base_dt)
 
 
 def _report(base_dt: str, tag: str, seconds: float) -> None:
-    from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
-
-    settings = get_settings()
-    folder = ArtifactsIOManager(
-        base_path=settings.artifacts_path, model_name=settings.model_name
-    ).open("models/{model_name}/{base_dt}", base_dt)
+    settings, folder = get_settings(), _results(base_dt)
     summary, trials = folder["summary.json"], folder["trials.parquet"]
     best = summary["best"]
     _print_trials(trials)
@@ -151,7 +177,8 @@ def _report(base_dt: str, tag: str, seconds: float) -> None:
 
 def _print_trials(trials: Any) -> None:
     searched = ["depth", "rsm", "l2_leaf_reg"]
-    ranked = trials.sort_values(
+    completed = trials[trials["state"] == "completed"]
+    ranked = completed.sort_values(
         ["val_accuracy", "val_log_loss", "trial"], ascending=[False, True, True]
     ).head(_BEST_SHOWN)
     table = Table(*["trial", *searched, "trees", "accuracy", "macro F1", "log-loss"], box=None)

@@ -95,8 +95,10 @@ def _collect() -> list[BaseDateStatus]:
         home=str(settings.bentoml_home.absolute()), model_name=settings.model_name
     )
     for package in packages.packages():
-        status = of(package.info.labels["base_dt"])
-        status.state, status.bentoml_tag = "packaged", str(package.tag)
+        base_dt = package.info.labels.get("base_dt")
+        if base_dt:  # others may keep packages of the same name
+            status = of(base_dt)
+            status.state, status.bentoml_tag = "packaged", str(package.tag)
 
     for base_dt, state in _states_of_newest_runs().items():
         of(base_dt).state = state

@@ -1,7 +1,9 @@
 """From raw rows to what the model takes: scaled numbers, no missing words."""
 
 from collections.abc import Mapping
+from hashlib import blake2b
 
+import numpy as np
 import pandas as pd
 from sklearn.preprocessing import RobustScaler
 
@@ -21,6 +23,12 @@ def fit_scalers(train: pd.DataFrame) -> dict[str, RobustScaler]:
     if absent:
         raise DataError(f"No training row has a value of {', '.join(absent)}.")
     return {column: RobustScaler().fit(train[[column]]) for column in schema.NUMERIC}
+
+
+def scalers_fingerprint(scalers: Scalers) -> str:
+    """A hash of what the scalers learned, 32 hexadecimal digits."""
+    learned = np.array([[s.center_[0], s.scale_[0]] for s in scalers.values()])
+    return blake2b("\n".join(scalers).encode() + learned.tobytes(), digest_size=16).hexdigest()
 
 
 def prepare(rows: pd.DataFrame, scalers: Scalers) -> pd.DataFrame:

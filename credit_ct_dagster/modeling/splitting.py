@@ -42,8 +42,15 @@ def split_by_customer(
         The rows per name in `SPLITS`, in their order.
 
     Raises:
-        DataError: A split is left without a row, or the training rows know fewer than two classes.
+        DataError: A label is none of `schema.CLASSES`, a split is left without a row, or the
+            training rows lack a class that is needed.
     """
+    unknown = frame[~frame[schema.TARGET].isin(schema.CLASSES)]
+    if len(unknown):
+        raise DataError(
+            f"{len(unknown)} labels are none of {', '.join(schema.CLASSES)}, such as"
+            f" {unknown[schema.TARGET].iloc[0]!r}: correct them in credit_score."
+        )
     side = np.digitize(
         customer_position(frame[schema.CUSTOMER]), [train_share, train_share + val_share]
     )
@@ -56,9 +63,14 @@ def split_by_customer(
             f"{len(frame)} rows of {frame[schema.CUSTOMER].nunique()} customers leave no row for"
             f" {' and '.join(empty)}: load more rows, or change train_share and val_share."
         )
-    classes = splits["train"][schema.TARGET].unique()
+    classes = set(splits["train"][schema.TARGET])
     if len(classes) < 2:
-        raise DataError(f"All training rows are '{classes[0]}': there is nothing to learn.")
+        raise DataError(f"All training rows are '{classes.pop()}': there is nothing to learn.")
+    unseen = set(splits["val"][schema.TARGET]) - classes
+    if unseen:
+        raise DataError(
+            f"Validation rows are '{unseen.pop()}', but no training row is: load more rows."
+        )
     return splits
 
 

@@ -73,9 +73,10 @@ class BentoMLStore(dg.ConfigurableResource):
             for package in same_run:
                 if package.info.labels == lineage.labels():
                     return str(package.tag)
-            self._journal.write_text("\n".join(f.name for f in self._version_folders()))
+            tag = _bentoml().Tag(self.model_name).make_new_version()
+            self._journal.write_text(tag.version)
             package = _bentoml().catboost.save_model(
-                self.model_name,
+                tag,
                 model,
                 signatures=_SIGNATURES,
                 labels=lineage.labels(),
@@ -133,15 +134,15 @@ class BentoMLStore(dg.ConfigurableResource):
     def _writing(self) -> Iterator[None]:
         """One writer at a time, which first removes the half that a killed one left.
 
-        BentoML fills a version's folder in place. The journal, there only during a save, lists the
-        versions from before it.
+        BentoML fills a version's folder in place. The journal, there only during a save, names that
+        version.
         """
         Path(self.home).mkdir(parents=True, exist_ok=True)
         with FileLock(Path(self.home) / f".credit_ct.{self.model_name}.lock"):
             if self._journal.exists():
-                whole = self._journal.read_text().split("\n")
+                torn = self._journal.read_text()
                 for folder in self._version_folders():
-                    if folder.name not in whole:
+                    if folder.name == torn:
                         shutil.rmtree(folder)
                 self._journal.unlink()
             yield

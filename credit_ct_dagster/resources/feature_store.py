@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
 from credit_ct_dagster.errors import FeatureStoreError, FeatureStoreUnavailableError
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.partitions import LabelWindow, last_expired
+from credit_ct_dagster.partitions import LabelWindow, exists, last_expired
 from credit_ct_dagster.resources import tables
 from credit_ct_dagster.sql import statements
 
@@ -33,7 +33,8 @@ _UPSERT_BATCH_ROWS = 5_000
 _WRITES = "credit_ct_writes"
 
 # https://mariadb.com/kb/en/mariadb-error-code-reference/
-_UNAVAILABLE = {1040, 1053, 1205, 1213, 2002, 2003, 2006, 2013, 2055}
+_UNAVAILABLE = {1020, 1040, 1053, 1205, 1213, 2002, 2003, 2006, 2013, 2055}
+_QUOTES_VALUES = {1062, 1292, 1366}
 _WAY_OUT = {
     1044: "grant the user rights on this database",
     1045: "check user and password in FEATURE_STORE_URL",
@@ -82,7 +83,9 @@ class FeatureStore(dg.ConfigurableResource):
     def _engine(self) -> Engine:
         try:
             url = sa.make_url(self.url)
-        except ArgumentError:
+            if url.drivername in {"mysql", "mariadb"}:
+                url = url.set(drivername="mysql+pymysql")
+        except (ArgumentError, ValueError):
             raise FeatureStoreError(
                 "FEATURE_STORE_URL is not a database URL: write sqlite:///file.db"
                 " or mysql+pymysql://user:secret@host:3306/mlops."
@@ -123,6 +126,11 @@ class FeatureStore(dg.ConfigurableResource):
             yield
         except DBAPIError as error:
             raise _told(error, self.location) from error
+        except OSError as error:  # such as a certificate that is not there
+            raise FeatureStoreError(
+                f"The feature store at {self.location} cannot be opened: {error}."
+                " Check FEATURE_STORE_URL."
+            ) from error
 
     def create_missing_tables(self) -> None:
         """Create the tables that do not exist; those that do are used as they are."""
@@ -141,7 +149,9 @@ class FeatureStore(dg.ConfigurableResource):
         self.create_missing_tables()
         with self._transaction(writes=True) as connection:
             for name, frame in frames.items():
-                statement = _upsert_statement(tables.metadata.tables[name], connection.dialect.name)
+                statement = _upsert_statement(
+                    tables.metadata.tables[name], list(frame.columns), connection.dialect.name
+                )
                 for start in range(0, len(frame), _UPSERT_BATCH_ROWS):
                     batch = frame.iloc[start : start + _UPSERT_BATCH_ROWS]
                     rows = batch.astype(object).where(batch.notna(), None)
@@ -157,10 +167,11 @@ class FeatureStore(dg.ConfigurableResource):
             return connection.execute(first).first() is not None
 
     def newest_label_date(self, until: str) -> str | None:
-        """The newest date of a label, not after `until`; None without labels."""
+        """The newest existing date of a label, not after `until`; None without labels."""
         dates = tables.credit_score.c.date
+        newest_first = sa.select(dates).distinct().where(dates <= until).order_by(dates.desc())
         with self._transaction() as connection:
-            return connection.scalar(sa.select(sa.func.max(dates)).where(dates <= until))
+            return next(filter(exists, connection.scalars(newest_first)), None)
 
     def labels_in(self, window: LabelWindow) -> int:
         """How many labels are dated inside the window, on days that exist."""
@@ -196,7 +207,6 @@ class FeatureStore(dg.ConfigurableResource):
             "base_dt": base_dt,
             "last_expired": last_expired(base_dt, self.retention_days) or "",
         }
-        self._create_target()
         with (
             self._failures_told(),
             self._locked_connection() as connection,
@@ -217,12 +227,6 @@ class FeatureStore(dg.ConfigurableResource):
                 expired=expired,
             )
 
-    def _create_target(self) -> None:
-        target = tables.credit_score_features_target
-        with self._failures_told():
-            if not sa.inspect(self._engine).has_table(target.name):
-                target.create(self._engine, checkfirst=True)
-
     @contextmanager
     def _locked_connection(self) -> Iterator[Connection]:
         """A connection that lets one merge at a time into the table, from any process or machine.
@@ -241,6 +245,8 @@ class FeatureStore(dg.ConfigurableResource):
                         " wait for it to end, then run this base date again."
                     )
                 connection.commit()
+            with connection.begin():
+                tables.credit_score_features_target.create(connection, checkfirst=True)
             yield connection
 
     def read(self, base_dt: str) -> pd.DataFrame:
@@ -380,8 +386,9 @@ def _pairs(result: sa.CursorResult) -> dict[str, int]:
     return {str(key): count for key, count in result}
 
 
-def _upsert_statement(table: sa.Table, dialect: str) -> sa.Insert:
-    values = [column.name for column in table.columns if not column.primary_key]
+def _upsert_statement(table: sa.Table, columns: list[str], dialect: str) -> sa.Insert:
+    """Insert or replace the given columns; others keep what they have."""
+    values = [name for name in columns if not table.columns[name].primary_key]
     if dialect == "sqlite":
         into = sqlite.insert(table)
         return into.on_conflict_do_update(
@@ -396,6 +403,8 @@ def _told(error: DBAPIError, location: str) -> FeatureStoreError:
     arguments: tuple[Any, ...] = getattr(error.orig, "args", ())
     code = arguments[0] if len(arguments) > 1 and isinstance(arguments[0], int) else None
     said = str(arguments[-1] if arguments else error.orig)
+    if code in _QUOTES_VALUES:
+        said = re.sub(r"'.*?' for", "a value for", said)
     if code in _UNAVAILABLE or error.connection_invalidated or "database is locked" in said:
         return FeatureStoreUnavailableError(
             f"The feature store at {location} does not answer: {said}."

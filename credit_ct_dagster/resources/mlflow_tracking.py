@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -17,13 +17,16 @@ from catboost import __version__ as catboost_version
 from dagster_mlflow import mlflow_tracking
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunStatus, RunTag, ViewType
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature, infer_signature
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from pydantic import Field
+from sqlalchemy.exc import SQLAlchemyError
 
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.evaluation import predict
 from credit_ct_dagster.modeling.tuning import Trial
+from credit_ct_dagster.resources.run_processes import fail_abandoned_runs, is_over
 
 BASE_DATE_TAG = "credit_ct.base_dt"
 DAGSTER_RUN_TAG = "credit_ct.dagster_run_id"
@@ -70,16 +73,26 @@ class MlflowTracking(dg.ConfigurableResource):
         return f"{root.rstrip('/')}/#/experiments/{self.experiment_id()}/runs/{run_id}"
 
     def tracker(
-        self, parent_run_id: str, tags: Mapping[str, str], sample: pd.DataFrame
+        self,
+        parent_run_id: str,
+        tags: Mapping[str, str],
+        fixed: Mapping[str, Any],
+        sample: pd.DataFrame,
     ) -> "Tracker":
         """What records the trials of one search below a parent run.
 
         Args:
             parent_run_id: The run that the trials are nested under.
             tags: Tags of every trial.
+            fixed: Parameters that all trials share.
             sample: A few prepared rows, from which the model's signature is read.
         """
-        return Tracker(self, self.experiment_id(), parent_run_id, tags, sample)
+        return Tracker(self, self.experiment_id(), parent_run_id, tags, fixed, sample)
+
+    def reopen(self, run_id: str) -> None:
+        """Forget what an earlier attempt of the same search left on its parent run."""
+        if BEST_RUN_TAG in self.client.get_run(run_id).data.tags:
+            self.client.delete_tag(run_id, BEST_RUN_TAG)
 
     def describe(
         self,
@@ -97,7 +110,7 @@ class MlflowTracking(dg.ConfigurableResource):
         )
 
     def end_abandoned(self, is_over: Callable[[str], bool]) -> list[str]:
-        """Mark runs as failed that a killed Dagster run left open, parents and trials.
+        """End the runs that a killed Dagster run left open, parents and trials.
 
         Args:
             is_over: Whether the Dagster run with an id has ended.
@@ -105,18 +118,18 @@ class MlflowTracking(dg.ConfigurableResource):
         Returns:
             The ids of the runs that were ended.
         """
-        abandoned = []
+        abandoned = {}
         for run in self.client.search_runs(
             [self.experiment_id()], "attributes.status = 'RUNNING'", ViewType.ACTIVE_ONLY
         ):
             tags = run.data.tags
             dagster_run_id = tags.get(DAGSTER_RUN_TAG) or tags.get(PARENT_DAGSTER_RUN_TAG)
             if dagster_run_id and is_over(dagster_run_id):
-                abandoned.append(run.info.run_id)
-        for run_id in abandoned:
+                abandoned[run.info.run_id] = tags
+        for run_id, tags in abandoned.items():
             self.client.set_tag(run_id, FAILURE_TAG, "The process that ran it was killed")
-            self.client.set_terminated(run_id, RunStatus.to_string(RunStatus.FAILED))
-        return abandoned
+            self.client.set_terminated(run_id, _status_of(tags))
+        return list(abandoned)
 
 
 class Tracker:
@@ -128,12 +141,14 @@ class Tracker:
         experiment_id: str,
         parent_run_id: str,
         tags: Mapping[str, str],
+        fixed: Mapping[str, Any],
         sample: pd.DataFrame,
     ) -> None:
         self._client = tracking.client
         self._experiment_id = experiment_id
         self._parent_run_id = parent_run_id
         self._tags = tags
+        self._fixed = fixed
         self._sample = sample[schema.FEATURES].head(100)
         self._signature: ModelSignature | None = None
 
@@ -148,7 +163,10 @@ class Tracker:
             },
         )
         self._client.log_batch(
-            run.info.run_id, params=[Param(name, str(value)) for name, value in params.items()]
+            run.info.run_id,
+            params=[
+                Param(name, str(value)) for name, value in (*params.items(), *self._fixed.items())
+            ],
         )
         return run.info.run_id
 
@@ -158,7 +176,7 @@ class Tracker:
         self._client.log_batch(
             trial.run_id,
             metrics=_metrics({f"val_{name}": value for name, value in trial.metrics.items()}),
-            params=[Param("iterations", str(trial.iterations))],
+            params=[Param("best_iteration", str(model.get_best_iteration()))],
         )
         if self._signature is None:
             self._signature = infer_signature(self._sample, predict(model, self._sample))
@@ -189,21 +207,31 @@ class Tracker:
 def parent_run(context: dg.InitResourceContext) -> Iterator[Any]:
     """Open dagster-mlflow's run, and never leave it open.
 
-    The asset ends it when the search succeeds; whatever else happens, it has failed. `dagster job
-    execute` opens the resources once more after the run, which must not turn a success into a
-    failure: the best run that the search left as a tag decides. The hook of dagster-mlflow sees the
-    last node of a job only, and so misses other selections from the UI.
+    It has finished when the search left the best run as a tag, and failed otherwise; so it does not
+    matter that `dagster job execute` opens the resources once more after the run. The hook of
+    dagster-mlflow sees the last node of a job only, and so misses other selections from the UI.
     """
     tracking: MlflowTracking = context.resources.tracking
-    tracking.experiment_id()
+    assert context.instance is not None
+    fail_abandoned_runs(context.instance)
+    try:
+        tracking.end_abandoned(partial(is_over, context.instance))
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise dg.Failure(
+            f"MLflow does not answer: {str(error).splitlines()[0]}. Check that it runs and that"
+            " MLFLOW_TRACKING_URI is right, then try again."
+        ) from error
     try:
         yield from cast(Any, mlflow_tracking.resource_fn)(context)
     finally:
         run = mlflow.active_run()
         if run is not None:
             tags = tracking.client.get_run(run.info.run_id).data.tags
-            status = RunStatus.FINISHED if BEST_RUN_TAG in tags else RunStatus.FAILED
-            mlflow.end_run(RunStatus.to_string(status))
+            mlflow.end_run(_status_of(tags))
+
+
+def _status_of(tags: Mapping[str, str]) -> str:
+    return RunStatus.to_string(RunStatus.FINISHED if BEST_RUN_TAG in tags else RunStatus.FAILED)
 
 
 def _metrics(values: Mapping[str, float]) -> list[Metric]:

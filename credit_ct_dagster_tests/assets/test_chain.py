@@ -18,6 +18,7 @@ from credit_ct_dagster.modeling.preparation import prepare
 from credit_ct_dagster.modeling.tuning import TuningParameters
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import (
+    ASSETS,
     BASE_DT,
     SMALL_SEARCH,
     Platform,
@@ -103,8 +104,9 @@ def test_mlflow_has_a_parent_and_a_run_per_candidate(
         measured = evaluate(model, val)
         tracked = {key: run.data.metrics[f"val_{key}"] for key in measured}
         assert tracked == pytest.approx(measured)
-        assert run.data.params["iterations"] == str(model.tree_count_)
-        assert {"depth", "rsm", "l2_leaf_reg"} <= set(run.data.params)
+        assert run.data.params["best_iteration"] == str(model.tree_count_ - 1)
+        assert run.data.params["iterations"] == str(SMALL_SEARCH["iterations"])
+        assert {"depth", "rsm", "l2_leaf_reg", "learning_rate"} <= set(run.data.params)
 
 
 def test_materializing_twice_gives_the_same_state(
@@ -166,6 +168,37 @@ def test_scalers_are_what_the_seeds_consumers_load(
         prepared[schema.FEATURES],
         check_dtype=False,
     )
+
+
+def test_scalers_of_other_rows_are_not_packaged(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """The seed's worst fault: a model with scalers that it was not trained with."""
+    platform.materialize(instance)
+    folder = "preprocessing/{model_name}/{base_dt}/encoders"
+    scalers = platform.artifacts.open(folder, BASE_DT)["robust_scaler.joblib"]
+    scalers["age"].center_ = scalers["age"].center_ + 1
+    platform.artifacts.write(folder, BASE_DT, {"robust_scaler.joblib": scalers})
+    result = platform.materialize(instance, selection=dg.AssetSelection.assets("bentoml_model"))
+    assert "the scalers are not those" in failure_of(result)
+    assert len(platform.packages.packages()) == 1
+
+
+def test_splits_of_two_runs_are_not_mixed(platform: Platform, instance: dg.DagsterInstance) -> None:
+    """The search takes only the rows that the summary beside them describes."""
+    platform.materialize(instance)
+    name = "{model_name}_val.parquet"
+    rows = platform.splits()[name].iloc[1:]
+    platform.artifacts.write("preprocessing/{model_name}/{base_dt}", BASE_DT, {name: rows})
+    result = dg.materialize(
+        ASSETS,
+        partition_key=BASE_DT,
+        instance=instance,
+        resources=platform.resources(),
+        selection=dg.AssetSelection.assets("tuned_runs"),
+        raise_on_error=False,
+    )
+    assert "The val rows" in failure_of(result)
 
 
 def test_an_empty_window_fails_and_says_that_it_never_existed(

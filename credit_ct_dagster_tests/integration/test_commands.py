@@ -96,6 +96,19 @@ def test_run_reports_and_status_lists(platform: Platform) -> None:
     assert trained["bentoml_tag"] in table
 
 
+def test_an_empty_store_gets_sample_rows_or_files(platform: Platform) -> None:
+    """What `make run` does on a fresh machine, and loading both files by command."""
+    (platform.folder / "small.yaml").write_text(yaml.safe_dump(_SMALL))
+    fresh = {"FEATURE_STORE_URL": "sqlite:///var/fresh.db"}
+    done = platform.run("credit-ct", "run", "--sample-if-empty", "--config", "small.yaml", **fresh)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "credit_score: 20,000 rows" in done.stdout
+    (platform.folder / "labels.csv").write_text("1,2,2025-01-05,Poor\n3,4,2025-01-06,Good\n")
+    loaded = platform.run("credit-ct", "load", "--labels", "labels.csv", **fresh)
+    assert loaded.returncode == 0, loaded.stderr
+    assert "credit_score: 2 rows, 2025-01-05 to 2025-01-06" in loaded.stdout
+
+
 def test_the_instance_can_be_in_mysql(platform: Platform, mariadb: MariaDB) -> None:
     """With DAGSTER_HOME, history goes where its dagster.yaml says: here by dagster-mysql."""
     home = platform.folder / "home"

@@ -1,6 +1,8 @@
 """Killed in the middle of each stage; the same command again; the same end state."""
 
+import json
 import signal
+import sqlite3
 from pathlib import Path
 
 import dagster as dg
@@ -125,3 +127,23 @@ def test_the_same_command_again_reaches_the_same_state(
     other = tmp_path / "undisturbed"
     other_url = f"sqlite:///{other}/x.db" if kind == "sqlite" else server.new_database()
     _check_same_end_state(platform, Platform.prepared(other, mlflow_template, other_url), instance)
+
+
+def test_another_command_ends_what_a_killed_one_left_open(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """`dagster job execute` too: no Dagster run stays started, no MLflow run stays open."""
+    small = {"ops": {"tuned_runs": {"config": SMALL_SEARCH}}}
+    (platform.folder / "small.yaml").write_text(yaml.safe_dump(small))
+    _kill_at(platform, "search", "run", "--partition", BASE_DT, "--config", "small.yaml")
+    tags = json.dumps({"dagster/partition": BASE_DT})
+    done = platform.run(
+        "dagster", "job", "execute", "-m", "credit_ct_dagster.definitions",
+        "-j", "continuous_training", "--tags", tags, "--config", "small.yaml",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    with sqlite3.connect(platform.folder / "var" / "mlflow.db") as mlflow:
+        assert mlflow.execute("SELECT status FROM runs WHERE status = 'RUNNING'").fetchall() == []
+    with sqlite3.connect(platform.folder / "var/dagster/history/runs.db") as history:
+        statuses = history.execute("SELECT status FROM runs ORDER BY id").fetchall()
+    assert statuses == [("FAILURE",), ("SUCCESS",)]

@@ -78,6 +78,24 @@ def test_one_class_alone_is_refused() -> None:
         split_by_customer(rows, 0.7, 0.15)
 
 
+@pytest.mark.parametrize("label", ["Great", None])
+def test_labels_that_are_no_class_are_refused(label: str | None) -> None:
+    """Neither an unknown word nor NULL becomes a fourth class."""
+    rows = _rows([str(n) for n in range(100)])
+    rows.loc[3, schema.TARGET] = label
+    with pytest.raises(DataError, match="1 labels are none of Poor, Standard, Good"):
+        split_by_customer(rows, 0.7, 0.15)
+
+
+def test_a_class_that_only_validation_has_is_refused() -> None:
+    """CatBoost would refuse every candidate; this says why, and what to do."""
+    rows = _rows([str(n) for n in range(300)])
+    train = customer_position(rows[schema.CUSTOMER]) < 0.7
+    rows.loc[train & (rows[schema.TARGET] == "Good"), schema.TARGET] = "Poor"
+    with pytest.raises(DataError, match="Validation rows are 'Good', but no training row is"):
+        split_by_customer(rows, 0.7, 0.15)
+
+
 def test_the_fingerprint_sees_every_change() -> None:
     """A value, the order of rows, and a column's name all count; a copy does not."""
     rows = _rows(["1", "2", "3"])

@@ -127,19 +127,23 @@ def test_a_half_left_by_a_kill_is_removed(
     class _KilledError(BaseException):
         pass
 
-    def killed(name: str, *args: object, **kwargs: object) -> None:
-        half = Path(store.home) / "models" / name / "torn"
-        half.mkdir()
-        (half / "model.yaml").write_text("name: half")
+    halves = []
+
+    def killed(tag: bentoml.Tag, *args: object, **kwargs: object) -> None:
+        halves.append(Path(store.home) / "models" / tag.name / str(tag.version))
+        halves[0].mkdir()
+        (halves[0] / "model.yaml").write_text("name: half")
         raise _KilledError
 
     with monkeypatch.context() as patch:
         patch.setattr(bentoml.catboost, "save_model", killed)
         with pytest.raises(_KilledError):
             store.save(model, scalers, _lineage(run="second"), {})
+    foreign = bentoml.catboost.save_model("half", model)  # by someone who knows no journal
     again = store.save(model, scalers, _lineage(run="second"), {})
-    assert [str(package.tag) for package in store.packages()] == [whole, again]
-    assert not (Path(store.home) / "models" / "half" / "torn").exists()
+    tags = [str(package.tag) for package in store.packages()]
+    assert tags == [whole, str(foreign.tag), again]
+    assert not halves[0].exists()
 
 
 def test_packages_never_reported_are_removed(model: CatBoostClassifier, scalers: dict) -> None:

@@ -141,6 +141,18 @@ def test_upsert_replaces_by_key(store: FeatureStore, store_url: str) -> None:
     assert rows[0][schema.FEATURE_COLUMNS.index("age")] is None
 
 
+def test_columns_that_a_load_leaves_out_keep_their_values(
+    store: FeatureStore, store_url: str
+) -> None:
+    """A file without personal data does not erase it."""
+    whole = _features(("1", "a", "2025-01-01", 30.0)).assign(name="Kim")
+    _load(store, _labels(), whole)
+    store.upsert({"credit_score_features": whole.drop(columns=["name", "ssn"]).assign(age=31.0)})
+    [row] = _dump(store_url, "credit_score_features")
+    assert row[schema.FEATURE_COLUMNS.index("name")] == "Kim"
+    assert row[schema.FEATURE_COLUMNS.index("age")] == 31.0
+
+
 def test_a_failed_load_writes_nothing(store: FeatureStore) -> None:
     """Labels and features are one transaction."""
     labels = _labels(("1", "a", "2025-01-01", "Poor"))
@@ -153,7 +165,6 @@ def test_a_failed_load_writes_nothing(store: FeatureStore) -> None:
 def test_two_merges_at_the_same_moment_leave_one_whole(store: FeatureStore) -> None:
     """Four threads merge one base date; none fails and the rows are those of one merge."""
     _load(store, *generate(2_000, date(2025, 3, 10), seed=0))
-    expected = store.merge("2025-03-10").rows_inserted
     barrier, failures = threading.Barrier(4), []
 
     def merge() -> None:
@@ -169,7 +180,8 @@ def test_two_merges_at_the_same_moment_leave_one_whole(store: FeatureStore) -> N
     for thread in threads:
         thread.join()
     assert failures == []
-    assert store.row_counts() == {"2025-03-10": expected}
+    rows = store.row_counts()
+    assert rows == {"2025-03-10": store.merge("2025-03-10").rows_inserted}
 
 
 def test_read_gives_numbers_and_words_with_their_nulls(store: FeatureStore) -> None:
@@ -210,11 +222,16 @@ def test_labels_are_looked_up_by_date(store: FeatureStore) -> None:
     assert not store.has_labels()
     _load(
         store,
-        _labels(("1", "a", "2025-03-01", "Poor"), ("2", "b", "2025-03-09", "Poor")),
+        _labels(
+            ("1", "a", "2025-03-01", "Poor"),
+            ("2", "b", "2025-03-09", "Poor"),
+            ("3", "c", "2025-02-29", "Poor"),
+        ),
         _features(),
     )
     assert store.has_labels()
     assert store.newest_label_date(until="2025-12-31") == "2025-03-09"
+    assert store.newest_label_date(until="2025-03-01") == "2025-03-01"
     assert store.newest_label_date(until="2025-03-08") == "2025-03-01"
     assert store.newest_label_date(until="2025-02-01") is None
     assert store.labels_in(LabelWindow.of("2025-03-08")) == 1
