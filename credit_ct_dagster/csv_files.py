@@ -1,7 +1,6 @@
 """Labels and features from CSV files, checked before a row is written."""
 
 import csv
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -116,9 +115,3 @@ def _reject(frame: pd.DataFrame, path: Path, column: str, unusable: pd.Series, r
     cell = "" if column in schema.PERSONAL else f" '{frame.at[line, column] or ''}'"
     more = f" ({int(unusable.sum())} lines like it)" if unusable.sum() > 1 else ""
     raise DataError(f"{path}, line {line}: {column}{cell} {reason}{more}.")
-
-
-READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    tables.credit_score.name: read_labels,
-    tables.credit_score_features.name: read_features,
-}
