@@ -15,11 +15,13 @@ from credit_ct_dagster.automation.sensors import (
     run_success_sensor,
 )
 from credit_ct_dagster.automation.terminal_log import terminal_logger
+from credit_ct_dagster.dask_workers import DaskCluster
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.feature_store import FeatureStore
 from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, parent_run
 from credit_ct_dagster.resources.notifications import Notifier
+from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster.settings import get_settings
 
 settings = get_settings()
@@ -58,6 +60,8 @@ defs = dg.Definitions(
                 "extra_tags": {},
             }
         ),
+        "study_storage": StudyStorage(url=dg.EnvVar("OPTUNA_STORAGE_URL")),
+        "dask": DaskCluster(scheduler=settings.dask_scheduler_address),
         "bentoml_store": BentoMLStore(
             home=str(settings.bentoml_home.absolute()), model_name=settings.model_name
         ),

@@ -9,12 +9,16 @@ class CreditCtError(Exception):
     """
 
 
+class UnavailableError(CreditCtError):
+    """A server did not answer. A later attempt may succeed, so steps are retried."""
+
+
 class FeatureStoreError(CreditCtError):
     """The feature store cannot be reached, lacks a table or a right, or refused a statement."""
 
 
-class FeatureStoreUnavailableError(FeatureStoreError):
-    """The feature store did not answer. A later attempt may succeed, so steps are retried."""
+class FeatureStoreUnavailableError(FeatureStoreError, UnavailableError):
+    """The feature store did not answer."""
 
 
 class EmptyWindowError(CreditCtError, ValueError):

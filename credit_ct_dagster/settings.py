@@ -31,6 +31,14 @@ class Settings(BaseSettings):
         default=SecretStr("sqlite:///var/mlflow.db"),
         description="MLflow store, or http://host:5000",
     )
+    optuna_storage_url: SecretStr = Field(
+        default=SecretStr("sqlite:///var/optuna.db"),
+        description="SQLAlchemy URL of the database that keeps the searches' trials",
+    )
+    dask_scheduler_address: str | None = Field(
+        default=None,
+        description="Fit trials on the workers of this Dask scheduler, such as tcp://host:8786",
+    )
     mlflow_ui_url: str = Field(
         default="http://127.0.0.1:5000", description="Where people open MLflow (make mlflow)"
     )
@@ -81,6 +89,7 @@ class Settings(BaseSettings):
         """
         os.environ["BENTOML_HOME"] = str(self.bentoml_home.absolute())
         os.environ["FEATURE_STORE_URL"] = self.feature_store_url.get_secret_value()
+        os.environ["OPTUNA_STORAGE_URL"] = self.optuna_storage_url.get_secret_value()
         self._export_mlflow()
         # A bank's training data is nobody else's business, not even in numbers.
         os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -98,6 +107,7 @@ class Settings(BaseSettings):
             uri = server._replace(netloc=server.netloc.rpartition("@")[2]).geturl()
         os.environ["MLFLOW_TRACKING_URI"] = uri
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         # An operator waits for seconds, not for minutes, to hear that a server is down.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 

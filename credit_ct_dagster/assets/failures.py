@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from credit_ct_dagster.errors import CreditCtError, FeatureStoreUnavailableError
+from credit_ct_dagster.errors import CreditCtError, UnavailableError
 
 RETRY_ONCE = dg.RetryPolicy(max_retries=1, delay=5)
 """One more attempt, after a moment in which a database may come back."""
@@ -19,7 +19,7 @@ def failing_clearly(base_dt: str) -> Iterator[None]:
     except CreditCtError as error:
         raise dg.Failure(
             description=f"Base date {base_dt}: {error}",
-            allow_retries=isinstance(error, FeatureStoreUnavailableError),
+            allow_retries=isinstance(error, UnavailableError),
         ) from error
 
 

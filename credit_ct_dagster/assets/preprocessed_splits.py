@@ -11,14 +11,17 @@ from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.failures import RETRY_ONCE, failing_clearly
 from credit_ct_dagster.assets.features_target import features_target
 from credit_ct_dagster.errors import EmptyWindowError
-from credit_ct_dagster.io_managers.artifacts import FOLDER
+from credit_ct_dagster.io_managers.artifacts import FOLDER, PREPROCESSING_FOLDER
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.preparation import fit_scalers, prepare, scalers_fingerprint
-from credit_ct_dagster.modeling.splitting import SPLITS, data_fingerprint, split_by_customer
+from credit_ct_dagster.modeling.splitting import (
+    SPLIT_FILES,
+    data_fingerprint,
+    split_by_customer,
+)
 from credit_ct_dagster.partitions import LabelWindow, base_date_partitions
 from credit_ct_dagster.resources.feature_store import FeatureStore
 
-SPLIT_FILES = {name: "{model_name}_" + f"{name}.parquet" for name in SPLITS}
 SPLITS_SUMMARY = "summary.json"
 SCALERS_FILE = "robust_scaler.joblib"
 
@@ -50,7 +53,7 @@ class SplitConfig(dg.Config):
             kinds={"pandas", "scikitlearn", "parquet"},
             io_manager_key="artifacts",
             metadata={
-                FOLDER: "preprocessing/{model_name}/{base_dt}",
+                FOLDER: PREPROCESSING_FOLDER,
                 **column_schema(schema.MERGED_COLUMNS),
             },
         ),
@@ -60,7 +63,7 @@ class SplitConfig(dg.Config):
             owners=["team:ml-platform"],
             kinds={"scikitlearn"},
             io_manager_key="artifacts",
-            metadata={FOLDER: "preprocessing/{model_name}/{base_dt}/encoders"},
+            metadata={FOLDER: f"{PREPROCESSING_FOLDER}/encoders"},
         ),
     },
     name="preprocessing",

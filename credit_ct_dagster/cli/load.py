@@ -6,12 +6,10 @@ from pathlib import Path
 
 import click
 
-from credit_ct_dagster import csv_files, sample_data
+from credit_ct_dagster import csv_files, sample_data, stores
 from credit_ct_dagster.cli.console import console
 from credit_ct_dagster.partitions import newest_base_date
-from credit_ct_dagster.resources.feature_store import FeatureStore
 from credit_ct_dagster.resources.tables import credit_score, credit_score_features
-from credit_ct_dagster.settings import get_settings
 
 _SAMPLE_ROWS = 20_000
 
@@ -62,7 +60,7 @@ def command(
             credit_score_features.name: (csv_files.read_features, features),
         }
         frames = {name: read(path) for name, (read, path) in readers.items() if path}
-    store = FeatureStore(url=get_settings().feature_store_url.get_secret_value())
+    store = stores.feature_store()
     written = store.upsert(frames)
     for name, count in written.items():
         dates = frames[name]["date"]

@@ -12,12 +12,12 @@ import dagster as dg
 import yaml
 from rich.table import Table
 
+from credit_ct_dagster import stores
 from credit_ct_dagster.cli.console import console
 from credit_ct_dagster.cli.instance import configured_instance
 from credit_ct_dagster.errors import CreditCtError
-from credit_ct_dagster.io_managers.artifacts import ArtifactFolder, ArtifactsIOManager
+from credit_ct_dagster.io_managers.artifacts import MODEL_FOLDER, ArtifactFolder
 from credit_ct_dagster.partitions import newest_base_date, parse_base_date
-from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.feature_store import FeatureStore
 from credit_ct_dagster.resources.run_processes import fail_abandoned_runs, host_tag
 from credit_ct_dagster.settings import get_settings
@@ -51,7 +51,7 @@ def command(
     The run is recorded in the Dagster instance: its history is in the UI.
     """
     started = time.perf_counter()
-    store = FeatureStore(url=get_settings().feature_store_url.get_secret_value())
+    store = stores.feature_store()
     if sample_if_empty and not store.has_labels():
         from credit_ct_dagster.cli import load
 
@@ -136,9 +136,8 @@ def _packaged(instance: dg.DagsterInstance, base_dt: str) -> str | None:
 
 def _is_whole(base_dt: str, tag: str) -> bool:
     """Whether the package and the results that belong to it are still there."""
-    settings = get_settings()
-    store = BentoMLStore(home=str(settings.bentoml_home.absolute()), model_name=settings.model_name)
-    run_ids = {str(each.tag): each.info.labels.get("mlflow_run_id") for each in store.packages()}
+    packages = stores.bentoml_store().packages()
+    run_ids = {str(each.tag): each.info.labels.get("mlflow_run_id") for each in packages}
     results = _results(base_dt)
     return (
         tag in run_ids
@@ -149,11 +148,7 @@ def _is_whole(base_dt: str, tag: str) -> bool:
 
 
 def _results(base_dt: str) -> ArtifactFolder:
-    settings = get_settings()
-    artifacts = ArtifactsIOManager(
-        base_path=settings.artifacts_path, model_name=settings.model_name
-    )
-    return artifacts.open("models/{model_name}/{base_dt}", base_dt)
+    return stores.artifacts().open(MODEL_FOLDER, base_dt)
 
 
 def _report(base_dt: str, tag: str, seconds: float) -> None:

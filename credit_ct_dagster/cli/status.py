@@ -7,12 +7,10 @@ import click
 import dagster as dg
 from rich.table import Table
 
+from credit_ct_dagster import stores
 from credit_ct_dagster.cli.console import console
 from credit_ct_dagster.cli.instance import configured_instance
-from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
-from credit_ct_dagster.resources.bentoml_store import BentoMLStore
-from credit_ct_dagster.resources.feature_store import FeatureStore
-from credit_ct_dagster.settings import get_settings
+from credit_ct_dagster.io_managers.artifacts import MODEL_FOLDER, PREPROCESSING_FOLDER
 
 _PARTITION_TAG = "dagster/partition"
 _MAX_RUNS = 10_000
@@ -65,24 +63,20 @@ def command(as_json: bool) -> None:
 
 
 def _collect() -> list[BaseDateStatus]:
-    settings = get_settings()
     found: dict[str, BaseDateStatus] = {}
 
     def of(base_dt: str) -> BaseDateStatus:
         return found.setdefault(base_dt, BaseDateStatus(base_dt))
 
-    store = FeatureStore(url=settings.feature_store_url.get_secret_value())
-    for base_dt, rows in store.row_counts().items():
+    for base_dt, rows in stores.feature_store().row_counts().items():
         of(base_dt).rows = rows
 
-    artifacts = ArtifactsIOManager(
-        base_path=settings.artifacts_path, model_name=settings.model_name
-    )
-    for base_dt, folder in artifacts.open_all("preprocessing/{model_name}/{base_dt}"):
+    artifacts = stores.artifacts()
+    for base_dt, folder in artifacts.open_all(PREPROCESSING_FOLDER):
         if "summary.json" in folder:
             of(base_dt).splits = folder["summary.json"]["rows"]
             of(base_dt).state = "split"
-    for base_dt, folder in artifacts.open_all("models/{model_name}/{base_dt}"):
+    for base_dt, folder in artifacts.open_all(MODEL_FOLDER):
         if "summary.json" in folder:
             summary = folder["summary.json"]
             status = of(base_dt)
@@ -91,10 +85,7 @@ def _collect() -> list[BaseDateStatus]:
             status.holdout_accuracy = summary["best"]["holdout"]["accuracy"]
             status.mlflow_run_id = summary["mlflow"]["best_run_id"]
 
-    packages = BentoMLStore(
-        home=str(settings.bentoml_home.absolute()), model_name=settings.model_name
-    )
-    for package in packages.packages():
+    for package in stores.bentoml_store().packages():
         base_dt = package.info.labels.get("base_dt")
         if base_dt:  # others may keep packages of the same name
             status = of(base_dt)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 FOLDER = "artifact_folder"
 """The metadata key by which an asset says where its files go, below the artifacts path."""
 
+PREPROCESSING_FOLDER = "preprocessing/{model_name}/{base_dt}"
+MODEL_FOLDER = "models/{model_name}/{base_dt}"
+
 _TEXT_COLUMNS = [schema.BASE_DATE, *schema.KEY, *schema.WORDS, schema.TARGET]
 
 

@@ -1,12 +1,15 @@
 """Pictures of a model, as PNG."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.trials import Trial, TrialState
+from credit_ct_dagster.modeling.tuning import best_of, completed_of
 
 
 def confusion_matrix_png(counts: np.ndarray, title: str) -> bytes:
@@ -39,6 +42,50 @@ def importances_png(importances: Mapping[str, float]) -> bytes:
     axes.barh(names, [importances[name] for name in names], color="#4c72b0")
     axes.set(title="Feature importances", xlabel="% (PredictionValuesChange)")
     axes.spines[["top", "right"]].set_visible(False)
+    return _png(figure)
+
+
+def search_png(trials: Sequence[Trial], curves: Mapping[int, Sequence[float]]) -> bytes:
+    """Draw a search: what became of each trial, and the loss of those that were not given up.
+
+    Args:
+        trials: All trials, in their order.
+        curves: Per number of a completed trial, its validation loss after each tree.
+    """
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    per_trial, per_tree = figure.subplots(1, 2)
+    best = best_of(trials)
+    completed = completed_of(trials)
+    per_trial.plot(
+        [trial.number for trial in completed],
+        [trial.metrics["accuracy"] for trial in completed],
+        "o", color="#4c72b0", label=f"completed ({len(completed)})",
+    )  # fmt: skip
+    for state, mark, color in (
+        (TrialState.pruned, "|", "#8c8c8c"), (TrialState.failed, "x", "#c44e52"),
+    ):  # fmt: skip
+        numbers = [trial.number for trial in trials if trial.state == state]
+        if numbers:
+            # Without an accuracy of their own: marked along the lower edge.
+            per_trial.plot(
+                numbers, [0.03] * len(numbers), mark, color=color,
+                label=f"{state} ({len(numbers)})", transform=per_trial.get_xaxis_transform(),
+            )  # fmt: skip
+    if best:
+        per_trial.plot(best.number, best.metrics["accuracy"], "*", color="#dd8452", markersize=15,
+                       label=f"best, trial {best.number}")  # fmt: skip
+    per_trial.set(title="Accuracy per trial, on validation", xlabel="trial", xmargin=0.04)
+    per_trial.xaxis.set_major_locator(MaxNLocator(integer=True))
+    per_trial.legend(fontsize="small")
+    for number, curve in curves.items():
+        is_best = best is not None and number == best.number
+        per_tree.plot(
+            range(1, len(curve) + 1), curve, linewidth=2 if is_best else 0.9,
+            color="#dd8452" if is_best else "#4c72b0", alpha=1 if is_best else 0.5,
+        )  # fmt: skip
+    per_tree.set(title="Validation loss of completed trials", xlabel="trees", xscale="log")
+    for axes in (per_trial, per_tree):
+        axes.spines[["top", "right"]].set_visible(False)
     return _png(figure)
 
 

@@ -9,6 +9,7 @@ from credit_ct_dagster.errors import DataError
 from credit_ct_dagster.modeling import schema
 
 SPLITS = ["train", "val", "holdout"]
+SPLIT_FILES = {name: "{model_name}_" + f"{name}.parquet" for name in SPLITS}
 
 
 def customer_position(customer_ids: pd.Series) -> pd.Series:
@@ -72,6 +73,24 @@ def split_by_customer(
             f"Validation rows are '{unseen.pop()}', but no training row is: load more rows."
         )
     return splits
+
+
+def require_fingerprint(rows: pd.DataFrame, expected: str, what: str) -> None:
+    """Make sure that rows are the ones that were meant.
+
+    Args:
+        rows: As they were read.
+        expected: Their `data_fingerprint` when they were written.
+        what: Names the rows, for a person.
+
+    Raises:
+        DataError: They are others.
+    """
+    if data_fingerprint(rows) != expected:
+        raise DataError(
+            f"The {what} are not those of the summary beside them: another run wrote them at the"
+            " same time. Materialize preprocessed_splits again."
+        )
 
 
 def data_fingerprint(frame: pd.DataFrame) -> str:

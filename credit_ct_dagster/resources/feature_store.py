@@ -17,12 +17,18 @@ from pydantic import Field
 from sqlalchemy import event
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from credit_ct_dagster.errors import FeatureStoreError, FeatureStoreUnavailableError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import LabelWindow, exists, last_expired
 from credit_ct_dagster.resources import tables
+from credit_ct_dagster.resources.databases import (
+    location,
+    parse_url,
+    sqlite_file,
+    take_server_lock,
+)
 from credit_ct_dagster.sql import statements
 
 logger = logging.getLogger(__name__)
@@ -81,37 +87,21 @@ class FeatureStore(dg.ConfigurableResource):
 
     @cached_property
     def _engine(self) -> Engine:
-        try:
-            url = sa.make_url(self.url)
-            if url.drivername in {"mysql", "mariadb"}:
-                url = url.set(drivername="mysql+pymysql")
-        except (ArgumentError, ValueError):
-            raise FeatureStoreError(
-                "FEATURE_STORE_URL is not a database URL: write sqlite:///file.db"
-                " or mysql+pymysql://user:secret@host:3306/mlops."
-            ) from None
+        url = parse_url(self.url, "FEATURE_STORE_URL")
         # Nothing is kept open between two uses, and no value of a row enters an error message.
         options = {"poolclass": sa.NullPool, "hide_parameters": True}
-        match url.get_backend_name():
-            case "sqlite":
-                _create_folder(Path(url.database or ""))
-                engine = sa.create_engine(
-                    url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS}, **options
-                )
-                _own_sqlite_transactions(engine)
-                return engine
-            case "mysql" | "mariadb":
-                return sa.create_engine(url, **options)
-            case other:
-                raise FeatureStoreError(
-                    f"FEATURE_STORE_URL names '{other}': only sqlite, mysql and mariadb are"
-                    " supported."
-                )
+        file = sqlite_file(url)
+        if file is None:
+            return sa.create_engine(url, **options)
+        _create_folder(file)
+        engine = sa.create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS}, **options)
+        _own_sqlite_transactions(engine)
+        return engine
 
     @property
     def location(self) -> str:
         """The URL without its password and options."""
-        return self._engine.url.set(query={}).render_as_string(hide_password=True)
+        return location(self._engine.url)
 
     @contextmanager
     def _transaction(self, *, writes: bool = False) -> Iterator[Connection]:
@@ -237,14 +227,12 @@ class FeatureStore(dg.ConfigurableResource):
         """
         with self._engine.execution_options(**{_WRITES: True}).connect() as connection:
             if connection.dialect.name != "sqlite":
-                name = f"credit_ct.merge.{self._engine.url.database}"[:64]
-                lock = sa.select(sa.func.get_lock(name, _LOCK_TIMEOUT_SECONDS))
-                if not connection.scalar(lock):
+                name = f"credit_ct.merge.{self._engine.url.database}"
+                if not take_server_lock(connection, name, _LOCK_TIMEOUT_SECONDS):
                     raise FeatureStoreUnavailableError(
                         f"Another merge has held {self.location} for {_LOCK_TIMEOUT_SECONDS} s:"
                         " wait for it to end, then run this base date again."
                     )
-                connection.commit()
             with connection.begin():
                 tables.credit_score_features_target.create(connection, checkfirst=True)
             yield connection

@@ -1,7 +1,9 @@
 """MLflow: one parent run per Dagster run, one nested run per trial."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
@@ -10,33 +12,67 @@ from urllib.parse import urlsplit
 import dagster as dg
 import mlflow
 import mlflow.catboost as catboost_flavor
-import pandas as pd
 import sqlalchemy as sa
 from catboost import CatBoostClassifier
 from catboost import __version__ as catboost_version
 from dagster_mlflow import mlflow_tracking
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunStatus, RunTag, ViewType
+from mlflow.entities import Metric, Param, Run, RunStatus, RunTag, ViewType
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature, infer_signature
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from mlflow.models import Model, ModelSignature
+from mlflow.types.schema import ColSpec, Schema
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from pydantic import Field
 from sqlalchemy.exc import SQLAlchemyError
 
+from credit_ct_dagster.errors import CreditCtError, UnavailableError
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.evaluation import predict
-from credit_ct_dagster.modeling.tuning import Trial
+from credit_ct_dagster.modeling.trials import FittedTrial, TrialState
 from credit_ct_dagster.resources.run_processes import fail_abandoned_runs, is_over
 
 BASE_DATE_TAG = "credit_ct.base_dt"
 DAGSTER_RUN_TAG = "credit_ct.dagster_run_id"
 FINGERPRINT_TAG = "credit_ct.data_fingerprint"
+SEARCH_TAG = "credit_ct.search"
+TRIAL_TAG = "credit_ct.trial"
 BEST_RUN_TAG = "credit_ct.best_run_id"
-FAILURE_TAG = "credit_ct.failure"
+REASON_TAG = "credit_ct.reason"
+CURVE = "validation_loss"
 PARENT_DAGSTER_RUN_TAG = "dagster_run_id"
 """dagster-mlflow's own tag, by which it finds its run again; no other run may carry it."""
 
 _MODEL = "model"
+_MAX_METRICS = 1000  # https://mlflow.org/docs/latest/api_reference/rest-api.html#log-batch
+_MAX_TAG = 5000
+_STATUS = {
+    TrialState.completed: RunStatus.to_string(RunStatus.FINISHED),
+    TrialState.pruned: RunStatus.to_string(RunStatus.KILLED),
+    TrialState.failed: RunStatus.to_string(RunStatus.FAILED),
+}
+_SIGNATURE = ModelSignature(
+    inputs=Schema(
+        [
+            ColSpec("double" if name in schema.NUMERIC else "string", name)
+            for name in schema.FEATURES
+        ]
+    ),
+    outputs=Schema([ColSpec("string")]),
+)
+
+
+@dataclass(frozen=True)
+class Nesting:
+    """Where the runs of a search's trials belong.
+
+    Attributes:
+        parent_run_id: The run they are nested under.
+        tags: Tags of every trial.
+        fixed: Parameters that all trials share.
+    """
+
+    parent_run_id: str
+    tags: Mapping[str, str]
+    fixed: Mapping[str, Any]
 
 
 class MlflowTracking(dg.ConfigurableResource):
@@ -50,6 +86,7 @@ class MlflowTracking(dg.ConfigurableResource):
     def client(self) -> MlflowClient:
         """A client of the tracking store."""
         _create_folder_of(self.tracking_uri)
+        mlflow.set_tracking_uri(self.tracking_uri)  # what reads and writes models knows no other
         return MlflowClient(self.tracking_uri)
 
     def experiment_id(self) -> str:
@@ -72,22 +109,51 @@ class MlflowTracking(dg.ConfigurableResource):
             root = server._replace(netloc=server.netloc.rpartition("@")[2]).geturl()
         return f"{root.rstrip('/')}/#/experiments/{self.experiment_id()}/runs/{run_id}"
 
-    def tracker(
-        self,
-        parent_run_id: str,
-        tags: Mapping[str, str],
-        fixed: Mapping[str, Any],
-        sample: pd.DataFrame,
-    ) -> "Tracker":
-        """What records the trials of one search below a parent run.
+    def tracker(self, nesting: Nesting) -> "Tracker":
+        """What records the trials of one search."""
+        return Tracker(self, nesting)
+
+    def load_model(self, run_id: str) -> CatBoostClassifier:
+        """The model of a trial's run.
+
+        Raises:
+            CreditCtError: It is not there any more.
+        """
+        _ = self.client
+        try:
+            return catboost_flavor.load_model(f"runs:/{run_id}/{_MODEL}")
+        except MlflowException as error:
+            raise CreditCtError(
+                f"The model of MLflow run {run_id}, a trial that is kept from an earlier attempt,"
+                f" cannot be read: {str(error).splitlines()[0]} Run this base date again with"
+                " resume: false in the configuration of tuned_runs."
+            ) from error
+
+    def curve(self, run_id: str) -> list[float]:
+        """The validation loss of a trial after each tree."""
+        history = self.client.get_metric_history(run_id, CURVE)
+        return [point.value for point in sorted(history, key=lambda point: point.step)]
+
+    def settle(self, search: str, run_ids: Collection[str], parent_run_id: str) -> None:
+        """Nest the trials of a search, older ones too, under a run; strike out all others.
+
+        A process that is killed just after it wrote a trial's run leaves one that the search does
+        not know of, and whose trial was run again.
 
         Args:
-            parent_run_id: The run that the trials are nested under.
-            tags: Tags of every trial.
-            fixed: Parameters that all trials share.
-            sample: A few prepared rows, from which the model's signature is read.
+            search: The search, as in `SEARCH_TAG`.
+            run_ids: The runs of its trials.
+            parent_run_id: The run to nest them under.
         """
-        return Tracker(self, self.experiment_id(), parent_run_id, tags, fixed, sample)
+        for run in self._search_runs(f"tags.`{SEARCH_TAG}` = '{search}'"):
+            run_id, tags = run.info.run_id, run.data.tags
+            if run_id == parent_run_id or MLFLOW_PARENT_RUN_ID not in tags:
+                continue
+            if run_id not in run_ids:
+                self.client.set_tag(run_id, REASON_TAG, "Killed before the search knew of it")
+                self.client.set_terminated(run_id, RunStatus.to_string(RunStatus.KILLED))
+            elif tags[MLFLOW_PARENT_RUN_ID] != parent_run_id:
+                self.client.set_tag(run_id, MLFLOW_PARENT_RUN_ID, parent_run_id)
 
     def reopen(self, run_id: str) -> None:
         """Forget what an earlier attempt of the same search left on its parent run."""
@@ -119,84 +185,90 @@ class MlflowTracking(dg.ConfigurableResource):
             The ids of the runs that were ended.
         """
         abandoned = {}
-        for run in self.client.search_runs(
-            [self.experiment_id()], "attributes.status = 'RUNNING'", ViewType.ACTIVE_ONLY
-        ):
+        for run in self._search_runs("attributes.status = 'RUNNING'"):
             tags = run.data.tags
             dagster_run_id = tags.get(DAGSTER_RUN_TAG) or tags.get(PARENT_DAGSTER_RUN_TAG)
             if dagster_run_id and is_over(dagster_run_id):
                 abandoned[run.info.run_id] = tags
         for run_id, tags in abandoned.items():
-            self.client.set_tag(run_id, FAILURE_TAG, "The process that ran it was killed")
+            self.client.set_tag(run_id, REASON_TAG, "The process that ran it was killed")
             self.client.set_terminated(run_id, _status_of(tags))
         return list(abandoned)
 
+    def _search_runs(self, condition: str) -> Iterator[Run]:
+        """The runs of the experiment that meet a condition, page by page."""
+        token = None
+        while True:
+            page = self.client.search_runs(
+                [self.experiment_id()], condition, ViewType.ACTIVE_ONLY, page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
 
 class Tracker:
-    """Records trials as nested runs; a `modeling.tuning.TrialTracker`."""
+    """Records trials as nested runs; a `modeling.trials.TrialTracker`.
 
-    def __init__(
-        self,
-        tracking: MlflowTracking,
-        experiment_id: str,
-        parent_run_id: str,
-        tags: Mapping[str, str],
-        fixed: Mapping[str, Any],
-        sample: pd.DataFrame,
-    ) -> None:
+    A run is written when its trial has ended, in as few calls as MLflow allows: so a killed process
+    leaves none open, and threads and processes do not share any.
+    """
+
+    def __init__(self, tracking: MlflowTracking, nesting: Nesting) -> None:
         self._client = tracking.client
-        self._experiment_id = experiment_id
-        self._parent_run_id = parent_run_id
-        self._tags = tags
-        self._fixed = fixed
-        self._sample = sample[schema.FEATURES].head(100)
-        self._signature: ModelSignature | None = None
+        self._experiment_id = tracking.experiment_id()
+        self._nesting = nesting
 
-    def started(self, number: int, params: Mapping[str, float]) -> str:
-        """Open the run of a trial."""
-        run = self._client.create_run(
-            self._experiment_id,
-            tags={
-                **self._tags,
-                MLFLOW_PARENT_RUN_ID: self._parent_run_id,
-                MLFLOW_RUN_NAME: f"trial {number}",
-            },
-        )
-        self._client.log_batch(
-            run.info.run_id,
-            params=[
-                Param(name, str(value)) for name, value in (*params.items(), *self._fixed.items())
-            ],
-        )
-        return run.info.run_id
+    def record(self, fitted: FittedTrial) -> str:
+        """Write the run of a trial: parameters, metrics, curve, model, and how it ended.
 
-    def completed(self, trial: Trial, model: CatBoostClassifier) -> None:
-        """Log metrics and model of a trial, and close its run."""
-        assert trial.run_id is not None
-        self._client.log_batch(
-            trial.run_id,
-            metrics=_metrics({f"val_{name}": value for name, value in trial.metrics.items()}),
-            params=[Param("best_iteration", str(model.get_best_iteration()))],
-        )
-        if self._signature is None:
-            self._signature = infer_signature(self._sample, predict(model, self._sample))
-        Model.log(
-            artifact_path=None,
-            name=_MODEL,
-            flavor=catboost_flavor,
-            run_id=trial.run_id,
-            cb_model=model,
-            signature=self._signature,
-            # Named, not inferred: inferring takes seconds per model.
-            pip_requirements=[f"catboost=={catboost_version}"],
-        )
-        self._client.set_terminated(trial.run_id, RunStatus.to_string(RunStatus.FINISHED))
+        Raises:
+            UnavailableError: MLflow does not take it.
+        """
+        trial = fitted.trial
+        with failures_told(f"trial {trial.number}"):
+            run = self._client.create_run(
+                self._experiment_id,
+                start_time=_milliseconds(fitted.started),
+                tags={
+                    **self._nesting.tags,
+                    MLFLOW_PARENT_RUN_ID: self._nesting.parent_run_id,
+                    TRIAL_TAG: str(trial.number),
+                    **({REASON_TAG: trial.reason[:_MAX_TAG]} if trial.reason else {}),
+                },
+                run_name=f"trial {trial.number}",
+            )
+            run_id = run.info.run_id
+            ended = fitted.started + trial.seconds
+            self._log(run_id, fitted, ended)
+            if fitted.model is not None:
+                Model.log(
+                    artifact_path=None,
+                    name=_MODEL,
+                    flavor=catboost_flavor,
+                    run_id=run_id,
+                    cb_model=fitted.model,
+                    signature=_SIGNATURE,
+                    # Named, not inferred: inferring takes seconds per model.
+                    pip_requirements=[f"catboost=={catboost_version}"],
+                )
+            self._client.set_terminated(run_id, _STATUS[trial.state], _milliseconds(ended))
+        return run_id
 
-    def failed(self, trial: Trial) -> None:
-        """Close the run of a trial as failed, with the cause."""
-        assert trial.run_id is not None
-        self._client.set_tag(trial.run_id, FAILURE_TAG, (trial.error or "")[:5000])
-        self._client.set_terminated(trial.run_id, RunStatus.to_string(RunStatus.FAILED))
+    def _log(self, run_id: str, fitted: FittedTrial, ended: float) -> None:
+        trial, now = fitted.trial, _milliseconds(ended)
+        params: dict[str, Any] = {**trial.params, **self._nesting.fixed}
+        if trial.state == TrialState.completed and trial.iterations:
+            params["best_iteration"] = trial.iterations - 1
+        metrics = [Metric(CURVE, loss, now, tree) for tree, loss in enumerate(fitted.curve, 1)]
+        metrics += [Metric(f"val_{name}", value, now, 0) for name, value in trial.metrics.items()]
+        for start in range(0, max(len(metrics), 1), _MAX_METRICS):
+            self._client.log_batch(
+                run_id,
+                metrics=metrics[start : start + _MAX_METRICS],
+                params=[] if start else [Param(k, str(v)) for k, v in params.items()],
+            )
 
 
 @dg.resource(
@@ -215,12 +287,10 @@ def parent_run(context: dg.InitResourceContext) -> Iterator[Any]:
     assert context.instance is not None
     fail_abandoned_runs(context.instance)
     try:
-        tracking.end_abandoned(partial(is_over, context.instance))
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise dg.Failure(
-            f"MLflow does not answer: {str(error).splitlines()[0]}. Check that it runs and that"
-            " MLFLOW_TRACKING_URI is right, then try again."
-        ) from error
+        with failures_told("ending abandoned runs"):
+            tracking.end_abandoned(partial(is_over, context.instance))
+    except UnavailableError as error:
+        raise dg.Failure(str(error)) from error
     try:
         yield from cast(Any, mlflow_tracking.resource_fn)(context)
     finally:
@@ -234,8 +304,31 @@ def _status_of(tags: Mapping[str, str]) -> str:
     return RunStatus.to_string(RunStatus.FINISHED if BEST_RUN_TAG in tags else RunStatus.FAILED)
 
 
+@contextmanager
+def failures_told(what: str) -> Iterator[None]:
+    """Tell a failure of MLflow in a sentence.
+
+    Args:
+        what: What was asked of it.
+
+    Raises:
+        UnavailableError: MLflow does not answer, or refused.
+    """
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise UnavailableError(
+            f"MLflow failed ({what}): {str(error).splitlines()[0]} Check that it runs and that"
+            " MLFLOW_TRACKING_URI is right, then try again."
+        ) from error
+
+
+def _milliseconds(seconds: float) -> int:
+    return int(seconds * 1000)
+
+
 def _metrics(values: Mapping[str, float]) -> list[Metric]:
-    now = int(time.time() * 1000)
+    now = _milliseconds(time.time())
     return [Metric(name, value, now, 0) for name, value in values.items()]
 
 

@@ -11,7 +11,11 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from credit_ct_dagster.errors import FeatureStoreError, FeatureStoreUnavailableError
+from credit_ct_dagster.errors import (
+    CreditCtError,
+    FeatureStoreError,
+    FeatureStoreUnavailableError,
+)
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import LabelWindow
 from credit_ct_dagster.resources.feature_store import FeatureStore
@@ -371,7 +375,7 @@ def test_a_server_that_is_down_may_come_back() -> None:
 )
 def test_a_url_of_no_use_is_refused(url: str, said: str) -> None:
     """Before anything is connected to."""
-    with pytest.raises(FeatureStoreError, match=said) as refused:
+    with pytest.raises(CreditCtError, match=said) as refused:
         FeatureStore(url=url).row_counts()
     assert "hush" not in str(refused.value)
 

@@ -1,0 +1,82 @@
+"""What all databases have in common: URLs, and locks that a killed process frees."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from filelock import FileLock
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import ArgumentError
+
+from credit_ct_dagster.errors import CreditCtError
+
+_MAX_NAME = 64
+_SUPPORTED = {"sqlite", "mysql", "mariadb"}
+
+
+def parse_url(text: str, variable: str) -> sa.URL:
+    """The URL of a database that the platform supports; MySQL's is read by PyMySQL.
+
+    Args:
+        text: The value of an environment variable.
+        variable: Its name, for a person.
+
+    Raises:
+        CreditCtError: It is no such URL; the value, which may hold a password, is not repeated.
+    """
+    try:
+        url = sa.make_url(text)
+    except (ArgumentError, ValueError):
+        raise CreditCtError(
+            f"{variable} is not a database URL: write sqlite:///file.db"
+            " or mysql+pymysql://user:secret@host:3306/mlops."
+        ) from None
+    if url.get_backend_name() not in _SUPPORTED:
+        raise CreditCtError(
+            f"{variable} names '{url.get_backend_name()}': only sqlite, mysql and mariadb are"
+            " supported."
+        )
+    if url.drivername in {"mysql", "mariadb"}:
+        return url.set(drivername="mysql+pymysql")
+    return url
+
+
+def sqlite_file(url: sa.URL) -> Path | None:
+    """The file of a SQLite database, absolute; none for a server."""
+    return Path(url.database or "").absolute() if url.get_backend_name() == "sqlite" else None
+
+
+def location(url: sa.URL) -> str:
+    """A URL without its password and options."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def take_server_lock(connection: Connection, name: str, seconds: int) -> bool:
+    """Wait for a lock of a MySQL or MariaDB server; it is held as long as the connection lives.
+
+    Args:
+        connection: Holds the lock; its transaction ends.
+        name: What is locked.
+        seconds: How long to wait.
+
+    Returns:
+        Whether the lock is held now.
+    """
+    held = connection.scalar(sa.select(sa.func.get_lock(name[-_MAX_NAME:], seconds)))
+    connection.commit()
+    return bool(held)
+
+
+@contextmanager
+def file_lock(path: Path, seconds: float) -> Iterator[None]:
+    """Hold a lock on this machine; its file is there only while somebody holds it.
+
+    Raises:
+        filelock.Timeout: Somebody else held it for that long.
+    """
+    with FileLock(path, timeout=seconds):
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # filelock tells an unlinked file from the one to lock
