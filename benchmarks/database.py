@@ -1,4 +1,4 @@
-"""A MariaDB with sample rows in bulk, for benchmarks."""
+"""A MariaDB with rows in bulk, for benchmarks."""
 
 import shutil
 import subprocess
@@ -12,12 +12,11 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
+from benchmarks.windows import BASE_DT, Tables
 from credit_ct_dagster.partitions import LabelWindow
 from credit_ct_dagster.resources.feature_store import FeatureStore
 from credit_ct_dagster.sample_data import generate
 from credit_ct_dagster_tests.mariadb import MariaDB
-
-BASE_DT = "2025-08-31"
 
 
 @contextmanager
@@ -50,10 +49,15 @@ def database_with(running: MariaDB, rows: int, *, all_in_window: bool) -> Featur
         days = np.array(LabelWindow.of(BASE_DT).days)
         day = np.random.default_rng(0).choice(days, rows)
         labels["date"], features["date"] = day, day
+    return database_of(running, (labels, features))
+
+
+def database_of(running: MariaDB, tables: Tables) -> FeatureStore:
+    """A database with the given labels and features."""
     store = FeatureStore(url=running.new_database())
     store.create_missing_tables()
     with tempfile.TemporaryDirectory() as folder:
-        for table, frame in (("credit_score", labels), ("credit_score_features", features)):
+        for table, frame in zip(("credit_score", "credit_score_features"), tables, strict=True):
             _bulk_load(store.url, table, frame.sort_values(["id", "customer_id"]), Path(folder))
     return store
 

@@ -1,6 +1,7 @@
 """The merge against the bare SQL, reading against pandas, and the limits in seconds."""
 
 import tempfile
+from collections.abc import Callable
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -8,59 +9,47 @@ from pathlib import Path
 import pandas as pd
 import sqlalchemy as sa
 
-from benchmarks.database import BASE_DT, client, database_with, server
-from benchmarks.measure import Comparison, compare, limit
+from benchmarks.bare_sql import merge_statements
+from benchmarks.database import client, database_with, server
+from benchmarks.measure import compare, limit
+from benchmarks.plan import Plan
+from benchmarks.report import Findings
+from benchmarks.windows import BASE_DT, TRAIN_SHARE, VAL_SHARE
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
-from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
 from credit_ct_dagster.modeling.splitting import split_by_customer
 from credit_ct_dagster.resources.feature_store import FeatureStore
 from credit_ct_dagster.sample_data import generate
 
-_MERGED_ROWS, _READ_ROWS = 1_000_000, 100_000
 
-_FEATURES = ", ".join(f"f.{name}" for name in schema.FEATURES)
-_BARE_SQL = f"""
-START TRANSACTION;
-DELETE FROM credit_score_features_target
-WHERE base_dt <= DATE_FORMAT(DATE_SUB('{BASE_DT}', INTERVAL 7 DAY), '%Y-%m-%d')
-   OR base_dt = '{BASE_DT}';
-INSERT INTO credit_score_features_target ({", ".join(schema.MERGED_COLUMNS)})
-SELECT '{BASE_DT}', l.id, l.customer_id, l.date, {_FEATURES}, l.credit_score
-FROM credit_score_features f
-JOIN (SELECT * FROM credit_score
-      WHERE date BETWEEN DATE_SUB('{BASE_DT}', INTERVAL 1 MONTH) AND '{BASE_DT}') l
-  ON f.id = l.id AND f.customer_id = l.customer_id;
-COMMIT;
-"""
-
-
-def run(pairs: int) -> list[Comparison]:
+def run(plan: Plan) -> Findings:
     """Measure everything that concerns the feature store."""
+    merged_rows, read_rows = plan.feature_store_rows
+    bare_sql = ";\n".join(["START TRANSACTION", *merge_statements(BASE_DT), "COMMIT;"])
     with server() as running:
         found = []
         for all_in_window in (False, True):
-            store = database_with(running, _MERGED_ROWS, all_in_window=all_in_window)
+            store = database_with(running, merged_rows, all_in_window=all_in_window)
             where = "all in the window" if all_in_window else "over 8 months"
             found.append(
                 compare(
-                    f"merge, {_MERGED_ROWS:,} labels {where}",
-                    baseline=partial(client, store.url, _BARE_SQL),
+                    f"merge, {merged_rows:,} labels {where}",
+                    baseline=partial(client, store.url, bare_sql),
                     ours=partial(store.merge, BASE_DT),
-                    pairs=pairs,
+                    pairs=plan.pairs,
                     at_most=1.15,
                 )
             )
-        store = database_with(running, _READ_ROWS, all_in_window=True)
+        store = database_with(running, read_rows, all_in_window=True)
         store.merge(BASE_DT)
         query = f"SELECT * FROM credit_score_features_target WHERE base_dt = '{BASE_DT}'"
         engine = sa.create_engine(store.url)
         found.append(
             compare(
-                f"read a base date of {_READ_ROWS:,} rows",
+                f"read a base date of {read_rows:,} rows",
                 baseline=lambda: pd.read_sql(query, engine),
                 ours=lambda: store.read(BASE_DT),
-                pairs=pairs,
+                pairs=plan.pairs,
                 at_least_faster=5,
             )
         )
@@ -69,32 +58,35 @@ def run(pairs: int) -> list[Comparison]:
     with tempfile.TemporaryDirectory() as folder:
         found.append(
             limit(
-                f"split, scale and write {_READ_ROWS:,} rows",
+                f"split, scale and write {read_rows:,} rows",
                 lambda: _preprocess(rows, Path(folder)),
                 at_most_seconds=5,
             )
         )
         found.append(
             limit(
-                f"generate and load {_READ_ROWS:,} sample rows",
-                lambda: _load_sample(Path(folder)),
+                f"generate and load {read_rows:,} sample rows",
+                lambda: _load_sample(Path(folder), read_rows),
                 at_most_seconds=20,
             )
         )
-    return found
+    return Findings(found)
 
 
 def _preprocess(rows: pd.DataFrame, folder: Path) -> None:
-    splits = split_by_customer(rows, 0.7, 0.15)
+    splits = split_by_customer(rows, TRAIN_SHARE, VAL_SHARE)
     scalers = fit_scalers(splits["train"])
     manager = ArtifactsIOManager(base_path=str(folder), model_name="m")
     files = {f"{name}.parquet": prepare(split, scalers) for name, split in splits.items()}
     manager.write("preprocessing/{model_name}/{base_dt}", BASE_DT, files)
 
 
-def _load_sample(folder: Path) -> None:
+def _load_sample(folder: Path, rows: int) -> None:
     path = folder / "feature_store.db"
     path.unlink(missing_ok=True)
-    labels, features = generate(_READ_ROWS, date.fromisoformat(BASE_DT), seed=0)
+    labels, features = generate(rows, date.fromisoformat(BASE_DT), seed=0)
     store = FeatureStore(url=f"sqlite:///{path}")
     store.upsert({"credit_score": labels, "credit_score_features": features})
+
+
+GROUPS: dict[str, Callable[[Plan], Findings]] = {"feature_store": run}

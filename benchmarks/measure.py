@@ -1,107 +1,136 @@
-"""Pairs of measurements in one run, and their table."""
+"""Measurements in turns, and whether they keep a promise."""
 
-import json
-import os
-import platform
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+Way = Callable[[], object]
+"""One way to do a thing; may return a `Turn` when it measures itself."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One turn of one way.
+
+    Attributes:
+        seconds: What it took.
+        facts: What else it found.
+    """
+
+    seconds: float
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Comparison:
-    """Two ways to do the same, measured in turns.
+    """Two ways to do the same, measured in turns; or one thing against a limit.
 
     Attributes:
         name: What is done.
-        baseline: Seconds of each turn of the plain way.
-        ours: Seconds of each turn of the platform's way.
-        target: What is promised of the ratio, in words.
-        ratio: Median of the ratios of the turns; its meaning stands in the target.
+        target: What is promised, in words.
+        baseline: Each turn of the plain way.
+        ours: Each turn of the platform's way.
+        ratios: Of each pair of turns; the meaning stands in the target.
+        ratio: Their median.
         met: Whether the promise holds.
+        unit: What `baseline` and `ours` are measured in.
+        notes: What else was found, a sentence each.
     """
 
     name: str
     target: str
     baseline: list[float] = field(default_factory=list)
     ours: list[float] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
     ratio: float = 0.0
     met: bool = False
+    unit: str = "s"
+    notes: list[str] = field(default_factory=list)
+
+    def require(self, holds: bool, note: str) -> None:
+        """Add a second promise to this one."""
+        self.met = self.met and holds
+        self.notes.append(note if holds else f"NOT MET: {note}")
 
 
-def seconds(action: Callable[[], object]) -> float:
-    """Wall time of one call."""
+def turn(way: Way) -> Turn:
+    """Take a turn; the wall time of the call, unless it measured itself."""
     started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
+    found = way()
+    seconds = time.perf_counter() - started
+    return found if isinstance(found, Turn) else Turn(seconds)
+
+
+def take_turns(ways: Sequence[Way], pairs: int) -> list[list[Turn]]:
+    """Let ways take turns, so that a slow minute of the machine meets all of them.
+
+    Returns:
+        The turns of each way.
+    """
+    turns = [[turn(way) for way in ways] for _ in range(pairs)]
+    return [list(of_one_way) for of_one_way in zip(*turns, strict=True)]
 
 
 def compare(
     name: str,
     *,
-    baseline: Callable[[], object],
-    ours: Callable[[], object],
+    baseline: Way,
+    ours: Way,
     pairs: int,
     at_most: float | None = None,
     at_least_faster: float | None = None,
 ) -> Comparison:
-    """Measure two ways in turns, after one of each that does not count.
+    """Measure two ways in turns, after one of each that does not count; see `judge`."""
+    baseline(), ours()
+    plain, mine = take_turns([baseline, ours], pairs)
+    return judge(name, plain, mine, at_most=at_most, at_least_faster=at_least_faster)
+
+
+def judge(
+    name: str,
+    baseline: Sequence[Turn],
+    ours: Sequence[Turn],
+    *,
+    at_most: float | None = None,
+    at_least_faster: float | None = None,
+) -> Comparison:
+    """Compare turns that were taken.
 
     Args:
         name: What is done.
-        baseline: The plain way.
-        ours: The platform's way.
-        pairs: How many turns count.
+        baseline: Turns of the plain way.
+        ours: Turns of the platform's way, one for each of the plain way.
         at_most: The promise: ours takes at most this many times the baseline.
-        at_least_faster: The promise: the baseline takes at least this many times ours.
+        at_least_faster: The promise: the baseline takes at least this many times ours. Without
+            either nothing is promised, and the ratio is how many times faster ours is.
     """
-    baseline(), ours()
-    limit = at_most or at_least_faster
-    found = Comparison(name, f"ours ≤ {limit} × baseline" if at_most else f"≥ {limit} × faster")
-    for _ in range(pairs):
-        found.baseline.append(seconds(baseline))
-        found.ours.append(seconds(ours))
-    ratios = [
-        mine / plain if at_most else plain / mine
-        for plain, mine in zip(found.baseline, found.ours, strict=True)
-    ]
-    found.ratio = statistics.median(ratios)
-    assert limit is not None
-    found.met = found.ratio <= limit if at_most else found.ratio >= limit
-    return found
-
-
-def limit(name: str, action: Callable[[], object], at_most_seconds: float) -> Comparison:
-    """Measure one thing against a limit in seconds on two cores; the best of three."""
-    taken = [seconds(action) for _ in range(3)]
-    best = min(taken)
+    pairs = [(plain.seconds, mine.seconds) for plain, mine in zip(baseline, ours, strict=True)]
+    if at_most is not None:
+        target, ratios = f"ours ≤ {at_most:g} × baseline", [mine / plain for plain, mine in pairs]
+    else:
+        target = "none" if at_least_faster is None else f"≥ {at_least_faster:g} × faster"
+        ratios = [plain / mine for plain, mine in pairs]
+    ratio = statistics.median(ratios)
+    met = ratio <= at_most if at_most is not None else ratio >= (at_least_faster or 0)
     return Comparison(
-        name, f"≤ {at_most_seconds:g} s", [], taken, best / at_most_seconds, best <= at_most_seconds
+        name, target, [p for p, _ in pairs], [m for _, m in pairs], ratios, ratio, met
     )
 
 
-def report(found: list[Comparison], json_path: str) -> bool:
-    """Print a table, write JSON; returns whether every promise holds."""
-    table = Table("what", "baseline, s", "ours, s", "ratio", "target", "met", box=None)
-    for each in found:
-        table.add_row(each.name, _median(each.baseline), _median(each.ours), f"{each.ratio:.2f}",
-                      each.target, "yes" if each.met else "NO")  # fmt: skip
-    Console(width=160).print(table)
-    machine = {
-        "cores": os.cpu_count(),
-        "processor": platform.processor() or platform.machine(),
-        "python": platform.python_version(),
-    }
-    with open(json_path, "w") as file:  # noqa: PTH123
-        json.dump({"machine": machine, "results": [asdict(each) for each in found]}, file, indent=2)
-    return all(each.met for each in found)
+def within(name: str, values: Sequence[float], at_most: float, unit: str = "s") -> Comparison:
+    """Hold measured values against a limit; their median counts."""
+    ratios = [value / at_most for value in values]
+    ratio = statistics.median(ratios)
+    target = f"≤ {at_most:g} {unit}"
+    return Comparison(name, target, [], list(values), ratios, ratio, ratio <= 1, unit)
 
 
-def _median(values: list[float]) -> str:
-    if not values:
-        return ""
-    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+def limit(name: str, action: Way, at_most_seconds: float) -> Comparison:
+    """Measure one thing against a limit in seconds on two cores; the best of three."""
+    taken = [turn(action).seconds for _ in range(3)]
+    found = within(name, taken, at_most_seconds)
+    found.ratio = min(found.ratios)
+    found.met = found.ratio <= 1
+    return found

@@ -18,6 +18,7 @@ from credit_ct_dagster.modeling.training import TrainingData, fit
 
 _OUTCOME = "outcome"
 _LOOK_SECONDS = 0.25
+_VERDICT_SECONDS = 60.0  # a worker may have died; its trial may wait for this one's place
 
 
 class TrialState(StrEnum):
@@ -149,6 +150,19 @@ class _Watcher:
             self.error = error
         return not (self.fell_behind_at or self.error or self._stop.is_set())
 
+    def await_verdict(self) -> None:
+        """After a fit's own end: wait for the verdicts that are open, so that pace decides nothing.
+
+        When an earlier trial does not come as far within a minute, this one counts as completed.
+        """
+        deadline = time.monotonic() + _VERDICT_SECONDS
+        while self._is_open() and not self._stop.is_set() and time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS)
+            self._compare()
+
+    def _is_open(self) -> bool:
+        return not self.fell_behind_at and bool(self._ahead) and self._ahead[0] <= len(self.curve)
+
     def _compare(self) -> None:
         while self._ahead and self._ahead[0] <= len(self.curve):
             rung = self._ahead[0]
@@ -204,6 +218,7 @@ def fit_trial(
         return ended(TrialState.failed, reason=str(error) or repr(error))
     if watcher.error:
         raise watcher.error
+    watcher.await_verdict()
     if watcher.fell_behind_at:
         trees = watcher.fell_behind_at
         del watcher.curve[trees:]

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -124,8 +125,8 @@ class MlflowTracking(dg.ConfigurableResource):
             return catboost_flavor.load_model(f"runs:/{run_id}/{_MODEL}")
         except MlflowException as error:
             raise CreditCtError(
-                f"The model of MLflow run {run_id}, a trial that is kept from an earlier attempt,"
-                f" cannot be read: {str(error).splitlines()[0]} Run this base date again with"
+                f"The model of the best trial, MLflow run {run_id}, cannot be read:"
+                f" {str(error).splitlines()[0]} If it was deleted, run this base date again with"
                 " resume: false in the configuration of tuned_runs."
             ) from error
 
@@ -219,6 +220,9 @@ class Tracker:
         self._client = tracking.client
         self._experiment_id = tracking.experiment_id()
         self._nesting = nesting
+        self._logging_model = Lock()
+        # Where MLflow creates the models of runs, whichever run they belong to.
+        mlflow.set_experiment(experiment_id=self._experiment_id)
 
     def record(self, fitted: FittedTrial) -> str:
         """Write the run of a trial: parameters, metrics, curve, model, and how it ended.
@@ -241,20 +245,27 @@ class Tracker:
             )
             run_id = run.info.run_id
             ended = fitted.started + trial.seconds
-            self._log(run_id, fitted, ended)
             if fitted.model is not None:
-                Model.log(
-                    artifact_path=None,
-                    name=_MODEL,
-                    flavor=catboost_flavor,
-                    run_id=run_id,
-                    cb_model=fitted.model,
-                    signature=_SIGNATURE,
-                    # Named, not inferred: inferring takes seconds per model.
-                    pip_requirements=[f"catboost=={catboost_version}"],
-                )
+                self._log_model(run_id, fitted.model)
+            self._log(run_id, fitted, ended)
             self._client.set_terminated(run_id, _STATUS[trial.state], _milliseconds(ended))
         return run_id
+
+    def _log_model(self, run_id: str, model: CatBoostClassifier) -> None:
+        """Log a model: before any metric, which MLflow would read back and write once more."""
+        with (
+            self._logging_model
+        ):  # the first one of a process fills a cache that takes half a second
+            Model.log(
+                artifact_path=None,
+                name=_MODEL,
+                flavor=catboost_flavor,
+                run_id=run_id,
+                cb_model=model,
+                signature=_SIGNATURE,
+                # Named, not inferred: inferring takes seconds per model.
+                pip_requirements=[f"catboost=={catboost_version}"],
+            )
 
     def _log(self, run_id: str, fitted: FittedTrial, ended: float) -> None:
         trial, now = fitted.trial, _milliseconds(ended)

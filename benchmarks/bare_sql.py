@@ -1,0 +1,22 @@
+"""The merge of a base date as one would write it by hand, for MySQL and MariaDB."""
+
+from credit_ct_dagster.modeling import schema
+
+_FEATURES = ", ".join(f"f.{name}" for name in schema.FEATURES)
+
+
+def merge_statements(base_dt: str) -> list[str]:
+    """Delete the rows of a base date and the expired ones, then insert the joined rows."""
+    return [
+        f"""
+DELETE FROM credit_score_features_target
+WHERE base_dt <= DATE_FORMAT(DATE_SUB('{base_dt}', INTERVAL 7 DAY), '%Y-%m-%d')
+   OR base_dt = '{base_dt}'""",
+        f"""
+INSERT INTO credit_score_features_target ({", ".join(schema.MERGED_COLUMNS)})
+SELECT '{base_dt}', l.id, l.customer_id, l.date, {_FEATURES}, l.credit_score
+FROM credit_score_features f
+JOIN (SELECT * FROM credit_score
+      WHERE date BETWEEN DATE_SUB('{base_dt}', INTERVAL 1 MONTH) AND '{base_dt}') l
+  ON f.id = l.id AND f.customer_id = l.customer_id""",
+    ]

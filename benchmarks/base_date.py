@@ -1,0 +1,116 @@
+"""A whole base date, from the two source tables to a packaged model, as a person runs it."""
+
+import json
+import sqlite3
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.database import database_of, server
+from benchmarks.intervals import union_seconds
+from benchmarks.measure import Turn, judge, take_turns, within
+from benchmarks.plan import NO_JANUARY, Plan
+from benchmarks.report import Findings
+from benchmarks.sandbox import Sandbox, sandbox
+from benchmarks.windows import JANUARY_BASE_DT, january
+
+_COMMAND = Path(sys.executable).with_name("credit-ct")
+_IMPORTS = "import mlflow.catboost, bentoml, optuna, credit_ct_dagster.definitions"
+_TUNING = "tuned_runs"
+_NESTED = "mlflow.parentRunId"  # the tag of a nested run, which every trial is
+
+
+def run(plan: Plan) -> Findings:
+    """January's rows in MariaDB; whole processes, imports included."""
+    if plan.january is None:
+        return Findings(skipped=NO_JANUARY)
+    with server() as running:
+        tables = january(plan.january)
+        urls = [database_of(running, tables).url for _ in range(2)]
+        with sandbox() as here:  # so that the first turn does not read the libraries from disk
+            here.run(sys.executable, "-c", _IMPORTS)
+        plain, mine = take_turns(
+            [partial(_reference, urls[0], plan.search()), partial(_ours, urls[1], plan)],
+            plan.pairs,
+        )
+    whole = judge("base date January, merge to package", plain, mine, at_least_faster=7)
+    usual, own = (turns[-1].facts["holdout"]["accuracy"] for turns in (plain, mine))
+    whole.notes.append(f"holdout accuracy {own:.4f}, the usual script {usual:.4f}")
+    beside = [turn.seconds - turn.facts["fit_seconds"] for turn in mine]
+    return Findings(
+        [whole, within("base date January, everything but fitting", beside, 15)],
+        {"Base date January: where the time goes (medians, s)": _steps(mine)},
+    )
+
+
+def _reference(url: str, search: str) -> Turn:
+    with sandbox(FEATURE_STORE_URL=url) as here:
+        result = here.folder / "result.json"
+        seconds = here.time(
+            sys.executable, "-m", "benchmarks.reference", "base-date", JANUARY_BASE_DT,
+            "--settings", search, "--result", str(result),
+        )  # fmt: skip
+        return Turn(seconds, json.loads(result.read_text()))
+
+
+def _ours(url: str, plan: Plan) -> Turn:
+    with sandbox(FEATURE_STORE_URL=url) as here:
+        options = []
+        if plan.parameters:
+            config = here.folder / "run.yaml"  # JSON is YAML
+            config.write_text(json.dumps({"ops": {_TUNING: {"config": plan.parameters}}}))
+            options = ["--config", str(config)]
+        seconds = here.time(str(_COMMAND), "run", "--partition", JANUARY_BASE_DT, *options)
+        [summary] = here.folder.glob(f"artifacts/models/*/{JANUARY_BASE_DT}/summary.json")
+        return Turn(
+            seconds,
+            {
+                "holdout": json.loads(summary.read_text())["best"]["holdout"],
+                "fit_seconds": union_seconds(_fits(here)),
+                "steps": _step_seconds(here),
+            },
+        )
+
+
+def _fits(here: Sandbox) -> list[tuple[float, float]]:
+    """When each trial was fitted, as its MLflow run says."""
+    with sqlite3.connect(here.folder / "var" / "mlflow.db") as store:
+        rows = store.execute(
+            "SELECT start_time, end_time FROM runs JOIN tags USING (run_uuid) WHERE key = ?",
+            [_NESTED],
+        ).fetchall()
+    return [(start / 1000, end / 1000) for start, end in rows]
+
+
+def _step_seconds(here: Sandbox) -> dict[str, float]:
+    """Seconds of each step of the only Dagster run, in their order, as its event log says."""
+    [log] = (
+        path
+        for path in (here.folder / "var" / "dagster" / "history" / "runs").glob("*.db")
+        if path.stem != "index"
+    )
+    with sqlite3.connect(log) as events:
+        rows = events.execute(
+            "SELECT step_key, (julianday(max(timestamp)) - julianday(min(timestamp))) * 86400"
+            " FROM event_logs WHERE dagster_event_type IN ('STEP_START', 'STEP_SUCCESS')"
+            " GROUP BY step_key ORDER BY min(timestamp)"
+        ).fetchall()
+    return dict(rows)
+
+
+def _steps(turns: Sequence[Turn]) -> list[dict[str, Any]]:
+    """Each step, and what is left."""
+    rows = []
+    for step in turns[0].facts["steps"]:
+        rows.append({"": step, "s": statistics.median(t.facts["steps"][step] for t in turns)})
+        if step == _TUNING:
+            fits = statistics.median(turn.facts["fit_seconds"] for turn in turns)
+            rows.append({"": "  of which at least one fit", "s": fits})
+    outside = statistics.median(turn.seconds - sum(turn.facts["steps"].values()) for turn in turns)
+    return [*rows, {"": "outside the steps: imports, the instance, the report", "s": outside}]
+
+
+GROUPS: dict[str, Callable[[Plan], Findings]] = {"base_date": run}

@@ -1,0 +1,110 @@
+"""Dask workers of one core each: two against one."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+from benchmarks.database import server
+from benchmarks.measure import Turn, judge, take_turns
+from benchmarks.plan import Plan
+from benchmarks.report import Findings
+from benchmarks.sandbox import Sandbox, sandbox
+from benchmarks.windows import Window
+from credit_ct_dagster_tests.mariadb import MariaDB
+
+_START_SECONDS = 60
+
+
+def run(plan: Plan, **parameters: str) -> Findings:
+    """The search on one worker and on two, with its study in MariaDB as in production."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        return Findings(skipped="two workers of one core each need two cores.")
+    with server() as running, tempfile.TemporaryDirectory() as folder:
+        window = (
+            Window.january(plan.january, Path(folder) / "january")
+            if plan.january
+            else Window.sample(plan.window_rows, 0, Path(folder) / "sample")
+        )
+        search = plan.search(**parameters)
+        one, two = take_turns(
+            [partial(_tune_on, cores[:count], running, window, search) for count in (1, 2)],
+            plan.pairs,
+        )
+    setting = "".join(f", {name}: {value}" for name, value in parameters.items())
+    name = f"two Dask workers against one, {window.name}{setting}"
+    found = judge(name, one, two, at_least_faster=1.7)
+    winners = [
+        ", ".join(f"{k} {v:g}" for k, v in w[-1].facts["winner"].items()) for w in (one, two)
+    ]
+    found.require(
+        winners[0] == winners[1], f"the winner of one: {winners[0]}, and of two: {winners[1]}"
+    )
+    return Findings([found])
+
+
+def _tune_on(cores: list[int], running: MariaDB, window: Window, search: str) -> Turn:
+    """Tune on one worker per core; the time counts from when they have started."""
+    with (
+        sandbox(OPTUNA_STORAGE_URL=running.new_database()) as here,
+        _cluster(here, cores) as scheduler_file,
+    ):
+        return here.measure(
+            "benchmarks.engine", str(window.folder), "--parameters", search,
+            "--scheduler-file", str(scheduler_file), "--workers", str(len(cores)),
+        )  # fmt: skip
+
+
+@contextmanager
+def _cluster(here: Sandbox, cores: list[int]) -> Iterator[Path]:
+    """A scheduler, and workers that are pinned to a core each and have imported what they need."""
+    file = here.folder / "scheduler.json"
+    with ExitStack() as stack:
+        start = partial(_process, stack, here)
+        start("dask_scheduler", "--scheduler-file", str(file), "--host", "127.0.0.1", "--port", "0",
+              "--no-dashboard", "--no-show")  # fmt: skip
+        deadline = time.monotonic() + _START_SECONDS
+        while not file.exists():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"No Dask scheduler after {_START_SECONDS} s")
+            time.sleep(0.1)
+        for core in cores:
+            start("dask_worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-nanny",
+                  "--no-dashboard", "--memory-limit", "0", "--local-directory", str(here.folder),
+                  "--preload", "credit_ct_dagster.dask_workers", core=core)  # fmt: skip
+        yield file
+
+
+def _process(
+    stack: ExitStack, here: Sandbox, program: str, *options: str, core: int | None = None
+) -> None:
+    """Start a Dask program; it ends with the stack."""
+    pinned = [] if core is None else ["taskset", "--cpu-list", str(core)]
+    log = stack.enter_context((here.folder / f"{program}.log").open("ab"))
+    process = subprocess.Popen(
+        [*pinned, sys.executable, "-m", f"distributed.cli.{program}", *options],
+        cwd=here.folder, env=here.environment, stdout=log, stderr=log,
+    )  # fmt: skip
+
+    def end() -> None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    stack.callback(end)
+
+
+GROUPS: dict[str, Callable[[Plan], Findings]] = {
+    "dask": run,
+    "dask_exhaustive": partial(run, pruning="none"),
+}

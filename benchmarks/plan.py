@@ -1,0 +1,68 @@
+"""What to measure with: how often, on which rows, which candidates."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+NO_JANUARY = "it needs the rows of January: --january, or JANUARY_DIR."
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The choices that all groups share.
+
+    Attributes:
+        pairs: Turns that count, of each comparison.
+        january: Folder of the real rows of January: `credit_score.csv` and
+            `credit_score_features.csv`.
+        seeds: A sample window for each, where pruning is judged.
+        window_rows: Rows of each of these windows.
+        large_rows: Rows of the large sample.
+        middle_rows: Rows of the sample between January and the large one.
+        growing_rows: Rows of each step, where the cost by rows is measured.
+        feature_store_rows: Labels of the merge, and rows that are read.
+        plot: Where the picture of the cost by rows goes.
+        parameters: What departs from the platform's default search, on both sides.
+    """
+
+    pairs: int
+    january: Path | None
+    plot: Path
+    seeds: tuple[int, ...]
+    window_rows: int = 5_000
+    large_rows: int = 100_000
+    middle_rows: int = 30_000
+    growing_rows: tuple[int, ...] = (1_000, 3_000, 10_000, 30_000, 100_000)
+    feature_store_rows: tuple[int, int] = (1_000_000, 100_000)
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def smoke(cls, pairs: int, january: Path | None, plot: Path, seeds: tuple[int, ...]) -> "Plan":
+        """Tiny sizes: whether everything runs, not what it takes."""
+        return cls(
+            pairs=pairs,
+            january=january,
+            plot=plot,
+            seeds=seeds,
+            window_rows=1_000,
+            large_rows=2_000,
+            middle_rows=1_500,
+            growing_rows=(1_000, 2_000),
+            feature_store_rows=(10_000, 5_000),
+            parameters={
+                "depth": [3, 4],
+                "rsm": [0.9, 1.0],
+                "l2_leaf_reg": [3.0],
+                "iterations": 30,
+                "pruning_rungs": [5, 10],
+            },
+        )
+
+    def search(self, **parameters: Any) -> str:
+        """Parameters of the search as JSON, for a command line."""
+        return json.dumps(self.parameters | parameters)
+
+    def conditions(self) -> dict[str, Any]:
+        """What to know beside the numbers."""
+        return {"pairs": self.pairs, "parameters": self.parameters}

@@ -1,0 +1,104 @@
+"""A folder with stores of its own for every turn, and processes that work in it."""
+
+import atexit
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from benchmarks.measure import Turn
+
+_REPOSITORY = Path(__file__).parents[1]
+_INHERITED = ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER"]
+_LOG_SHOWN = 3_000
+
+
+class ProcessFailedError(Exception):
+    """A process that was to be measured failed."""
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """Empty stores in a folder.
+
+    Attributes:
+        folder: The working directory of all that runs here.
+        environment: What it finds its stores by.
+    """
+
+    folder: Path
+    environment: dict[str, str]
+
+    def measure(self, module: str, *arguments: str) -> Turn:
+        """Run a module that measures itself: it writes `seconds`, and more, as JSON."""
+        result = self.folder / "result.json"
+        self.run(sys.executable, "-m", module, *arguments, "--result", str(result))
+        found = json.loads(result.read_text())
+        return Turn(found["seconds"], found)
+
+    def time(self, *command: str) -> float:
+        """Wall time of a whole process."""
+        started = time.perf_counter()
+        self.run(*command)
+        return time.perf_counter() - started
+
+    def run(self, *command: str) -> None:
+        """Run a command to its end.
+
+        Raises:
+            ProcessFailedError: It failed; gives the end of what it said.
+        """
+        log = self.folder / "log"
+        with log.open("wb") as output:
+            ended = subprocess.run(
+                command, cwd=self.folder, env=self.environment, stdout=output, stderr=output,
+                check=False,
+            )  # fmt: skip
+        if ended.returncode:
+            said = log.read_text(errors="replace")[-_LOG_SHOWN:]
+            raise ProcessFailedError(f"{' '.join(command)} ended with {ended.returncode}:\n{said}")
+
+
+@contextmanager
+def sandbox(**environment: str) -> Iterator[Sandbox]:
+    """A folder with empty stores, which are SQLite unless variables say otherwise."""
+    with tempfile.TemporaryDirectory(prefix="credit-ct-bench-") as name:
+        folder = Path(name)
+        shutil.copytree(_template(), folder, dirs_exist_ok=True)
+        yield Sandbox(folder, _environment(folder) | environment)
+
+
+@cache
+def _template() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="credit-ct-bench-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    shutil.copy(_REPOSITORY / "dagster.yaml", folder)
+    made = Sandbox(folder, _environment(folder))
+    made.run(sys.executable, "-m", "benchmarks.empty_stores")
+    (folder / "log").unlink()
+    return folder
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Nothing of this machine's own settings, and the same for the platform and the reference."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ} | {
+        "PYTHONPATH": str(_REPOSITORY),
+        "FEATURE_STORE_URL": "sqlite:///var/feature_store.db",
+        "ARTIFACTS_PATH": str(folder / "artifacts"),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/var/mlflow.db",
+        "OPTUNA_STORAGE_URL": f"sqlite:///{folder}/var/optuna.db",
+        "BENTOML_HOME": str(folder / "var" / "bentoml"),
+        # As `Settings.export` has it for the platform: no network, no progress bars.
+        "BENTOML_DO_NOT_TRACK": "True",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    }

@@ -1,0 +1,227 @@
+"""The search against the usual script, and against itself with other settings."""
+
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Comparison, Turn, judge, take_turns, within
+from benchmarks.plan import NO_JANUARY, Plan
+from benchmarks.report import Findings
+from benchmarks.sandbox import sandbox
+from benchmarks.windows import Window
+
+_SAME = 1e-9  # metrics of the same model on the same rows
+_MEMORY_GIB = 3.0
+
+
+def january(plan: Plan) -> Findings:
+    """January's rows: by default, and without pruning, against the usual script."""
+    if plan.january is None:
+        return Findings(skipped=NO_JANUARY)
+    with tempfile.TemporaryDirectory() as folder:
+        window = Window.january(plan.january, Path(folder) / "january")
+        plain, pruned, exhaustive = take_turns(
+            [
+                partial(reference, window, plan.search()),
+                partial(ours, window, plan.search()),
+                partial(ours, window, plan.search(pruning="none")),
+            ],
+            plan.pairs,
+        )
+    by_default = judge("tuning January", plain, pruned, at_least_faster=10)
+    _require_no_worse_holdout(by_default, plain, pruned)
+    without_pruning = judge("tuning January, pruning: none", plain, exhaustive, at_least_faster=1.4)
+    _require_same_trials(without_pruning, plain, exhaustive)
+    return Findings(
+        [by_default, without_pruning],
+        {
+            "Tuning January: where the time goes (medians, s)": [
+                _parts("the usual script", plain),
+                _parts("ours", pruned),
+                _parts("ours, pruning: none", exhaustive),
+            ]
+        },
+    )
+
+
+def large(plan: Plan) -> Findings:
+    """Many sample rows against the usual script."""
+    with tempfile.TemporaryDirectory() as folder:
+        window = Window.sample(plan.large_rows, 0, Path(folder) / "large")
+        plain, pruned = take_turns(
+            [partial(reference, window, plan.search()), partial(ours, window, plan.search())],
+            plan.pairs,
+        )
+    found = judge(f"tuning {window.name}", plain, pruned, at_least_faster=4)
+    _require_no_worse_holdout(found, plain, pruned)
+    title = f"Tuning {window.name}: where the time goes (medians, s)"
+    return Findings([found], {title: [_parts("the usual script", plain), _parts("ours", pruned)]})
+
+
+def n_jobs(plan: Plan) -> Findings:
+    """One trial at a time with all cores, or two with half of them each."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        windows = [Window.sample(plan.middle_rows, 0, Path(folder) / "sample")]
+        if plan.january:
+            windows.insert(0, Window.january(plan.january, Path(folder) / "january"))
+        for window in windows:
+            one, two = take_turns(
+                [partial(ours, window, plan.search(), "--n-jobs", str(n)) for n in (1, 2)],
+                plan.pairs,
+            )
+            found.append(judge(f"n_jobs 1 (baseline), 2 (ours): {window.name}", one, two))
+    return Findings(found)
+
+
+def tracking(plan: Plan) -> Findings:
+    """Tuning with MLflow against tuning that records nothing, both without loading a model back."""
+    with tempfile.TemporaryDirectory() as folder:
+        window = (
+            Window.january(plan.january, Path(folder) / "january")
+            if plan.january
+            else Window.sample(plan.window_rows, 0, Path(folder) / "sample")
+        )
+        nothing, mlflow = take_turns(
+            [
+                partial(_search_alone, window, plan.search(), "--untracked"),
+                partial(_search_alone, window, plan.search(), "--tracked"),
+            ],
+            plan.pairs,
+        )
+    found = judge(f"tracking {window.name}, against none", nothing, mlflow, at_most=1.03)
+    rows = [
+        {
+            "": name,
+            "tuning": statistics.median(turn.seconds for turn in turns),
+            "tracking": _median(turns, "tracking_seconds"),
+            "tracking, summed": _median(turns, "tracking_summed_seconds"),
+            "tracking, CPU": _median(turns, "tracking_cpu_seconds"),
+            "process, CPU": _median(turns, "cpu_seconds"),
+            "completed": _states(turns).count("completed"),
+            "pruned": _states(turns).count("pruned"),
+        }
+        for name, turns in (("tracked in MLflow", mlflow), ("not tracked", nothing))
+    ]
+    return Findings(
+        [found],
+        {"Tracking: while any trial is recorded, and summed (medians, s)": rows},
+    )
+
+
+def _search_alone(window: Window, search: str, *options: str) -> Turn:
+    turn = ours(window, search, *options)
+    return Turn(turn.facts["tune_seconds"], turn.facts)
+
+
+def memory(plan: Plan) -> Findings:
+    """The most memory that a tuning of many rows ever has, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        window = Window.sample(plan.large_rows, 0, Path(folder) / "large")
+        turn = ours(window, plan.search())
+    name = f"peak memory of tuning {window.name}"
+    return Findings([within(name, [turn.facts["peak_gib"]], _MEMORY_GIB, "GiB")])
+
+
+def reference(window: Window, search: str) -> Turn:
+    """The usual script's search, with stores of its own."""
+    with sandbox() as here:
+        return here.measure(
+            "benchmarks.reference", "tuning", str(window.folder), "--settings", search
+        )
+
+
+def ours(window: Window, search: str, *options: str) -> Turn:
+    """The platform's search, with stores of its own."""
+    with sandbox() as here:
+        return here.measure(
+            "benchmarks.engine", str(window.folder), "--parameters", search, *options
+        )
+
+
+def _require_no_worse_holdout(
+    found: Comparison, plain: Sequence[Turn], mine: Sequence[Turn]
+) -> None:
+    """The same winner, or one that is no worse on rows that no search has seen."""
+    usual, own = plain[-1].facts, mine[-1].facts
+    theirs, accuracy = usual["holdout"]["accuracy"], own["holdout"]["accuracy"]
+    same = usual["winner"] == own["winner"]
+    found.require(
+        same or accuracy >= theirs,
+        f"holdout accuracy {accuracy:.4f} of {_named(own['winner'])}, against {theirs:.4f} of"
+        f" {_named(usual['winner'])}" + (", the same winner" if same else ""),
+    )
+    best = _best_by_our_rule(usual)
+    found.notes.append(
+        f"of the usual script's models, the platform's rule chooses {_named(best['params'])},"
+        f" holdout accuracy {best['holdout_accuracy']:.4f}"
+    )
+
+
+def _require_same_trials(found: Comparison, plain: Sequence[Turn], mine: Sequence[Turn]) -> None:
+    """The same models of the same candidates, and so the same winner by the same rule."""
+    usual, own = plain[-1].facts, mine[-1].facts
+    theirs = {_named(trial["params"]): trial for trial in usual["trials"]}
+    apart = [
+        abs(value - theirs[_named(trial["params"])]["metrics"][name])
+        for trial in own["trials"]
+        for name, value in trial["metrics"].items()
+    ]
+    complete = len(own["trials"]) == len(theirs) and all(t["metrics"] for t in own["trials"])
+    found.require(
+        complete and max(apart) < _SAME,
+        f"{len(own['trials'])} candidates, whose metrics differ from those of the usual script's"
+        f" models by at most {max(apart):.1e}",
+    )
+    best = _named(_best_by_our_rule(usual)["params"])
+    found.require(
+        _named(own["winner"]) == best,
+        f"the winner {_named(own['winner'])}; of the usual script's models, the same rule chooses"
+        f" {best}",
+    )
+    found.notes.append(
+        f"by the best accuracy of any iteration, the usual script itself chooses"
+        f" {_named(usual['winner'])}"
+    )
+
+
+def _best_by_our_rule(usual: dict[str, Any]) -> dict[str, Any]:
+    """The usual script's trial with the highest accuracy, then the lowest log-loss."""
+    return min(usual["trials"], key=lambda t: (-t["metrics"]["accuracy"], t["metrics"]["log_loss"]))
+
+
+def _named(params: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in params.items())
+
+
+def _parts(name: str, turns: Sequence[Turn]) -> dict[str, Any]:
+    recording = "tracking_seconds" if "tracking_seconds" in turns[-1].facts else "log_model_seconds"
+    return {
+        "": name,
+        "tuning": statistics.median(turn.seconds for turn in turns),
+        "fitting": _median(turns, "fit_seconds"),
+        "tracking or log_model": _median(turns, recording),
+        "completed": _states(turns).count("completed"),
+        "pruned": _states(turns).count("pruned"),
+        "holdout accuracy": turns[-1].facts["holdout"]["accuracy"],
+    }
+
+
+def _states(turns: Sequence[Turn]) -> list[str]:
+    return [trial.get("state", "completed") for trial in turns[-1].facts["trials"]]
+
+
+def _median(turns: Sequence[Turn], fact: str) -> float:
+    return statistics.median(turn.facts[fact] for turn in turns)
+
+
+GROUPS: dict[str, Callable[[Plan], Findings]] = {
+    "tuning": january,
+    "large": large,
+    "tracking": tracking,
+    "n_jobs": n_jobs,
+    "memory": memory,
+}

@@ -1,0 +1,81 @@
+"""The rows that searches are compared on: January's, and sample windows."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from credit_ct_dagster.csv_files import read_features, read_labels
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.splitting import SPLITS, split_by_customer
+from credit_ct_dagster.partitions import LabelWindow
+from credit_ct_dagster.sample_data import MONTHS, generate
+
+BASE_DT = "2025-08-31"
+JANUARY_BASE_DT = "2025-01-31"
+TRAIN_SHARE, VAL_SHARE = 0.70, 0.15
+
+Tables = tuple[pd.DataFrame, pd.DataFrame]
+"""Rows of `credit_score` and of `credit_score_features`."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The rows of a base date, divided and not yet scaled, as files for other processes.
+
+    Attributes:
+        name: For a person.
+        base_dt: The base date.
+        folder: Holds a Parquet file for each split.
+        rows: How many there are.
+    """
+
+    name: str
+    base_dt: str
+    folder: Path
+    rows: int
+
+    @classmethod
+    def write(cls, name: str, base_dt: str, tables: Tables, folder: Path) -> "Window":
+        """Join labels and features as the merge does, divide them as the platform does."""
+        labels, features = tables
+        joined = labels.merge(features.drop(columns=schema.PERSONAL), on=schema.KEY)
+        joined.insert(0, schema.BASE_DATE, base_dt)
+        rows = joined[schema.MERGED_COLUMNS].sort_values(["id", "customer_id"], ignore_index=True)
+        folder.mkdir(parents=True)
+        for split, part in split_by_customer(rows, TRAIN_SHARE, VAL_SHARE).items():
+            part.to_parquet(folder / f"{split}.parquet", index=False)
+        return cls(name, base_dt, folder, len(rows))
+
+    @classmethod
+    def january(cls, source: Path, folder: Path) -> "Window":
+        """The real rows."""
+        return cls.write("January", JANUARY_BASE_DT, january(source), folder)
+
+    @classmethod
+    def sample(cls, rows: int, seed: int, folder: Path) -> "Window":
+        """Sample rows."""
+        name = f"{rows:,} sample rows, seed {seed}"
+        return cls.write(name, BASE_DT, sample(rows, seed), folder)
+
+
+def read_splits(folder: Path) -> dict[str, pd.DataFrame]:
+    """What `Window.write` wrote."""
+    return {name: pd.read_parquet(folder / f"{name}.parquet") for name in SPLITS}
+
+
+def january(source: Path) -> Tables:
+    """The real labels and features of January 2025."""
+    return (
+        read_labels(source / "credit_score.csv"),
+        read_features(source / "credit_score_features.csv"),
+    )
+
+
+def sample(rows: int, seed: int) -> Tables:
+    """Sample labels and features of one window: nearly every row is another customer's."""
+    labels, features = generate(rows * MONTHS, date.fromisoformat(BASE_DT), seed)
+    inside = labels["date"].isin(LabelWindow.of(BASE_DT).days)
+    chosen = labels[inside].tail(rows)
+    return chosen, features.loc[chosen.index]

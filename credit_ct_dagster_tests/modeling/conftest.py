@@ -1,0 +1,74 @@
+"""Prepared rows, small searches, and a tracker that remembers."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import optuna
+import pandas as pd
+import pytest
+
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.local_workers import LocalWorkers
+from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
+from credit_ct_dagster.modeling.search_space import TuningParameters
+from credit_ct_dagster.modeling.splitting import split_by_customer
+from credit_ct_dagster.modeling.training import TrainingData
+from credit_ct_dagster.modeling.trials import FittedTrial, Trial
+from credit_ct_dagster.modeling.tuning import Progress, tune
+from credit_ct_dagster.sample_data import generate
+
+
+@pytest.fixture(scope="session")
+def splits() -> dict[str, pd.DataFrame]:
+    """Prepared rows."""
+    labels, features = generate(2_000, date(2025, 8, 31), seed=0)
+    raw = split_by_customer(labels.merge(features, on=schema.KEY), 0.7, 0.15)
+    scalers = fit_scalers(raw["train"])
+    return {name: prepare(rows, scalers) for name, rows in raw.items()}
+
+
+@pytest.fixture(scope="session")
+def data(splits: dict[str, pd.DataFrame]) -> TrainingData:
+    """The same, as CatBoost takes them."""
+    return TrainingData.of(splits["train"], splits["val"])
+
+
+def search(**changes: Any) -> TuningParameters:
+    """A search of two candidates that fit in a blink, without pruning."""
+    small = {"depth": [3], "rsm": [1.0], "l2_leaf_reg": [3.0, 9.0], "iterations": 20,
+             "pruning": "none"}  # fmt: skip
+    return TuningParameters(**small | changes)
+
+
+def new_study(parameters: TuningParameters) -> optuna.Study:
+    """A study in memory."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(direction="minimize", sampler=parameters.optuna_sampler(0))
+
+
+class Memory:
+    """A tracker that remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.recorded: list[FittedTrial] = []
+
+    def record(self, fitted: FittedTrial) -> str:
+        self.recorded.append(fitted)
+        return f"run-{fitted.trial.number}-{len(self.recorded)}"
+
+
+def run(
+    data: TrainingData,
+    parameters: TuningParameters,
+    study: optuna.Study | None = None,
+    tracker: Memory | None = None,
+    n_jobs: int = 1,
+    favourites: list[dict[str, float]] | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> list[Trial]:
+    """Run a search on threads."""
+    with LocalWorkers(data, parameters, tracker or Memory(), n_jobs, thread_count=1) as workers:
+        return tune(
+            study or new_study(parameters), parameters, workers, favourites or [], on_progress
+        )
