@@ -47,8 +47,8 @@ format: install ## Apply style and format
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: install ## Measure the feature store against plain SQL and plain pandas (needs mariadbd)
-	$(BIN)/python -m benchmarks
+bench: install ## Measure everything against the usual ways (hours; needs mariadbd, and JANUARY_DIR for real rows)
+	$(BIN)/python -m benchmarks $(NAMES)
 
 .PHONY: lock
 lock: ## Pin all dependencies with hashes (needs uv)

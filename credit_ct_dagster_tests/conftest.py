@@ -12,6 +12,8 @@ _STARTED_IN = Path.cwd()
 os.chdir(_SESSION)
 for _name in ("FEATURE_STORE_URL", "ARTIFACTS_PATH", "MLFLOW_TRACKING_URI", "MODEL_NAME"):
     os.environ.pop(_name, None)
+for _name in ("OPTUNA_STORAGE_URL", "DASK_SCHEDULER_ADDRESS"):
+    os.environ.pop(_name, None)
 for _name in ("DAGSTER_HOME", "SMTP_HOST", "MAIL_TO", "RETENTION_DAYS", "PARTITIONS_START"):
     os.environ.pop(_name, None)
 os.environ["BENTOML_HOME"] = str(_SESSION / "bentoml")
@@ -35,7 +37,7 @@ hypothesis.settings.load_profile("no deadline")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with what takes longest, so that two workers end together."""
-    longest = ["test_backfill", "test_kills", "test_commands"]
+    longest = ["test_backfill", "test_kills", "test_commands", "test_dask"]
 
     def place(item: pytest.Item) -> int:
         return longest.index(item.path.stem) if item.path.stem in longest else len(longest)

@@ -20,10 +20,12 @@ from credit_ct_dagster.assets.features_target import features_target
 from credit_ct_dagster.assets.preprocessed_splits import preprocessing
 from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
 from credit_ct_dagster.assets.tuned_runs import tuned_runs
+from credit_ct_dagster.dask_workers import DaskCluster
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder, ArtifactsIOManager
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.feature_store import FeatureStore
 from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, parent_run
+from credit_ct_dagster.resources.study_storage import StudyStorage
 
 REPOSITORY = Path(__file__).parents[1]
 BASE_DT = "2025-03-10"
@@ -41,8 +43,17 @@ SMALL_SEARCH: dict[str, Any] = {
     "l2_leaf_reg": [3.0],
     "iterations": 12,
     "early_stopping_rounds": 5,
+    "pruning": "none",
 }
 """Two candidates that fit in a blink."""
+HALVING_SEARCH: dict[str, Any] = {
+    "depth": [2, 6],
+    "rsm": [0.5, 1.0],
+    "l2_leaf_reg": [1.0, 9.0],
+    "iterations": 30,
+    "pruning_rungs": [3, 6, 12],
+}
+"""Eight candidates, some of which fall behind."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,11 @@ class Platform:
         )
 
     @cached_property
+    def studies(self) -> StudyStorage:
+        """Optuna's studies."""
+        return StudyStorage(url=f"sqlite:///{self.folder}/var/optuna.db")
+
+    @cached_property
     def packages(self) -> BentoMLStore:
         """The BentoML store, the one of this process."""
         return BentoMLStore(home=os.environ["BENTOML_HOME"], model_name=self.model_name)
@@ -112,6 +128,8 @@ class Platform:
                     "extra_tags": {},
                 }
             ),
+            "study_storage": self.studies,
+            "dask": DaskCluster(),
             "bentoml_store": self.packages,
         }
 
@@ -147,6 +165,7 @@ class Platform:
             "FEATURE_STORE_URL": self.url,
             "ARTIFACTS_PATH": "artifacts",
             "MLFLOW_TRACKING_URI": "sqlite:///var/mlflow.db",
+            "OPTUNA_STORAGE_URL": f"sqlite:///{self.folder}/var/optuna.db",
             "BENTOML_HOME": "var/bentoml",
             "MODEL_NAME": self.model_name,
         }

@@ -154,6 +154,8 @@ def tune(
             pace = (time.monotonic() - started) / (len(ended) - kept)
             on_progress(Progress.of(outcome, list(ended.values()), parameters.total(), pace))
     trials = [ended[number] for number in sorted(ended)]
+    if not trials:
+        raise CreditCtError("No trial was begun within max_seconds: allow more.")
     if best_of(trials) is None:
         raise CreditCtError(
             f"All {len(trials)} candidates failed. The first, {trials[0].params}:"

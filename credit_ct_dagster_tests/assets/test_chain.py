@@ -12,14 +12,16 @@ from catboost import CatBoostClassifier
 from mlflow.entities import ViewType
 
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
-from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling import schema, training
 from credit_ct_dagster.modeling.evaluation import evaluate, predict
 from credit_ct_dagster.modeling.preparation import prepare
-from credit_ct_dagster.modeling.tuning import TuningParameters
+from credit_ct_dagster.modeling.search_space import TuningParameters
+from credit_ct_dagster.modeling.training import TEXT_PROCESSING
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import (
     ASSETS,
     BASE_DT,
+    HALVING_SEARCH,
     SMALL_SEARCH,
     Platform,
     failure_of,
@@ -109,6 +111,85 @@ def test_mlflow_has_a_parent_and_a_run_per_candidate(
         assert {"depth", "rsm", "l2_leaf_reg", "learning_rate"} <= set(run.data.params)
 
 
+def test_what_was_pruned_is_tracked_as_killed_with_its_curve(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """MLflow says of each candidate how it ended, why, and what its loss was on the way."""
+    result = platform.materialize(instance, search=HALVING_SEARCH)
+    trials = platform.models()["trials.parquet"].set_index("run_id")
+    assert set(trials["state"]) == {"completed", "pruned"}
+    client = platform.tracking.client
+    for run_id, trial in trials.iterrows():
+        run = client.get_run(str(run_id))
+        curve = platform.tracking.curve(str(run_id))
+        if trial["state"] == "pruned":
+            assert run.info.status == "KILLED"
+            assert run.data.tags["credit_ct.reason"] == trial["reason"]
+            assert "fell behind" in trial["reason"]
+            assert len(curve) == trial["iterations"]
+            assert "val_accuracy" not in run.data.metrics
+        else:
+            assert run.info.status == "FINISHED"
+            assert int(np.argmin(curve)) + 1 == trial["iterations"]
+        assert run.data.tags["credit_ct.trial"] == str(trial["trial"])
+        assert run.info.end_time >= run.info.start_time
+    summary = platform.models()["summary.json"]
+    assert summary["trials"]["pruned"] == (trials["state"] == "pruned").sum()
+    assert len(_metadata(result, "tuned_runs")["trials"].records) == 8
+
+
+def test_finished_trials_are_kept_and_nested_under_the_newest_search(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """Again with the same rows and configuration fits nothing; `resume: false` fits all."""
+    platform.materialize(instance)
+    first = platform.models()["trials.parquet"]
+    platform.materialize(instance)
+    assert platform.models()["trials.parquet"].equals(first)
+    summary = platform.models()["summary.json"]
+    for run_id in first["run_id"]:
+        tags = platform.tracking.client.get_run(run_id).data.tags
+        assert tags["mlflow.parentRunId"] == summary["mlflow"]["parent_run_id"]
+    platform.materialize(instance, search=SMALL_SEARCH | {"resume": False})
+    afresh = platform.models()["trials.parquet"]
+    assert set(afresh["run_id"]).isdisjoint(first["run_id"])
+    measured = ["trial", "val_accuracy", "val_log_loss", "iterations"]
+    assert afresh[measured].equals(first[measured])
+    statuses = [platform.tracking.client.get_run(run).info.status for run in first["run_id"]]
+    assert statuses == ["FINISHED", "FINISHED"], "an earlier search keeps its runs"
+
+
+def test_other_rows_or_another_configuration_start_afresh(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """What an earlier search found is only worth keeping for the same question."""
+    platform.materialize(instance)
+    first = set(platform.models()["trials.parquet"]["run_id"])
+    platform.materialize(instance, search=SMALL_SEARCH | {"learning_rate": 0.2})
+    second = set(platform.models()["trials.parquet"]["run_id"])
+    assert first.isdisjoint(second)
+    labels = pd.DataFrame([("z1", "zz", BASE_DT, "Good")], columns=schema.LABEL_COLUMNS)
+    features = labels[schema.KEY].reindex(columns=schema.FEATURE_COLUMNS)
+    for n in range(20):  # enough customers that some of them train
+        more = labels.assign(id=f"z{n}", customer_id=f"zz{n}")
+        row = features.assign(id=f"z{n}", customer_id=f"zz{n}", date=BASE_DT)
+        platform.store.upsert({"credit_score": more, "credit_score_features": row})
+    platform.materialize(instance)
+    assert first.isdisjoint(platform.models()["trials.parquet"]["run_id"])
+
+
+def test_the_last_winner_is_tried_early(platform: Platform, instance: dg.DagsterInstance) -> None:
+    """The centre of the grid first, then what won on the newest earlier base date."""
+    three = SMALL_SEARCH | {"depth": [2, 3, 4, 5]}
+    platform.materialize(instance, base_dt="2025-03-08", search=three)
+    folder = "models/{model_name}/{base_dt}"
+    summary = platform.models("2025-03-08")["summary.json"]
+    summary["best"]["params"]["depth"] = 5
+    platform.artifacts.write(folder, "2025-03-08", {"summary.json": summary})
+    platform.materialize(instance, search=three)
+    assert list(platform.models()["trials.parquet"]["depth"]) == [3, 5, 2, 4]
+
+
 def test_materializing_twice_gives_the_same_state(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
@@ -136,7 +217,7 @@ def test_the_pages_show_what_a_person_wants_to_know(
     assert merged["labels_without_features"] == merged["labels_with_invalid_date"] == 0
     tuned = _metadata(result, "tuned_runs")
     assert len(tuned["trials"].records) == 2
-    for picture in ("confusion_matrix", "feature_importances"):
+    for picture in ("search", "confusion_matrix", "feature_importances"):
         assert tuned[picture].startswith("![")
         assert "data:image/png;base64,iVBOR" in tuned[picture]
     assert tuned["mlflow_run"].startswith("http://127.0.0.1:5000/#/experiments/")
@@ -250,12 +331,13 @@ def test_all_candidates_failing_fails_the_run_with_the_first_cause(
     platform: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The parent ends FAILED, and so does each candidate's run, with the reason."""
-    refused = {"depth": 3, "rsm": 1.0, "l2_leaf_reg": -3.0}
-    monkeypatch.setattr(TuningParameters, "candidates", lambda self: [refused])
-    result = platform.materialize(instance)
+    refusing = {**TEXT_PROCESSING, "dictionaries": [{"dictionary_id": "no such option"}]}
+    monkeypatch.setattr(training, "TEXT_PROCESSING", refusing)
+    result = platform.materialize(instance, search=SMALL_SEARCH | {"depth": [3]})
     assert "All 1 candidates failed" in failure_of(result)
     runs = platform.tracking.client.search_runs([platform.tracking.experiment_id()])
     assert [run.info.status for run in runs] == ["FAILED", "FAILED"]
+    assert any("credit_ct.reason" in run.data.tags for run in runs)
     assert platform.packages.packages() == []
 
 

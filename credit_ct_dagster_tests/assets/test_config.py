@@ -16,6 +16,8 @@ from credit_ct_dagster_tests.platform import BASE_DT
         ("tuned_runs", {"depth": "seven"}, "depth"),
         ("tuned_runs", {"depth": [99]}, "TuningConfig: depth: .*outside 1 to 16"),
         ("tuned_runs", {"learning_rate": -1.0}, "TuningConfig: learning_rate: .*greater than 0"),
+        ("tuned_runs", {"sampler": "tpe"}, "needs max_trials or max_seconds"),
+        ("tuned_runs", {"n_jobs": 0}, "TuningConfig: n_jobs: .*-1, or 1 and more"),
         ("preprocessing", {"train_share": 0.9, "val_share": 0.1}, "the rest is the holdout"),
     ],
 )

@@ -41,9 +41,17 @@ replace = Path.replace
 Path.replace = lambda self, to: die() if "_holdout" in self.name else replace(self, to)
 """,
     "search": """
-from credit_ct_dagster.modeling import tuning
-fit = tuning.fit
-tuning.fit = lambda t, v, params, fixed: die() if params["depth"] == 4 else fit(t, v, params, fixed)
+from credit_ct_dagster.modeling import trials
+fit = trials.fit
+trials.fit = lambda data, params, *a: die() if params["depth"] == 4 else fit(data, params, *a)
+""",
+    "tracking": """
+from credit_ct_dagster.resources.mlflow_tracking import Tracker
+Tracker._log = die
+""",
+    "tracked": """
+from credit_ct_dagster.modeling.trials import Trial
+Trial.remember = die
 """,
     "results": """
 from credit_ct_dagster.io_managers import artifacts

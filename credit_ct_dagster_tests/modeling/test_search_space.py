@@ -51,7 +51,7 @@ _values = {
 
 @given(st.fixed_dictionaries(_values), st.sampled_from(["random", "tpe"]), st.integers(0, 5))
 def test_draws_lie_within_the_lists(lists: dict[str, Any], sampler: str, seed: int) -> None:
-    """Whatever the lists: drawn parameters, the centre and every combination belong to the search."""
+    """Whatever the lists: draws, the centre and every combination belong to the search."""
     grid = TuningParameters(**lists)
     drawing = TuningParameters(**lists, sampler=sampler, max_trials=3, random_seed=seed)
     study = new_study(drawing)

@@ -1,12 +1,18 @@
 """MLflow: parents that end, links, and runs that a kill left open."""
 
+import multiprocessing
+import sqlite3
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from credit_ct_dagster.errors import UnavailableError
+from credit_ct_dagster.modeling.trials import FittedTrial, Trial, TrialState
 from credit_ct_dagster.resources.feature_store import FeatureStore
-from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking
+from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, Nesting
 from credit_ct_dagster_tests.platform import ASSETS, BASE_DT, Platform, failure_of
 
 
@@ -95,6 +101,72 @@ def test_runs_that_a_kill_left_open_are_ended(
     assert platform.materialize(instance).success
     status = [client.get_run(run).info.status for run in (trial, parent, elsewhere, someones)]
     assert status == ["FAILED", "FAILED", "RUNNING", "RUNNING"]
+
+
+def _fitted(number: int) -> FittedTrial:
+    trial = Trial(
+        number, {"depth": 3.0}, TrialState.pruned, iterations=2, reason="fell behind", seconds=1.0
+    )
+    return FittedTrial(trial, started=1_700_000_000.0, curve=[0.5 + number, 0.4], model=None)
+
+
+def _nesting(parent_run_id: str, search: str = "s") -> Nesting:
+    return Nesting(parent_run_id, {"credit_ct.search": search}, {"iterations": 9})
+
+
+def _record(tracking: MlflowTracking, numbers: range) -> dict[int, str]:
+    tracker = tracking.tracker(_nesting("parent"))
+    with ThreadPoolExecutor(4) as threads:
+        return dict(
+            zip(numbers, threads.map(lambda n: tracker.record(_fitted(n)), numbers), strict=True)
+        )
+
+
+def test_threads_and_processes_record_at_once(platform: Platform) -> None:
+    """Every trial has one run of its own, ended, with its own values."""
+    platform.tracking.experiment_id()
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=spawn) as processes:
+        parts = [processes.submit(_record, platform.tracking, range(n, n + 8)) for n in (0, 8)]
+        run_ids = {number: run for part in parts for number, run in part.result().items()}
+    assert len(set(run_ids.values())) == 16
+    for number, run_id in run_ids.items():
+        run = platform.tracking.client.get_run(run_id)
+        assert run.info.status == "KILLED"
+        assert run.data.tags["credit_ct.trial"] == str(number)
+        assert run.data.params == {"depth": "3.0", "iterations": "9"}
+        assert platform.tracking.curve(run_id) == [0.5 + number, 0.4]
+        assert run.info.end_time - run.info.start_time == 1000
+
+
+def test_a_long_curve_is_whole(platform: Platform) -> None:
+    """MLflow takes a thousand values at a time."""
+    curve = [1 / n for n in range(1, 2_501)]
+    fitted = replace(_fitted(0), curve=curve)
+    run_id = platform.tracking.tracker(_nesting("parent")).record(fitted)
+    assert platform.tracking.curve(run_id) == curve
+
+
+def test_runs_that_the_search_does_not_know_are_struck_out(platform: Platform) -> None:
+    """Only those of the same search; its own are nested under the newest parent."""
+    tracking, client = platform.tracking, platform.tracking.client
+    known, unknown = (tracking.tracker(_nesting("old")).record(_fitted(n)) for n in range(2))
+    other = tracking.tracker(_nesting("old", "other")).record(_fitted(0))
+    tracking.settle("s", {known}, "new")
+    parents = [client.get_run(r).data.tags["mlflow.parentRunId"] for r in (known, unknown, other)]
+    assert parents == ["new", "old", "old"]
+    reasons = [client.get_run(r).data.tags["credit_ct.reason"] for r in (known, unknown, other)]
+    assert reasons == ["fell behind", "Killed before the search knew of it", "fell behind"]
+
+
+def test_a_server_that_is_down_is_told(platform: Platform) -> None:
+    """What was asked, and what to do."""
+    tracking = platform.tracking
+    tracker = tracking.tracker(_nesting("parent"))
+    with sqlite3.connect(platform.folder / "var" / "mlflow.db") as database:
+        database.execute("DROP TABLE runs")
+    with pytest.raises(UnavailableError, match=r"MLflow failed \(trial 3\).*try again"):
+        tracker.record(_fitted(3))
 
 
 def _any_job() -> dg.JobDefinition:
