@@ -52,6 +52,7 @@ HALVING_SEARCH: dict[str, Any] = {
     "l2_leaf_reg": [1.0, 9.0],
     "iterations": 30,
     "pruning_rungs": [3, 6, 12],
+    "pruning_keep": 0.5,
 }
 """Eight candidates, some of which fall behind."""
 

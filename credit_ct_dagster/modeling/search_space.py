@@ -63,10 +63,10 @@ class TuningParameters(BaseModel):
         " or none",
     )
     pruning_rungs: list[int] = Field(
-        default=[10, 20, 40], description="Numbers of trees after which candidates are compared"
+        default=[6, 30], description="Numbers of trees after which candidates are compared"
     )
     pruning_keep: float = Field(
-        default=0.5, gt=0, le=1, description="Share of those compared at a rung that goes on"
+        default=1 / 3, gt=0, le=1, description="Share of those compared at a rung that goes on"
     )
     loss_function: str = Field(
         default="MultiClassOneVsAll",

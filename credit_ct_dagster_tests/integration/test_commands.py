@@ -60,7 +60,8 @@ def test_run_reports_and_status_lists(platform: Platform) -> None:
     (platform.folder / "small.yaml").write_text(yaml.safe_dump(_SMALL))
     done = platform.run("credit-ct", "run", "--config", "small.yaml")
     assert done.returncode == 0, done.stderr
-    assert "tuned_runs: trial 2/2: accuracy" in done.stderr
+    assert "completed: accuracy" in done.stderr
+    assert "; 2/2 done, 0 pruned; best " in done.stderr
     summary = platform.models()["summary.json"]
     for said in (
         f"Base date     {BASE_DT}",

@@ -103,7 +103,11 @@ def _check_same_end_state(
     assert list(platform.folder.rglob("*.tmp")) == []
     client = platform.tracking.client
     runs = client.search_runs([platform.tracking.experiment_id()], run_view_type=ViewType.ALL)
-    assert {run.info.status for run in runs} == {"FINISHED", "FAILED"}
+    struck_out = [run for run in runs if run.info.status == "KILLED"]
+    assert {run.info.status for run in runs} - {"KILLED"} == {"FINISHED", "FAILED"}
+    assert {run.data.tags["credit_ct.reason"] for run in struck_out} <= {
+        "Killed before the search knew of it"
+    }
     assert sum(run.info.status == "FINISHED" for run in runs) >= 3
 
 

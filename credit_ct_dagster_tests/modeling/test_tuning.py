@@ -30,6 +30,7 @@ from credit_ct_dagster_tests.modeling.conftest import Memory, new_study, run, se
 _PRUNED: dict[str, Any] = {
     "depth": [2, 6], "rsm": [0.5, 1.0], "l2_leaf_reg": [1.0, 9.0], "iterations": 30,
     "pruning": "successive_halving", "pruning_rungs": [3, 6, 12],
+    "pruning_keep": 0.5,
 }  # fmt: skip
 """Eight candidates, some of which fall behind."""
 

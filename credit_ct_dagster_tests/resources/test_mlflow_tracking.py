@@ -114,7 +114,8 @@ def _nesting(parent_run_id: str, search: str = "s") -> Nesting:
     return Nesting(parent_run_id, {"credit_ct.search": search}, {"iterations": 9})
 
 
-def _record(tracking: MlflowTracking, numbers: range) -> dict[int, str]:
+def _record(uri: str, model_name: str, numbers: range) -> dict[int, str]:
+    tracking = MlflowTracking(tracking_uri=uri, model_name=model_name, ui_url="http://x")
     tracker = tracking.tracker(_nesting("parent"))
     with ThreadPoolExecutor(4) as threads:
         return dict(
@@ -127,7 +128,8 @@ def test_threads_and_processes_record_at_once(platform: Platform) -> None:
     platform.tracking.experiment_id()
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=spawn) as processes:
-        parts = [processes.submit(_record, platform.tracking, range(n, n + 8)) for n in (0, 8)]
+        store = (platform.tracking.tracking_uri, platform.model_name)
+        parts = [processes.submit(_record, *store, range(n, n + 8)) for n in (0, 8)]
         run_ids = {number: run for part in parts for number, run in part.result().items()}
     assert len(set(run_ids.values())) == 16
     for number, run_id in run_ids.items():
