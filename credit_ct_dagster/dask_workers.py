@@ -113,7 +113,9 @@ class DaskWorkers:
         self._collect.shutdown(cancel_futures=True)
 
     def slots(self) -> int:
-        """One trial per thread of a worker, and one per worker that waits for the next.
+        """One trial per thread of a worker.
+
+        None waits in a queue: Dask may begin a later trial first, which then lacks its verdict.
 
         Raises:
             UnavailableError: There has been no worker for five minutes.
@@ -127,12 +129,13 @@ class DaskWorkers:
                 f" {_NO_WORKER_SECONDS} s. Start workers (dask worker {self._scheduler}) and run"
                 " this base date again: finished trials are kept."
             )
-        return max(1, sum(threads.values()) + len(threads))
+        return max(1, sum(threads.values()))
 
     def submit(self, trial: optuna.Trial) -> Future[Trial]:
         """Have a worker fit a trial and record it."""
         fitting = self._client.submit(
             run_shared_trial, self._search, trial._trial_id, pure=False,
+            priority=-trial.number,
             key=f"trial {trial.number} of {self._search.study}-{trial._trial_id}",
         )  # fmt: skip
         self._under_way = [each for each in self._under_way if not each.done()] + [fitting]
