@@ -253,9 +253,8 @@ class Tracker:
 
     def _log_model(self, run_id: str, model: CatBoostClassifier) -> None:
         """Log a model: before any metric, which MLflow would read back and write once more."""
-        with (
-            self._logging_model
-        ):  # the first one of a process fills a cache that takes half a second
+        # The first one of a process fills a cache of MLflow's, which takes half a second.
+        with self._logging_model:
             Model.log(
                 artifact_path=None,
                 name=_MODEL,
