@@ -104,7 +104,7 @@ def tuned_runs(
     base_dt = context.partition_key
     tracking: MlflowTracking = context.resources.tracking
     seconds = _Stopwatch()
-    with failing_clearly(base_dt), failures_told("tuned_runs"):
+    with failing_clearly(base_dt):
         splits = preprocessed_splits[SPLITS_SUMMARY]
         train, val, holdout = (_read(preprocessed_splits, name, splits) for name in SPLITS)
         parent_run_id = context.resources.mlflow.active_run().info.run_id
@@ -118,12 +118,13 @@ def tuned_runs(
         model = tracking.load_model(best.run_id)
         on_holdout = evaluate(model, holdout)
         seconds.lap("evaluate")
-        _describe(tracking, search, trials, best, on_holdout, parent_run_id)
-        curves = {
-            trial.number: tracking.curve(trial.run_id)
-            for trial in completed_of(trials)[:_CURVES_SHOWN]
-            if trial.run_id
-        }
+        with failures_told("result of the search"):
+            _describe(tracking, search, trials, best, on_holdout, parent_run_id)
+            curves = {
+                trial.number: tracking.curve(trial.run_id)
+                for trial in completed_of(trials)[:_CURVES_SHOWN]
+                if trial.run_id
+            }
         seconds.lap("track")
     summary = {
         "base_dt": base_dt,
