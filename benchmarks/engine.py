@@ -28,7 +28,7 @@ from credit_ct_dagster.modeling.splitting import SPLIT_FILES, data_fingerprint
 from credit_ct_dagster.modeling.training import TrainingData
 from credit_ct_dagster.modeling.trials import FittedTrial, Trial, TrialTracker
 from credit_ct_dagster.modeling.tuning import best_of, tune
-from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, Nesting
+from credit_ct_dagster.resources.mlflow_tracking import Nesting
 from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster.settings import get_settings
 
@@ -87,16 +87,6 @@ class Machines:
     scheduler: str | None = None
 
 
-def tracking() -> MlflowTracking:
-    """The MLflow store of the environment."""
-    settings = get_settings()
-    return MlflowTracking(
-        tracking_uri=settings.mlflow_tracking_uri.get_secret_value(),
-        model_name=settings.model_name,
-        ui_url=settings.mlflow_ui_url,
-    )
-
-
 def search(
     splits: Mapping[str, pd.DataFrame],
     parameters: TuningParameters,
@@ -116,7 +106,7 @@ def search(
         Plain values, for JSON: what it took, and what it found.
     """
     where = machines or Machines()
-    store = tracking()
+    store = stores.tracking()
     storage = StudyStorage(url=get_settings().optuna_storage_url.get_secret_value())
     parent = store.client.create_run(store.experiment_id()).info.run_id
     mlflow.set_experiment(experiment_id=store.experiment_id())  # as dagster-mlflow does

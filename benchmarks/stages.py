@@ -8,16 +8,18 @@ from pathlib import Path
 import bentoml  # noqa: F401 - the store imports it late, which is not what is measured
 import click
 
-from benchmarks.engine import search, tracking
+from benchmarks.engine import search
 from benchmarks.windows import BASE_DT, TRAIN_SHARE, VAL_SHARE
 from credit_ct_dagster import stores
 from credit_ct_dagster.io_managers.artifacts import PREPROCESSING_FOLDER
+from credit_ct_dagster.modeling.calibration import calibrate
 from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
+from credit_ct_dagster.modeling.row_rules import RowRules, sort_out
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.modeling.splitting import SPLIT_FILES, split_by_customer
 from credit_ct_dagster.resources.bentoml_store import Lineage
 
-_STAGES = ["merge", "read", "split, scale, write", "fits", "tracking", "packaging"]
+_STAGES = ["merge", "read", "sort out, split, scale, write", "fits", "tracking", "packaging"]
 
 
 @click.command()
@@ -35,7 +37,8 @@ def main(parameters: str, result: Path) -> None:
     laps.append(time.perf_counter())
     rows = store.read(BASE_DT)
     laps.append(time.perf_counter())
-    raw = split_by_customer(rows, TRAIN_SHARE, VAL_SHARE)
+    kept = sort_out(rows, RowRules()).kept
+    raw = split_by_customer(kept, TRAIN_SHARE, VAL_SHARE)
     scalers = fit_scalers(raw["train"])
     splits = {name: prepare(part, scalers) for name, part in raw.items()}
     stores.artifacts().write(
@@ -46,9 +49,10 @@ def main(parameters: str, result: Path) -> None:
     found = search(splits, TuningParameters(**json.loads(parameters)))
 
     packaging = time.perf_counter()
-    model = tracking().load_model(found["best_run_id"])
+    model = stores.tracking().load_model(found["best_run_id"])
     lineage = Lineage(BASE_DT, found["best_run_id"], "benchmark", "benchmark")
-    stores.bentoml_store().save(model, scalers, lineage, found["holdout"])
+    calibrated = calibrate(model, splits["val"]).model
+    stores.bentoml_store().save(calibrated, scalers, lineage, found["holdout"])
     ended = time.perf_counter()
 
     before = [end - start for start, end in itertools.pairwise(laps)]

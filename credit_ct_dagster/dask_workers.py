@@ -34,7 +34,7 @@ from credit_ct_dagster.modeling.trials import (
     TrialTracker,
     fit_trial,
 )
-from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, Nesting
+from credit_ct_dagster.resources.mlflow_tracking import Nesting
 from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster.settings import get_settings
 
@@ -192,12 +192,4 @@ def _study_storage() -> StudyStorage:
     return StudyStorage(url=get_settings().optuna_storage_url.get_secret_value())
 
 
-@cache
-def _tracking() -> MlflowTracking:
-    settings = get_settings()
-    return MlflowTracking(
-        # As exported: without user and password, which MLflow is given another way.
-        tracking_uri=dg.EnvVar("MLFLOW_TRACKING_URI").get_value() or "",
-        model_name=settings.model_name,
-        ui_url=settings.mlflow_ui_url,
-    )
+_tracking = cache(stores.tracking)

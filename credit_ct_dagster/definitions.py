@@ -3,7 +3,9 @@
 import dagster as dg
 
 from credit_ct_dagster.assets.bentoml_model import bentoml_model
+from credit_ct_dagster.assets.champion_model import champion_model
 from credit_ct_dagster.assets.features_target import features_target
+from credit_ct_dagster.assets.model_card import model_card
 from credit_ct_dagster.assets.preprocessed_splits import preprocessing
 from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
 from credit_ct_dagster.assets.tuned_runs import tuned_runs
@@ -15,8 +17,18 @@ from credit_ct_dagster.automation.sensors import (
     run_success_sensor,
 )
 from credit_ct_dagster.automation.terminal_log import terminal_logger
+from credit_ct_dagster.checks.champion_model import drift_is_small
+from credit_ct_dagster.checks.features_target import window_has_enough_rows
+from credit_ct_dagster.checks.preprocessed_splits import (
+    labels_hold_three_classes,
+    quarantine_is_within_limit,
+    splits_share_no_customer,
+)
+from credit_ct_dagster.checks.robust_scalers import scalers_are_finite
+from credit_ct_dagster.checks.tuned_runs import model_beats_baselines
 from credit_ct_dagster.dask_workers import DaskCluster
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.feature_store import FeatureStore
 from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, parent_run
@@ -25,6 +37,23 @@ from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster.settings import get_settings
 
 settings = get_settings()
+artifacts = ArtifactsIOManager(base_path=settings.artifacts_path, model_name=settings.model_name)
+tracking = MlflowTracking(
+    tracking_uri=dg.EnvVar("MLFLOW_TRACKING_URI"),
+    model_name=settings.model_name,
+    ui_url=settings.mlflow_ui_url,
+)
+packages = BentoMLStore(home=str(settings.bentoml_home.absolute()), model_name=settings.model_name)
+
+CHECKS = [
+    window_has_enough_rows,
+    quarantine_is_within_limit,
+    labels_hold_three_classes,
+    splits_share_no_customer,
+    scalers_are_finite,
+    model_beats_baselines,
+    drift_is_small,
+]
 
 defs = dg.Definitions(
     assets=[
@@ -34,7 +63,10 @@ defs = dg.Definitions(
         preprocessing,
         tuned_runs,
         bentoml_model,
+        champion_model,
+        model_card,
     ],
+    asset_checks=CHECKS,
     jobs=[continuous_training_job],
     schedules=[daily_training_schedule],
     sensors=[run_success_sensor, run_failure_sensor, abandoned_runs_sensor],
@@ -44,14 +76,8 @@ defs = dg.Definitions(
         "feature_store": FeatureStore(
             url=dg.EnvVar("FEATURE_STORE_URL"), retention_days=settings.retention_days
         ),
-        "artifacts": ArtifactsIOManager(
-            base_path=settings.artifacts_path, model_name=settings.model_name
-        ),
-        "tracking": MlflowTracking(
-            tracking_uri=dg.EnvVar("MLFLOW_TRACKING_URI"),
-            model_name=settings.model_name,
-            ui_url=settings.mlflow_ui_url,
-        ),
+        "artifacts": artifacts,
+        "tracking": tracking,
         "mlflow": parent_run.configured(
             {
                 "experiment_name": settings.model_name,
@@ -62,8 +88,12 @@ defs = dg.Definitions(
         ),
         "study_storage": StudyStorage(url=dg.EnvVar("OPTUNA_STORAGE_URL")),
         "dask": DaskCluster(scheduler=settings.dask_scheduler_address),
-        "bentoml_store": BentoMLStore(
-            home=str(settings.bentoml_home.absolute()), model_name=settings.model_name
+        "bentoml_store": packages,
+        "promotions": Promotions(
+            tracking=tracking,
+            packages=packages,
+            artifacts=artifacts,
+            lock_url=dg.EnvVar("FEATURE_STORE_URL"),
         ),
         "notifier": Notifier(
             smtp_host=settings.smtp_host,

@@ -4,10 +4,18 @@ Commands and Dask workers use these; `definitions.py` gives Dagster the names of
 hold secrets instead.
 """
 
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.feature_store import FeatureStore
 from credit_ct_dagster.settings import get_settings
+
+if TYPE_CHECKING:  # MLflow takes seconds to import, which `credit-ct status` does not need
+    from credit_ct_dagster.promotions import Promotions
+    from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking
 
 
 def feature_store() -> FeatureStore:
@@ -28,3 +36,28 @@ def bentoml_store() -> BentoMLStore:
     """The packages in BENTOML_HOME."""
     settings = get_settings()
     return BentoMLStore(home=str(settings.bentoml_home.absolute()), model_name=settings.model_name)
+
+
+def tracking() -> "MlflowTracking":
+    """MLflow at MLFLOW_TRACKING_URI."""
+    from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking
+
+    settings = get_settings()
+    return MlflowTracking(
+        # As exported: without user and password, which MLflow is given another way.
+        tracking_uri=dg.EnvVar("MLFLOW_TRACKING_URI").get_value() or "",
+        model_name=settings.model_name,
+        ui_url=settings.mlflow_ui_url,
+    )
+
+
+def promotions() -> "Promotions":
+    """The champion and the decisions."""
+    from credit_ct_dagster.promotions import Promotions
+
+    return Promotions(
+        tracking=tracking(),
+        packages=bentoml_store(),
+        artifacts=artifacts(),
+        lock_url=get_settings().feature_store_url.get_secret_value(),
+    )

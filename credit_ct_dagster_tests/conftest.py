@@ -24,8 +24,13 @@ import dagster as dg  # noqa: E402
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
+from credit_ct_dagster.resources.feature_store import FeatureStore  # noqa: E402
 from credit_ct_dagster_tests.mariadb import MariaDB  # noqa: E402
-from credit_ct_dagster_tests.platform import Platform  # noqa: E402
+from credit_ct_dagster_tests.platform import (  # noqa: E402
+    Platform,
+    Templates,
+    load_sample_rows,
+)
 
 os.chdir(_STARTED_IN)
 
@@ -82,16 +87,18 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture(scope="session")
-def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty MLflow store: creating one takes seconds, copying it none."""
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """Stores to copy."""
     from mlflow import MlflowClient
 
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
+    folder = tmp_path_factory.mktemp("templates")
+    made = Templates(folder / "mlflow.db", folder / "feature_store.db")
+    MlflowClient(f"sqlite:///{made.mlflow}").search_experiments()
+    load_sample_rows(FeatureStore(url=f"sqlite:///{made.feature_store}"))
+    return made
 
 
 @pytest.fixture
-def platform(tmp_path: Path, mlflow_template: Path) -> Platform:
+def platform(tmp_path: Path, templates: Templates) -> Platform:
     """The whole platform in a folder, on SQLite, with sample rows."""
-    return Platform.prepared(tmp_path, mlflow_template, f"sqlite:///{tmp_path}/feature_store.db")
+    return Platform.prepared(tmp_path, templates)

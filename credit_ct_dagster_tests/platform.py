@@ -15,13 +15,17 @@ import dagster as dg
 
 from credit_ct_dagster import sample_data
 from credit_ct_dagster.assets.bentoml_model import bentoml_model
+from credit_ct_dagster.assets.champion_model import champion_model
 from credit_ct_dagster.assets.failures import reason_of
 from credit_ct_dagster.assets.features_target import features_target
+from credit_ct_dagster.assets.model_card import model_card
 from credit_ct_dagster.assets.preprocessed_splits import preprocessing
 from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
 from credit_ct_dagster.assets.tuned_runs import tuned_runs
 from credit_ct_dagster.dask_workers import DaskCluster
+from credit_ct_dagster.definitions import CHECKS
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder, ArtifactsIOManager
+from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.feature_store import FeatureStore
 from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, parent_run
@@ -36,6 +40,8 @@ ASSETS: list[dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset] = [
     preprocessing,
     tuned_runs,
     bentoml_model,
+    champion_model,
+    model_card,
 ]
 SMALL_SEARCH: dict[str, Any] = {
     "depth": [3, 4],
@@ -46,6 +52,8 @@ SMALL_SEARCH: dict[str, Any] = {
     "pruning": "none",
 }
 """Two candidates that fit in a blink."""
+NO_FLOORS: dict[str, Any] = {"min_recall": 0.0, "min_slice_accuracy": 0.0}
+"""A gate that such models pass."""
 HALVING_SEARCH: dict[str, Any] = {
     "depth": [2, 6],
     "rsm": [0.5, 1.0],
@@ -58,6 +66,25 @@ HALVING_SEARCH: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
+class Templates:
+    """Stores that take seconds to make, and none to copy.
+
+    Attributes:
+        mlflow: An empty MLflow store.
+        feature_store: A feature store on SQLite with the sample rows.
+    """
+
+    mlflow: Path
+    feature_store: Path
+
+
+def load_sample_rows(store: FeatureStore) -> None:
+    """Enough sample rows for a small model to be worth something."""
+    labels, features = sample_data.generate(12_000, date.fromisoformat(BASE_DT), seed=0)
+    store.upsert({"credit_score": labels, "credit_score_features": features})
+
+
+@dataclass(frozen=True)
 class Platform:
     """Everything the platform talks to, in one folder."""
 
@@ -66,14 +93,23 @@ class Platform:
     model_name: str
 
     @classmethod
-    def prepared(cls, folder: Path, mlflow_template: Path, url: str) -> "Platform":
-        """A platform with 4,000 sample labels, 500 a month, up to `BASE_DT`."""
-        made = cls(folder, url, f"m{uuid4().hex[:8]}")
+    def prepared(cls, folder: Path, templates: Templates, url: str | None = None) -> "Platform":
+        """A platform with 12,000 sample labels, 1,500 a month, up to `BASE_DT`.
+
+        Args:
+            folder: Where it is.
+            templates: Stores to copy.
+            url: Its feature store, empty. [default: on SQLite, in the folder]
+        """
+        file = folder / "feature_store.db"
+        made = cls(folder, url or f"sqlite:///{file}", f"m{uuid4().hex[:8]}")
         (folder / "var").mkdir(parents=True, exist_ok=True)
-        shutil.copy(mlflow_template, folder / "var" / "mlflow.db")
+        shutil.copy(templates.mlflow, folder / "var" / "mlflow.db")
         shutil.copy(REPOSITORY / "dagster.yaml", folder / "dagster.yaml")
-        labels, features = sample_data.generate(4_000, date.fromisoformat(BASE_DT), seed=0)
-        made.store.upsert({"credit_score": labels, "credit_score_features": features})
+        if url is None:
+            shutil.copy(templates.feature_store, file)
+        else:
+            load_sample_rows(made.store)
         return made
 
     @cached_property
@@ -99,6 +135,16 @@ class Platform:
     def packages(self) -> BentoMLStore:
         """The BentoML store, the one of this process."""
         return BentoMLStore(home=os.environ["BENTOML_HOME"], model_name=self.model_name)
+
+    @cached_property
+    def promotions(self) -> Promotions:
+        """The champion and the decisions."""
+        return Promotions(
+            tracking=self.tracking,
+            packages=self.packages,
+            artifacts=self.artifacts,
+            lock_url=self.url,
+        )
 
     @cached_property
     def artifacts(self) -> ArtifactsIOManager:
@@ -132,6 +178,7 @@ class Platform:
             "study_storage": self.studies,
             "dask": DaskCluster(),
             "bentoml_store": self.packages,
+            "promotions": self.promotions,
         }
 
     def materialize(
@@ -139,18 +186,25 @@ class Platform:
         instance: dg.DagsterInstance,
         base_dt: str = BASE_DT,
         search: dict[str, Any] | None = None,
+        gate: dict[str, Any] | None = None,
+        config: dict[str, Any] | None = None,
+        checks: bool = True,
         selection: dg.AssetSelection | None = None,
         **resources: Any,
     ) -> dg.ExecuteInProcessResult:
-        """Materialize assets in this process, with the small search unless told otherwise."""
+        """Materialize assets in this process, small and without floors unless told otherwise."""
         return dg.materialize(
-            ASSETS,
+            [*ASSETS, *(CHECKS if checks else [])],
             partition_key=base_dt,
             instance=instance,
             selection=selection,
             resources=self.resources() | resources,
             run_config={
-                "ops": {"tuned_runs": {"config": SMALL_SEARCH if search is None else search}}
+                "ops": {
+                    "tuned_runs": {"config": SMALL_SEARCH if search is None else search},
+                    "champion_model": {"config": NO_FLOORS | (gate or {})},
+                    **(config or {}),
+                }
             }
             if selection is None
             else {},

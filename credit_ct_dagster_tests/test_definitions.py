@@ -10,7 +10,7 @@ from credit_ct_dagster.definitions import defs
 
 _ASSETS = [
     "credit_score", "credit_score_features", "features_target", "preprocessed_splits",
-    "robust_scalers", "tuned_runs", "bentoml_model",
+    "robust_scalers", "tuned_runs", "bentoml_model", "champion_model", "model_card",
 ]  # fmt: skip
 
 
@@ -26,7 +26,12 @@ def test_definitions_load() -> None:
         ("preprocessed_splits", {"features_target"}),
         ("robust_scalers", {"features_target"}),
         ("tuned_runs", {"preprocessed_splits"}),
-        ("bentoml_model", {"tuned_runs", "robust_scalers"}),
+        ("bentoml_model", {"preprocessed_splits", "robust_scalers", "tuned_runs"}),
+        ("champion_model", {"bentoml_model", "tuned_runs"}),
+        (
+            "model_card",
+            {"champion_model", "preprocessed_splits", "robust_scalers", "tuned_runs"},
+        ),
     ],
 )
 def test_lineage(asset: str, parents: set[str]) -> None:

@@ -9,9 +9,11 @@ from credit_ct_dagster.assets.tuned_runs import BEST_MODEL_FILE, SUMMARY_FILE
 from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.calibration import calibrate
 from credit_ct_dagster.modeling.preparation import scalers_fingerprint
+from credit_ct_dagster.modeling.splitting import SPLIT_FILES, require_fingerprint
 from credit_ct_dagster.partitions import base_date_partitions
-from credit_ct_dagster.resources.bentoml_store import BentoMLStore, Lineage
+from credit_ct_dagster.resources.bentoml_store import SEEN_SHARE, BentoMLStore, Lineage
 from credit_ct_dagster.resources.run_processes import is_over
 
 
@@ -25,11 +27,13 @@ from credit_ct_dagster.resources.run_processes import is_over
 def bentoml_model(
     context: dg.AssetExecutionContext,
     tuned_runs: ArtifactFolder,
+    preprocessed_splits: ArtifactFolder,
     robust_scalers: ArtifactFolder,
     bentoml_store: BentoMLStore,
 ) -> dg.MaterializeResult:
-    """The best model in the BentoML store, with its scalers and feature schema inside.
+    """The best model in the BentoML store, with its calibration, scalers and feature schema inside.
 
+    Its probabilities are calibrated on the validation rows, by what has the lowest log-loss there.
     Its labels name the base date, the MLflow run, the Dagster run and the data it was made from;
     its metadata holds the parameters and metrics.
     """
@@ -48,6 +52,9 @@ def bentoml_model(
                 "the scalers are not those of the rows that the model was trained on. Materialize"
                 " tuned_runs for this base date again."
             )
+        val = preprocessed_splits[SPLIT_FILES["val"]]
+        require_fingerprint(val, summary["fingerprints"]["val"], "validation rows of the model")
+    calibration = calibrate(model, val)
     best = summary["best"]
     lineage = Lineage(
         base_dt=base_dt,
@@ -56,10 +63,13 @@ def bentoml_model(
         data_fingerprint=summary["data_fingerprint"],
     )
     tag = bentoml_store.save(
-        model,
+        calibration.model,
         scalers,
         lineage,
         metadata={
+            SEEN_SHARE: summary["seen_share"],
+            "calibration": calibration.method,
+            "log_loss_per_calibration": dict(calibration.log_losses),
             **best["params"],
             "trees": best["iterations"],
             **{f"val_{name}": value for name, value in best["val"].items()},
@@ -70,6 +80,8 @@ def bentoml_model(
         metadata={
             "bentoml_tag": tag,
             "holdout_accuracy": best["holdout"]["accuracy"],
+            "calibration": calibration.method,
+            "log_loss_per_calibration": dg.MetadataValue.json(dict(calibration.log_losses)),
             **lineage.labels(),
         }
     )

@@ -25,11 +25,18 @@ def failing_clearly(base_dt: str) -> Iterator[None]:
 
 def reason_of(events: Iterable[dg.DagsterEvent]) -> str | None:
     """The step that failed first and its sentence, or what ended the run; None when nothing did."""
+    blocked = []
     for event in events:
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            if check.blocking and not check.passed:
+                blocked.append(f"{check.check_name}: {check.description}")
         if event.is_step_failure:
             data = event.step_failure_data
             if data.user_failure_data and data.user_failure_data.description:
                 return f"{event.step_key}: {data.user_failure_data.description}"
+            if blocked:
+                return " ".join(blocked)
             if data.error:
                 return f"{event.step_key}: {(data.error.cause or data.error).message.strip()}"
         if event.is_failure and event.event_type == dg.DagsterEventType.RUN_FAILURE:

@@ -9,6 +9,8 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import base_date_partitions
 from credit_ct_dagster.resources.feature_store import FeatureStore
 
+ROW_COUNT = "dagster/partition_row_count"
+
 
 @dg.asset(
     partitions_def=base_date_partitions,
@@ -38,7 +40,7 @@ def features_target(
     return dg.MaterializeResult(
         metadata={
             "window": str(merged.window),
-            "dagster/partition_row_count": merged.rows_inserted,
+            ROW_COUNT: merged.rows_inserted,
             "labels": merged.labels,
             "labels_without_features": merged.labels_without_features,
             "rows_superseded": merged.rows_superseded,
@@ -49,3 +51,13 @@ def features_target(
             "table": f"{feature_store.location} credit_score_features_target",
         }
     )
+
+
+def rows_merged(instance: dg.DagsterInstance, base_dt: str) -> int | None:
+    """How many rows the newest merge of a base date reported; none if there was no merge."""
+    merges = instance.fetch_materializations(
+        dg.AssetRecordsFilter(features_target.key, asset_partitions=[base_dt]), limit=1
+    ).records
+    merge = merges[0].asset_materialization if merges else None
+    rows = merge.metadata.get(ROW_COUNT) if merge else None
+    return int(str(rows.value)) if rows else None

@@ -9,11 +9,12 @@ from pydantic import Field, model_validator
 from credit_ct_dagster.assets.columns import column_schema
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.failures import RETRY_ONCE, failing_clearly
-from credit_ct_dagster.assets.features_target import features_target
-from credit_ct_dagster.errors import EmptyWindowError
+from credit_ct_dagster.assets.features_target import features_target, rows_merged
+from credit_ct_dagster.errors import DataError, EmptyWindowError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, PREPROCESSING_FOLDER
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.preparation import fit_scalers, prepare, scalers_fingerprint
+from credit_ct_dagster.modeling.row_rules import Bounds, RowRules, sort_out
 from credit_ct_dagster.modeling.splitting import (
     SPLIT_FILES,
     data_fingerprint,
@@ -23,11 +24,24 @@ from credit_ct_dagster.partitions import LabelWindow, base_date_partitions
 from credit_ct_dagster.resources.feature_store import FeatureStore
 
 SPLITS_SUMMARY = "summary.json"
+QUARANTINE_FILE = "quarantine.parquet"
 SCALERS_FILE = "robust_scaler.joblib"
+SCALERS_FOLDER = f"{PREPROCESSING_FOLDER}/encoders"
 
 
-class SplitConfig(dg.Config):
-    """How customers are divided; what train and validation leave is the holdout."""
+class BoundsConfig(Bounds, dg.Config):
+    """Between which values a number must lie."""
+
+
+class SplitConfig(RowRules, dg.Config):
+    """Which rows are fit to train on, and how their customers are divided.
+
+    What train and validation leave is the holdout.
+    """
+
+    bounds: dict[str, BoundsConfig] = Field(
+        default_factory=dict, description=RowRules.model_fields["bounds"].description
+    )
 
     train_share: float = Field(default=0.70, gt=0, lt=1, description="Customers to train on")
     val_share: float = Field(
@@ -47,7 +61,7 @@ class SplitConfig(dg.Config):
         "preprocessed_splits": dg.AssetOut(
             description="Train, validation and holdout rows of one base date: numbers scaled by"
             " scalers fitted on train, missing words named, missing numbers kept. A customer is on"
-            " one side only, on every base date.",
+            " one side only, on every base date. Rows that break a rule are in quarantine instead.",
             group_name="training",
             owners=["team:ml-platform"],
             kinds={"pandas", "scikitlearn", "parquet"},
@@ -63,7 +77,7 @@ class SplitConfig(dg.Config):
             owners=["team:ml-platform"],
             kinds={"scikitlearn"},
             io_manager_key="artifacts",
-            metadata={FOLDER: f"{PREPROCESSING_FOLDER}/encoders"},
+            metadata={FOLDER: SCALERS_FOLDER},
         ),
     },
     name="preprocessing",
@@ -74,13 +88,16 @@ class SplitConfig(dg.Config):
 def preprocessing(
     context: dg.AssetExecutionContext, config: SplitConfig, feature_store: FeatureStore
 ) -> Iterator[dg.Output]:
-    """Split by customer, fit the scalers on train, scale."""
+    """Sort out what breaks a rule, split by customer, fit the scalers on train, scale."""
     base_dt = context.partition_key
     with failing_clearly(base_dt):
         rows = feature_store.read(base_dt)
         if rows.empty:
             raise EmptyWindowError(_why_empty(context, feature_store))
-        splits = split_by_customer(rows, config.train_share, config.val_share)
+        sorted_rows = sort_out(rows, config)
+        if sorted_rows.kept.empty:
+            raise DataError(f"No row is left to train on: {sorted_rows.sentence()}")
+        splits = split_by_customer(sorted_rows.kept, config.train_share, config.val_share)
         scalers = fit_scalers(splits["train"])
     prepared = {name: prepare(split, scalers) for name, split in splits.items()}
     summary = {
@@ -95,12 +112,26 @@ def preprocessing(
             name: {c: int((split[schema.TARGET] == c).sum()) for c in schema.CLASSES}
             for name, split in splits.items()
         },
+        "seen_share": config.train_share + config.val_share,
+        "quarantine": {
+            "rows": len(sorted_rows.quarantined),
+            "share": sorted_rows.quarantined_share,
+            "max_share": config.max_quarantined_share,
+            "per_rule": dict(sorted_rows.per_rule),
+            "sentence": sorted_rows.sentence(),
+        },
     }
     yield dg.Output(
-        {SPLIT_FILES[name]: frame for name, frame in prepared.items()} | {SPLITS_SUMMARY: summary},
+        {
+            **{SPLIT_FILES[name]: frame for name, frame in prepared.items()},
+            QUARANTINE_FILE: sorted_rows.quarantined,
+            SPLITS_SUMMARY: summary,
+        },
         "preprocessed_splits",
         metadata={
-            "dagster/partition_row_count": len(rows),
+            "dagster/partition_row_count": len(sorted_rows.kept),
+            "rows_quarantined": len(sorted_rows.quarantined),
+            "quarantined_per_rule": dg.MetadataValue.json(dict(sorted_rows.per_rule)),
             **{key: summary[key] for key in ("window", "data_fingerprint")},
             **{key: dg.MetadataValue.json(summary[key]) for key in ("rows", "customers", "labels")},
         },
@@ -128,20 +159,15 @@ def preprocessing(
 def _why_empty(context: dg.AssetExecutionContext, feature_store: FeatureStore) -> str:
     """Whether the rows of a base date expired or never existed, and what to do."""
     window = LabelWindow.of(context.partition_key)
-    merges = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(features_target.key, asset_partitions=[context.partition_key]),
-        limit=1,
-    ).records
-    merged = merges[0].asset_materialization if merges else None
-    rows = merged.metadata.get("dagster/partition_row_count") if merged else None
-    if rows and rows.value:
+    rows = rows_merged(context.instance, context.partition_key)
+    if rows:
         return (
-            f"the {rows.value} rows of the window {window} have expired: retention deletes a base"
+            f"the {rows} rows of the window {window} have expired: retention deletes a base"
             f" date {feature_store.retention_days} days later. Materialize features_target for this"
             " base date again."
         )
     labels = feature_store.labels_in(window)
-    if merged or not labels:
+    if rows is not None or not labels:
         return (
             f"the window {window} never had rows: {labels} labels are dated inside it, and none has"
             " features. Load labels and features of these days, then materialize features_target."

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.failures import RETRY_ONCE, failing_clearly
 from credit_ct_dagster.assets.preprocessed_splits import SPLITS_SUMMARY
+from credit_ct_dagster.assets.tables import table_of
 from credit_ct_dagster.dask_workers import DaskWorkers, SharedSearch
 from credit_ct_dagster.io_managers.artifacts import (
     FOLDER,
@@ -151,8 +152,10 @@ def tuned_runs(
             "best_run_id": best.run_id,
         },
         "dagster_run_id": context.run.run_id,
-        "data_fingerprint": splits["data_fingerprint"],
-        "scalers_fingerprint": splits["scalers_fingerprint"],
+        **{
+            key: splits[key]
+            for key in ("data_fingerprint", "fingerprints", "scalers_fingerprint", "seen_share")
+        },
     }
     table = trials_table(trials)
     pictures = {
@@ -284,18 +287,8 @@ def _describe(
 
 
 def _records(table: pd.DataFrame) -> dg.TableMetadataValue:
-    return dg.MetadataValue.table(
-        [
-            dg.TableRecord({k: v if pd.notna(v) else None for k, v in row.items()})
-            for row in table.round(4).to_dict("records")
-        ],
-        schema=dg.TableSchema(
-            columns=[
-                dg.TableColumn(name, "float" if table[name].dtype == "float64" else "string")
-                for name in table.columns
-            ]
-        ),
-    )
+    rounded = table.round(4).astype(object)
+    return table_of(rounded.where(rounded.notna(), None).to_dict("records"))
 
 
 def _picture(png: bytes, title: str) -> dg.MarkdownMetadataValue:

@@ -8,6 +8,7 @@ from credit_ct_dagster.resources.run_processes import fail_abandoned_runs
 from credit_ct_dagster.settings import get_settings
 
 _PARTITION_TAG = "dagster/partition"
+_TELLING = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
 
 
 @dg.run_status_sensor(
@@ -26,7 +27,9 @@ def run_success_sensor(context: dg.RunStatusSensorContext, notifier: Notifier) -
 )
 def run_failure_sensor(context: dg.RunFailureSensorContext, notifier: Notifier) -> None:
     """Report a failure."""
-    reason = reason_of(context.get_step_failure_events()) or context.failure_event.message
+    logged = context.instance.all_logs(context.dagster_run.run_id, of_type=_TELLING)
+    events = [entry.dagster_event for entry in logged if entry.dagster_event]
+    reason = reason_of(events) or context.failure_event.message
     notifier.send(*_told(context, "failed", reason), log=context.log)
 
 

@@ -141,8 +141,7 @@ def _is_whole(base_dt: str, tag: str) -> bool:
     results = _results(base_dt)
     return (
         tag in run_ids
-        and "trials.parquet" in results
-        and "summary.json" in results
+        and all(file in results for file in ("trials.parquet", "summary.json", "model_card.html"))
         and results["summary.json"]["mlflow"]["best_run_id"] == run_ids[tag]
     )
 
@@ -163,6 +162,8 @@ def _report(base_dt: str, tag: str, seconds: float) -> None:
         "Accuracy": f"{best['val']['accuracy']:.4f} on validation,"
         f" {best['holdout']['accuracy']:.4f} on the holdout",
         "BentoML tag": tag,
+        "Decision": folder["decision.json"]["decision"]["sentence"],
+        "Model card": folder.path / "model_card.html",
         "Artifacts": folder.path,
         "Took": f"{seconds:.0f} s",
         "UI": f"make dev, then {settings.webserver_url}",

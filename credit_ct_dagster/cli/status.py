@@ -1,7 +1,7 @@
 """`credit-ct status`: what there is of every base date."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import click
 import dagster as dg
@@ -14,6 +14,7 @@ from credit_ct_dagster.io_managers.artifacts import MODEL_FOLDER, PREPROCESSING_
 
 _PARTITION_TAG = "dagster/partition"
 _MAX_RUNS = 10_000
+_MAX_EVALUATIONS = 50_000
 _UNFINISHED = {
     dg.DagsterRunStatus.QUEUED: "queued",
     dg.DagsterRunStatus.NOT_STARTED: "queued",
@@ -37,6 +38,9 @@ class BaseDateStatus:
         holdout_accuracy: Of the best model.
         mlflow_run_id: The run of the best model.
         bentoml_tag: The newest package.
+        role: `champion` or `previous`, of those that serve or served last.
+        decision: What the gate, or a person, decided on its model, and why.
+        checks: Per check of its assets, whether it passed when it last ran.
     """
 
     base_dt: str
@@ -47,6 +51,9 @@ class BaseDateStatus:
     holdout_accuracy: float | None = None
     mlflow_run_id: str | None = None
     bentoml_tag: str | None = None
+    role: str | None = None
+    decision: str | None = None
+    checks: dict[str, bool] = field(default_factory=dict)
 
 
 @click.command("status")
@@ -84,26 +91,33 @@ def _collect() -> list[BaseDateStatus]:
             status.val_accuracy = summary["best"]["val"]["accuracy"]
             status.holdout_accuracy = summary["best"]["holdout"]["accuracy"]
             status.mlflow_run_id = summary["mlflow"]["best_run_id"]
+        if "decision.json" in folder:
+            decision = folder["decision.json"]["decision"]
+            outcome = "promoted" if decision["promoted"] else "kept"
+            of(base_dt).decision = f"{outcome}: {decision['ground']}"
 
     for package in stores.bentoml_store().packages():
         base_dt = package.info.labels.get("base_dt")
         if base_dt:  # others may keep packages of the same name
             status = of(base_dt)
             status.state, status.bentoml_tag = "packaged", str(package.tag)
+            status.role = package.info.labels.get("role") or status.role
 
-    for base_dt, state in _states_of_newest_runs().items():
-        of(base_dt).state = state
+    with configured_instance() as instance:
+        for base_dt, state in _states_of_newest_runs(instance).items():
+            of(base_dt).state = state
+        for base_dt, checks in _check_results(instance).items():
+            of(base_dt).checks = checks
     return sorted(found.values(), key=lambda status: status.base_dt, reverse=True)
 
 
-def _states_of_newest_runs() -> dict[str, str]:
+def _states_of_newest_runs(instance: dg.DagsterInstance) -> dict[str, str]:
     """Per base date, what its newest run says, unless that run succeeded."""
     newest: dict[str, dg.DagsterRunStatus] = {}
-    with configured_instance() as instance:
-        for record in instance.get_run_records(limit=_MAX_RUNS):
-            base_dt = record.dagster_run.tags.get(_PARTITION_TAG)
-            if base_dt:
-                newest.setdefault(base_dt, record.dagster_run.status)
+    for record in instance.get_run_records(limit=_MAX_RUNS):
+        base_dt = record.dagster_run.tags.get(_PARTITION_TAG)
+        if base_dt:
+            newest.setdefault(base_dt, record.dagster_run.status)
     states = _UNFINISHED | {
         dg.DagsterRunStatus.FAILURE: "failed",
         dg.DagsterRunStatus.CANCELED: "canceled",
@@ -111,10 +125,33 @@ def _states_of_newest_runs() -> dict[str, str]:
     return {base_dt: states[status] for base_dt, status in newest.items() if status in states}
 
 
+def _check_results(instance: dg.DagsterInstance) -> dict[str, dict[str, bool]]:
+    """Per base date and check, whether it passed when it last ran."""
+    results: dict[str, dict[str, bool]] = {}
+    events = instance.get_event_records(
+        dg.EventRecordsFilter(dg.DagsterEventType.ASSET_CHECK_EVALUATION), limit=_MAX_EVALUATIONS
+    )
+    for record in events:  # newest first
+        assert record.event_log_entry.dagster_event is not None
+        evaluation = record.event_log_entry.dagster_event.asset_check_evaluation_data
+        base_dt = evaluation.metadata.get("base_dt")
+        if base_dt is not None:
+            of_base_date = results.setdefault(str(base_dt.value), {})
+            of_base_date.setdefault(evaluation.check_name, evaluation.passed)
+    return results
+
+
+def _told(checks: dict[str, bool]) -> str:
+    failed = [name for name, passed in checks.items() if not passed]
+    return f"{len(checks) - len(failed)} passed" + (
+        f", failed: {', '.join(failed)}" if failed else ""
+    )
+
+
 def _table(found: list[BaseDateStatus]) -> Table:
     table = Table(
         "base date", "state", "rows", "train / val / holdout", "val acc.", "holdout acc.",
-        "MLflow run", "BentoML tag", box=None,
+        "BentoML tag", "role", "decision", "checks", "MLflow run", box=None,
     )  # fmt: skip
     for status in found:
         splits = " / ".join(f"{n:,}" for n in status.splits.values()) if status.splits else ""
@@ -127,7 +164,10 @@ def _table(found: list[BaseDateStatus]) -> Table:
                 "" if accuracy is None else f"{accuracy:.4f}"
                 for accuracy in (status.val_accuracy, status.holdout_accuracy)
             ),
-            status.mlflow_run_id or "",
             status.bentoml_tag or "",
+            status.role or "",
+            status.decision or "",
+            _told(status.checks) if status.checks else "",
+            status.mlflow_run_id or "",
         )
     return table

@@ -49,3 +49,22 @@ def prepare(rows: pd.DataFrame, scalers: Scalers) -> pd.DataFrame:
             for column in words
         },
     )
+
+
+def restore(rows: pd.DataFrame, scalers: Scalers) -> pd.DataFrame:
+    """Undo `prepare`, up to the last digit of a number.
+
+    Args:
+        rows: Prepared rows.
+        scalers: Those that they were prepared with.
+    """
+    return rows.assign(
+        **{
+            column: scaler.inverse_transform(rows[[column]].to_numpy())[:, 0]
+            for column, scaler in scalers.items()
+        },
+        **{
+            column: rows[column].astype(object).where(rows[column] != schema.MISSING_WORD, None)
+            for column in schema.WORDS
+        },
+    )

@@ -1,5 +1,6 @@
 """Train, validation and holdout rows: by customer, the same on every base date."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -43,15 +44,8 @@ def split_by_customer(
         The rows per name in `SPLITS`, in their order.
 
     Raises:
-        DataError: A label is none of `schema.CLASSES`, a split is left without a row, or the
-            training rows lack a class that is needed.
+        DataError: A split is left without a row, or the training rows lack a class that is needed.
     """
-    unknown = frame[~frame[schema.TARGET].isin(schema.CLASSES)]
-    if len(unknown):
-        raise DataError(
-            f"{len(unknown)} labels are none of {', '.join(schema.CLASSES)}, such as"
-            f" {unknown[schema.TARGET].iloc[0]!r}: correct them in credit_score."
-        )
     side = np.digitize(
         customer_position(frame[schema.CUSTOMER]), [train_share, train_share + val_share]
     )
@@ -73,6 +67,21 @@ def split_by_customer(
             f"Validation rows are '{unseen.pop()}', but no training row is: load more rows."
         )
     return splits
+
+
+def pooled_holdout(holdouts: Sequence[pd.DataFrame], seen_shares: Sequence[float]) -> pd.DataFrame:
+    """Holdout rows of several base dates that none of several models has seen.
+
+    A customer's position is the same on every base date, and a model sees the customers below its
+    seen share, whatever base date it was trained on; so it is enough to keep those above all.
+
+    Args:
+        holdouts: Rows per base date; of a customer-month that several hold, the first one's counts.
+        seen_shares: Per model, the share of customers that it was fitted to or chosen by.
+    """
+    rows = pd.concat(holdouts, ignore_index=True).drop_duplicates(["id", schema.CUSTOMER])
+    unseen = customer_position(rows[schema.CUSTOMER]) >= max(seen_shares)
+    return rows[unseen].reset_index(drop=True)
 
 
 def require_fingerprint(rows: pd.DataFrame, expected: str, what: str) -> None:

@@ -4,22 +4,31 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import pandas as pd
 from filelock import FileLock
 from pydantic import Field
 
+from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.modeling import schema
 
 if TYPE_CHECKING:  # `credit-ct status` lists packages without the seconds these take to import
     import bentoml
-    from catboost import CatBoostClassifier
 
+    from credit_ct_dagster.modeling.calibration import CalibratedModel
     from credit_ct_dagster.modeling.preparation import Scalers
 
+SEEN_SHARE = "seen_share"
+"""Metadata of a package: the share of customers that its model was fitted to or chosen by."""
+
 _DESCRIPTION = "model.yaml"
+_MODEL = "calibrated_model"
+_SCALERS = "robust_scalers"
+_ROLE = "role"
 _SIGNATURES = {
     "predict": {"batchable": True, "batch_dim": 0},
     "predict_proba": {"batchable": True, "batch_dim": 0},
@@ -40,6 +49,29 @@ class Lineage:
         return dict(vars(self))
 
 
+@dataclass(frozen=True)
+class PackagedModel:
+    """What a package holds.
+
+    Attributes:
+        tag: Its tag.
+        model: Takes prepared rows.
+        scalers: Of the rows it was fitted to.
+        seen_share: Share of customers, by position, that it was fitted to or chosen by.
+    """
+
+    tag: str
+    model: "CalibratedModel"
+    scalers: "Scalers"
+    seen_share: float
+
+    def prepare(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Bring raw rows into the form that this model takes."""
+        from credit_ct_dagster.modeling.preparation import prepare  # scikit-learn takes a second
+
+        return prepare(rows, self.scalers)
+
+
 class BentoMLStore(dg.ConfigurableResource):
     """Packages in the store that BENTOML_HOME names."""
 
@@ -48,7 +80,7 @@ class BentoMLStore(dg.ConfigurableResource):
 
     def save(
         self,
-        model: "CatBoostClassifier",
+        model: "CalibratedModel",
         scalers: "Scalers",
         lineage: Lineage,
         metadata: Mapping[str, Any],
@@ -56,7 +88,7 @@ class BentoMLStore(dg.ConfigurableResource):
         """Package a model with what serving it needs; twice the same gives one package.
 
         Args:
-            model: The fitted model, which takes prepared rows.
+            model: The fitted model with its calibration, which takes prepared rows.
             scalers: The scalers of the rows it was fitted to.
             lineage: Where it comes from. The package of the same Dagster run is replaced.
             metadata: Parameters and metrics, to show.
@@ -71,25 +103,28 @@ class BentoMLStore(dg.ConfigurableResource):
                 if package.info.labels.get("dagster_run_id") == lineage.dagster_run_id
             ]
             for package in same_run:
-                if package.info.labels == lineage.labels():
+                if lineage.labels().items() <= package.info.labels.items():
                     return str(package.tag)
             tag = _bentoml().Tag(self.model_name).make_new_version()
             self._journal.write_text(tag.version)
             package = _bentoml().catboost.save_model(
                 tag,
-                model,
+                model.model,
                 signatures=_SIGNATURES,
                 labels=lineage.labels(),
                 metadata=dict(metadata),
+                # By value: a process that loads it needs nothing of this platform.
+                external_modules=[import_module("credit_ct_dagster.modeling.calibration")],
                 custom_objects={
-                    "robust_scalers": dict(scalers),
+                    _MODEL: model,
+                    _SCALERS: dict(scalers),
                     "feature_schema": {
                         "features": schema.FEATURES,
                         "numeric": schema.NUMERIC,
                         "categorical": schema.CATEGORICAL,
                         "text": schema.TEXT,
                         "missing_word": schema.MISSING_WORD,
-                        "classes": [str(name) for name in model.classes_],
+                        "classes": model.classes,
                     },
                 },
             )
@@ -97,6 +132,60 @@ class BentoMLStore(dg.ConfigurableResource):
             for earlier in same_run:
                 _bentoml().models.delete(earlier.tag)
             return str(package.tag)
+
+    def newest(self, base_dt: str, mlflow_run_id: str) -> "bentoml.Model | None":
+        """The newest package of a base date that was made from an MLflow run."""
+        made_from = {"base_dt": base_dt, "mlflow_run_id": mlflow_run_id}
+        found = [p for p in self.packages() if made_from.items() <= p.info.labels.items()]
+        return found[-1] if found else None
+
+    def get(self, tag: str) -> "bentoml.Model":
+        """The package with a tag.
+
+        Raises:
+            CreditCtError: It is not there.
+        """
+        packages = {str(package.tag): package for package in self.packages()}
+        if tag not in packages:
+            raise CreditCtError(
+                f"Package {tag} is not in the BentoML store {self.home}: materialize bentoml_model"
+                " of its base date again."
+            )
+        return packages[tag]
+
+    def load(self, tag: str) -> PackagedModel:
+        """What a package holds, to predict with.
+
+        Raises:
+            CreditCtError: It is not there, or was packaged before models were calibrated.
+        """
+        package = self.get(tag)
+        if _MODEL not in package.custom_objects:
+            raise CreditCtError(
+                f"Package {tag} predicts no calibrated probabilities: materialize bentoml_model of"
+                f" base date {package.info.labels.get('base_dt')} again."
+            )
+        return PackagedModel(
+            tag=tag,
+            model=package.custom_objects[_MODEL],
+            scalers=package.custom_objects[_SCALERS],
+            seen_share=package.info.metadata[SEEN_SHARE],
+        )
+
+    def set_roles(self, roles: Mapping[str, str]) -> None:
+        """Let the labels of packages say which one serves.
+
+        Args:
+            roles: Role per tag, such as `champion`; all other packages have none.
+        """
+        with self._writing():
+            for package in self.packages():
+                role = roles.get(str(package.tag))
+                if package.info.labels.get(_ROLE) != role:
+                    package.info.labels.pop(_ROLE, None)
+                    if role:
+                        package.info.labels[_ROLE] = role
+                    _rewrite(package)
 
     def packages(self) -> list["bentoml.Model"]:
         """The packages of the model, oldest first."""
@@ -154,6 +243,14 @@ class BentoMLStore(dg.ConfigurableResource):
     def _version_folders(self) -> list[Path]:
         folder = Path(self.home) / "models" / self.model_name
         return [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+
+
+def _rewrite(package: "bentoml.Model") -> None:
+    """Write a package's description again, whole or not at all."""
+    path = Path(package.path) / _DESCRIPTION
+    with path.with_suffix(".tmp").open("w", encoding="utf8") as file:
+        package.info.dump(file)
+    path.with_suffix(".tmp").replace(path)
 
 
 def _bentoml() -> Any:

@@ -1,17 +1,19 @@
 """What all databases have in common: URLs, and locks that a killed process frees."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ArgumentError
 
 from credit_ct_dagster.errors import CreditCtError
 
 _MAX_NAME = 64
+_WAIT_SECONDS = 30
+_WEEK_SECONDS = 7 * 24 * 3600
 _SUPPORTED = {"sqlite", "mysql", "mariadb"}
 
 
@@ -66,6 +68,39 @@ def take_server_lock(connection: Connection, name: str, seconds: int) -> bool:
     held = connection.scalar(sa.select(sa.func.get_lock(name[-_MAX_NAME:], seconds)))
     connection.commit()
     return bool(held)
+
+
+@contextmanager
+def alone(url: sa.URL, lock: str, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock that all processes with the same database share; wait as long as it takes.
+
+    A killed process frees it: a file's lock goes with its process, a server's with its connection.
+
+    Args:
+        url: The database; of SQLite, the lock is a file beside it.
+        lock: What is locked.
+        waiting: Called twice a minute while another process holds it.
+    """
+    with ExitStack() as held:
+        while not _take(url, lock, held):
+            waiting()
+        yield
+
+
+def _take(url: sa.URL, lock: str, held: ExitStack) -> bool:
+    """Wait for a lock for a while; returns whether it is held, until the stack closes."""
+    file = sqlite_file(url)
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            held.enter_context(file_lock(file.with_name(lock), _WAIT_SECONDS))
+        except Timeout:
+            return False
+        return True
+    engine = sa.create_engine(url, poolclass=sa.NullPool, hide_parameters=True)
+    connection = held.enter_context(engine.connect())
+    connection.execute(sa.text("SET SESSION wait_timeout = :s"), {"s": _WEEK_SECONDS})
+    return take_server_lock(connection, lock, _WAIT_SECONDS)
 
 
 @contextmanager

@@ -176,6 +176,15 @@ class MlflowTracking(dg.ConfigurableResource):
             tags=[RunTag(name, value) for name, value in tags.items()],
         )
 
+    def log_text(self, run_id: str, text: str, file: str) -> None:
+        """Keep a text as a file of a run.
+
+        Raises:
+            UnavailableError: MLflow does not take it.
+        """
+        with failures_told(f"keeping {file}"):
+            self.client.log_text(run_id, text, file)
+
     def end_abandoned(self, is_over: Callable[[str], bool]) -> list[str]:
         """End the runs that a killed Dagster run left open, parents and trials.
 

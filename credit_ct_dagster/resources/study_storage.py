@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from hashlib import blake2b
 from uuid import uuid4
@@ -10,7 +10,6 @@ from uuid import uuid4
 import dagster as dg
 import optuna
 import sqlalchemy as sa
-from filelock import Timeout
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from pydantic import Field
@@ -19,16 +18,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from credit_ct_dagster.errors import CreditCtError, UnavailableError
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.resources.databases import (
-    file_lock,
+    alone,
     location,
     parse_url,
     sqlite_file,
-    take_server_lock,
 )
 
 _SEARCH_ID = "search_id"
-_WAIT_SECONDS = 30
-_WEEK_SECONDS = 7 * 24 * 3600
 
 
 def search_id(study: optuna.Study) -> str:
@@ -104,29 +100,11 @@ class StudyStorage(dg.ConfigurableResource):
             engine_kwargs=options | {"hide_parameters": True},
         )
 
-    @contextmanager
-    def _alone(self, name: str, log: logging.Logger) -> Iterator[None]:
-        """Hold the lock of a study; wait for it as long as it takes."""
+    def _alone(self, name: str, log: logging.Logger) -> AbstractContextManager[None]:
+        """Hold the lock of a study."""
         lock = f"credit_ct.study.{blake2b(name.encode(), digest_size=8).hexdigest()}"
-        with ExitStack() as held:
-            while not self._take(lock, held):
-                log.info("Another run searches with the same rows and configuration: waiting")
-            yield
-
-    def _take(self, lock: str, held: ExitStack) -> bool:
-        """Wait for a lock for a while; returns whether it is held, until the stack closes."""
-        file = sqlite_file(self._url)
-        if file:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                held.enter_context(file_lock(file.with_name(lock), _WAIT_SECONDS))
-            except Timeout:
-                return False
-            return True
-        engine = sa.create_engine(self._url, poolclass=sa.NullPool, hide_parameters=True)
-        connection = held.enter_context(engine.connect())
-        connection.execute(sa.text("SET SESSION wait_timeout = :s"), {"s": _WEEK_SECONDS})
-        return take_server_lock(connection, lock, _WAIT_SECONDS)
+        message = "Another run searches with the same rows and configuration: waiting"
+        return alone(self._url, lock, waiting=lambda: log.info(message))
 
     @contextmanager
     def _failures_told(self) -> Iterator[None]:

@@ -4,48 +4,42 @@ from sqlalchemy import Column, Float, Index, MetaData, String, Table, Text
 
 from credit_ct_dagster.modeling import schema
 
-_WORD_TYPES = {
-    "name": String(100),
-    "ssn": String(20),
-    "occupation": String(50),
-    "type_of_loan": Text(),
-    "credit_mix": String(20),
-    "payment_of_min_amount": String(10),
-    "payment_behaviour": String(50),
-}
-
 metadata = MetaData()
 
 
-def _feature_columns(names: list[str]) -> list[Column]:
-    return [Column(name, _WORD_TYPES.get(name, Float()), nullable=True) for name in names]
+def _columns(names: list[str], *, primary: set[str]) -> list[Column]:
+    return [
+        Column(
+            name,
+            _type(schema.COLUMNS[name]),
+            primary_key=name in primary,
+            nullable=name in schema.SOURCE_FEATURES,
+        )
+        for name in names
+    ]
 
 
-def _key_columns(names: list[str], *, primary: set[str]) -> list[Column]:
-    return [Column(n, String(10), primary_key=n in primary, nullable=False) for n in names]
+def _type(column: schema.Column) -> Float | String | Text:
+    if column.kind == schema.Kind.number:
+        return Float()
+    return Text() if column.length is None else String(column.length)
 
 
 credit_score = Table(
     "credit_score",
     metadata,
-    *_key_columns(schema.KEY, primary=set(schema.KEY)),
-    Column(schema.TARGET, String(10), nullable=False),
+    *_columns(schema.LABEL_COLUMNS, primary=set(schema.KEY)),
     Index("credit_score_by_date", "date"),
 )
 
 credit_score_features = Table(
     "credit_score_features",
     metadata,
-    *_key_columns(schema.KEY, primary=set(schema.KEY)),
-    *_feature_columns(schema.SOURCE_FEATURES),
+    *_columns(schema.FEATURE_COLUMNS, primary=set(schema.KEY)),
 )
 
 credit_score_features_target = Table(
     "credit_score_features_target",
     metadata,
-    *_key_columns(
-        [schema.BASE_DATE, *schema.KEY], primary={schema.BASE_DATE, "id", schema.CUSTOMER}
-    ),
-    *_feature_columns(schema.FEATURES),
-    Column(schema.TARGET, String(10), nullable=False),
+    *_columns(schema.MERGED_COLUMNS, primary={schema.BASE_DATE, "id", schema.CUSTOMER}),
 )

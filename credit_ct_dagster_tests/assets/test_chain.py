@@ -24,6 +24,7 @@ from credit_ct_dagster_tests.platform import (
     HALVING_SEARCH,
     SMALL_SEARCH,
     Platform,
+    Templates,
     failure_of,
 )
 
@@ -44,14 +45,21 @@ def test_artifacts_have_their_names_and_agree(
     name, root = platform.model_name, platform.folder / "artifacts"
     files = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
     assert files == [
+        f"models/{name}/{BASE_DT}/assessment.json",
         f"models/{name}/{BASE_DT}/best.cbm",
+        f"models/{name}/{BASE_DT}/decision.json",
+        f"models/{name}/{BASE_DT}/drift.json",
+        f"models/{name}/{BASE_DT}/lineage.json",
+        f"models/{name}/{BASE_DT}/model_card.html",
         f"models/{name}/{BASE_DT}/summary.json",
         f"models/{name}/{BASE_DT}/trials.parquet",
         f"preprocessing/{name}/{BASE_DT}/encoders/robust_scaler.joblib",
         f"preprocessing/{name}/{BASE_DT}/{name}_holdout.parquet",
         f"preprocessing/{name}/{BASE_DT}/{name}_train.parquet",
         f"preprocessing/{name}/{BASE_DT}/{name}_val.parquet",
+        f"preprocessing/{name}/{BASE_DT}/quarantine.parquet",
         f"preprocessing/{name}/{BASE_DT}/summary.json",
+        f"promotions/{name}/000001.json",
     ]
     summary = json.loads((root / "models" / name / BASE_DT / "summary.json").read_text())
     folder = root / "preprocessing" / name / BASE_DT
@@ -199,7 +207,7 @@ def test_materializing_twice_gives_the_same_state(
     tables = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
     best = platform.models()["summary.json"]["best"]
     second = platform.materialize(instance)
-    assert len(tables) == 3
+    assert len(tables) == 4
     assert {path: path.read_bytes() for path in folder.rglob("*.parquet")} == tables
     assert platform.models()["summary.json"]["best"] == best
     claimed = [package.info.labels["dagster_run_id"] for package in platform.packages.packages()]
@@ -358,16 +366,14 @@ def test_dirty_rows_survive(platform: Platform, instance: dg.DagsterInstance) ->
 
 
 def test_the_chain_runs_on_mariadb(
-    mariadb: MariaDB, tmp_path: Path, mlflow_template: Path, instance: dg.DagsterInstance
+    mariadb: MariaDB, tmp_path: Path, templates: Templates, instance: dg.DagsterInstance
 ) -> None:
     """The same rows lead to nearly the same model; only FLOAT rounds."""
     url = mariadb.new_database()
-    platform = Platform.prepared(tmp_path, mlflow_template, url)
+    platform = Platform.prepared(tmp_path, templates, url)
     assert platform.materialize(instance).success
     on_mariadb = platform.models()["summary.json"]
-    embedded = Platform.prepared(
-        tmp_path / "embedded", mlflow_template, f"sqlite:///{tmp_path}/embedded/x.db"
-    )
+    embedded = Platform.prepared(tmp_path / "embedded", templates)
     assert embedded.materialize(instance).success
     on_sqlite = embedded.models()["summary.json"]
     assert on_mariadb["rows"] == on_sqlite["rows"]

@@ -11,7 +11,7 @@ import yaml
 from mlflow.entities import ViewType
 
 from credit_ct_dagster_tests.mariadb import MariaDB
-from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform
+from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform, Templates
 
 # Each runs the real command in a process that kills itself (SIGKILL: nothing is cleaned up) at one
 # point of the real code.
@@ -115,18 +115,18 @@ def _check_same_end_state(
 def test_the_same_command_again_reaches_the_same_state(
     request: pytest.FixtureRequest,
     tmp_path: Path,
-    mlflow_template: Path,
+    templates: Templates,
     instance: dg.DagsterInstance,
     kind: str,
 ) -> None:
     """Killed once in every stage, one after the other; on MariaDB in the merge and the search."""
     folder = tmp_path / "killed"
     if kind == "sqlite":
-        url, stages = f"sqlite:///{folder}/feature_store.db", list(_STAGES)
+        url, stages = None, list(_STAGES)
     else:
         server: MariaDB = request.getfixturevalue("mariadb")
         url, stages = server.new_database(), ["merge", "search"]
-    platform = Platform.prepared(folder, mlflow_template, url)
+    platform = Platform.prepared(folder, templates, url)
     small = {"ops": {"tuned_runs": {"config": SMALL_SEARCH}}}
     (folder / "small.yaml").write_text(yaml.safe_dump(small))
     command = ("run", "--partition", BASE_DT, "--config", "small.yaml")
@@ -137,8 +137,8 @@ def test_the_same_command_again_reaches_the_same_state(
     done = platform.run("credit-ct", *command)
     assert done.returncode == 0, done.stderr[-3000:]
     other = tmp_path / "undisturbed"
-    other_url = f"sqlite:///{other}/x.db" if kind == "sqlite" else server.new_database()
-    _check_same_end_state(platform, Platform.prepared(other, mlflow_template, other_url), instance)
+    other_url = server.new_database() if url else None
+    _check_same_end_state(platform, Platform.prepared(other, templates, other_url), instance)
 
 
 def test_another_command_ends_what_a_killed_one_left_open(

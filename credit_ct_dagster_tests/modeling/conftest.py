@@ -20,10 +20,16 @@ from credit_ct_dagster.sample_data import generate
 
 
 @pytest.fixture(scope="session")
-def splits() -> dict[str, pd.DataFrame]:
-    """Prepared rows."""
+def raw_rows() -> pd.DataFrame:
+    """Labelled rows as they are in the database."""
     labels, features = generate(2_000, date(2025, 8, 31), seed=0)
-    raw = split_by_customer(labels.merge(features, on=schema.KEY), 0.7, 0.15)
+    return labels.merge(features, on=schema.KEY)
+
+
+@pytest.fixture(scope="session")
+def splits(raw_rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Prepared rows."""
+    raw = split_by_customer(raw_rows, 0.7, 0.15)
     scalers = fit_scalers(raw["train"])
     return {name: prepare(rows, scalers) for name, rows in raw.items()}
 

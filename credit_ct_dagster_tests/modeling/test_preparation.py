@@ -9,7 +9,7 @@ from sklearn.preprocessing import RobustScaler
 
 from credit_ct_dagster.errors import DataError
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
+from credit_ct_dagster.modeling.preparation import fit_scalers, prepare, restore
 from credit_ct_dagster.sample_data import generate
 
 
@@ -50,3 +50,15 @@ def test_a_column_without_a_value_is_refused(rows: pd.DataFrame) -> None:
     """A scaler cannot be fitted to nothing; the column is named."""
     with pytest.raises(DataError, match="No training row has a value of age, interest_rate"):
         fit_scalers(rows.assign(age=np.nan, interest_rate=np.nan))
+
+
+def test_restoring_undoes_preparing(rows: pd.DataFrame) -> None:
+    """Words and gaps come back as they were, numbers up to the last digit."""
+    scalers = fit_scalers(rows.head(500))
+    restored = restore(prepare(rows, scalers), scalers)
+    for column in schema.WORDS:
+        assert restored[column].isna().equals(rows[column].isna())
+        assert restored[column].dropna().equals(rows[column].dropna())
+    pd.testing.assert_frame_equal(
+        restored[schema.NUMERIC], rows[schema.NUMERIC].astype(float), rtol=1e-12
+    )

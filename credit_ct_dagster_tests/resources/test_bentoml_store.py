@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 from catboost import CatBoostClassifier
 
+from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.evaluation import predict, predict_proba
+from credit_ct_dagster.modeling.calibration import CalibratedModel, calibrate
+from credit_ct_dagster.modeling.evaluation import predict
 from credit_ct_dagster.modeling.preparation import fit_scalers
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore, Lineage
 from credit_ct_dagster.sample_data import generate
@@ -21,12 +23,11 @@ from credit_ct_dagster_tests.platform import BASE_DT, Platform
 
 
 @pytest.fixture
-def model() -> CatBoostClassifier:
+def model() -> CalibratedModel:
     """Any fitted model."""
     rows = pd.DataFrame({"x": [0.0, 1.0, 2.0]})
-    return CatBoostClassifier(iterations=2, allow_writing_files=False, verbose=False).fit(
-        rows, schema.CLASSES
-    )
+    fitted = CatBoostClassifier(iterations=2, allow_writing_files=False, verbose=False)
+    return CalibratedModel(fitted.fit(rows, schema.CLASSES), None, ["x"])
 
 
 @pytest.fixture
@@ -54,10 +55,11 @@ for name in schema["numeric"]:
     ready[name] = scalers[name].transform(ready[[name]])[:, 0]
 for name in schema["categorical"] + schema["text"]:
     ready[name] = ready[name].where(ready[name].notna(), schema["missing_word"])
-scores = model.predict_proba(ready)
+calibrated = package.custom_objects["calibrated_model"]
 json.dump({
     "classes": model.predict(ready).ravel().tolist(),
-    "probabilities": (scores / scores.sum(axis=1, keepdims=True)).tolist(),
+    "scores": model.predict_proba(ready).tolist(),
+    "probabilities": calibrated.predict_proba(ready).tolist(),
     "order": schema["classes"],
     "foreign": sorted(m for m in sys.modules if m.startswith("credit_ct")),
 }, open(out, "w"))
@@ -82,7 +84,10 @@ def test_a_clean_process_predicts_raw_rows_as_the_pipeline_did(
     served = json.loads((tmp_path / "out.json").read_text())
     best = platform.models()["best.cbm"]
     assert served["classes"] == predict(best, holdout).tolist()
-    np.testing.assert_array_equal(served["probabilities"], predict_proba(best, holdout))
+    np.testing.assert_array_equal(served["scores"], best.predict_proba(holdout[schema.FEATURES]))
+    calibrated = calibrate(best, platform.splits()["{model_name}_val.parquet"]).model
+    np.testing.assert_array_equal(served["probabilities"], calibrated.predict_proba(holdout))
+    np.testing.assert_allclose(np.sum(served["probabilities"], axis=1), 1)
     assert served["order"] == [str(name) for name in best.classes_]
     assert served["foreign"] == []
 
@@ -95,6 +100,7 @@ def test_a_package_tells_where_it_comes_from(
     summary = platform.models()["summary.json"]
     [package] = platform.packages.packages()
     assert package.info.labels == {
+        "role": "champion",
         "base_dt": BASE_DT,
         "mlflow_run_id": summary["mlflow"]["best_run_id"],
         "dagster_run_id": result.run_id,
@@ -107,7 +113,32 @@ def test_a_package_tells_where_it_comes_from(
         assert package.info.signatures[signature].batch_dim == (0, 0)
 
 
-def test_saving_again_never_leaves_two_of_one_run(model: CatBoostClassifier, scalers: dict) -> None:
+def test_roles_are_labels_of_packages(model: CalibratedModel, scalers: dict) -> None:
+    """One at a time has a role; saving the same again still finds its package."""
+    store = BentoMLStore(home=_home(), model_name="roles")
+    old, new = (store.save(model, scalers, _lineage(run=run), {}) for run in ("old", "new"))
+    store.set_roles({old: "champion"})
+    store.set_roles({new: "champion", old: "previous"})
+    roles = {str(package.tag): package.info.labels.get("role") for package in store.packages()}
+    assert roles == {old: "previous", new: "champion"}
+    assert store.save(model, scalers, _lineage(run="new"), {}) == new
+    store.set_roles({})
+    assert [package.info.labels for package in store.packages()] == [
+        _lineage(run=run).labels() for run in ("old", "new")
+    ]
+
+
+def test_a_package_that_is_not_there_is_named(model: CalibratedModel, scalers: dict) -> None:
+    """Gone, or from before models were calibrated: the error says what to do."""
+    store = BentoMLStore(home=_home(), model_name="missing")
+    with pytest.raises(CreditCtError, match="missing:gone is not in the BentoML store"):
+        store.load("missing:gone")
+    old = bentoml.catboost.save_model("missing", model.model, labels=_lineage().labels())
+    with pytest.raises(CreditCtError, match=f"bentoml_model of base date {BASE_DT} again"):
+        store.load(str(old.tag))
+
+
+def test_saving_again_never_leaves_two_of_one_run(model: CalibratedModel, scalers: dict) -> None:
     """The same lineage keeps its package; a new training in the same run replaces it."""
     store = BentoMLStore(home=_home(), model_name="again")
     first = store.save(model, scalers, _lineage(), {})
@@ -118,7 +149,7 @@ def test_saving_again_never_leaves_two_of_one_run(model: CatBoostClassifier, sca
 
 
 def test_a_half_left_by_a_kill_is_removed(
-    model: CatBoostClassifier, scalers: dict, monkeypatch: pytest.MonkeyPatch
+    model: CalibratedModel, scalers: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed while BentoML fills the folder: the next writer removes exactly that half."""
     store = BentoMLStore(home=_home(), model_name="half")
@@ -139,14 +170,14 @@ def test_a_half_left_by_a_kill_is_removed(
         patch.setattr(bentoml.catboost, "save_model", killed)
         with pytest.raises(_KilledError):
             store.save(model, scalers, _lineage(run="second"), {})
-    foreign = bentoml.catboost.save_model("half", model)  # by someone who knows no journal
+    foreign = bentoml.catboost.save_model("half", model.model)  # by someone who knows no journal
     again = store.save(model, scalers, _lineage(run="second"), {})
     tags = [str(package.tag) for package in store.packages()]
     assert tags == [whole, str(foreign.tag), again]
     assert not halves[0].exists()
 
 
-def test_packages_never_reported_are_removed(model: CatBoostClassifier, scalers: dict) -> None:
+def test_packages_never_reported_are_removed(model: CalibratedModel, scalers: dict) -> None:
     """Only those of the base date, and only those that the caller did not record."""
     store = BentoMLStore(home=_home(), model_name="unrecorded")
     kept = store.save(model, scalers, _lineage(run="recorded"), {})

@@ -10,6 +10,7 @@ import pytest
 
 from credit_ct_dagster.errors import CreditCtError, UnavailableError
 from credit_ct_dagster.modeling.search_space import TuningParameters
+from credit_ct_dagster.resources import databases
 from credit_ct_dagster.resources.study_storage import StudyStorage, search_id
 
 _LOG = logging.getLogger(__name__)
@@ -73,9 +74,7 @@ def test_one_process_at_a_time_and_a_killed_one_frees_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The second waits, and says so; other studies are not held up."""
-    from credit_ct_dagster.resources import study_storage
-
-    monkeypatch.setattr(study_storage, "_WAIT_SECONDS", 1)
+    monkeypatch.setattr(databases, "_WAIT_SECONDS", 1)
     storage, freed = StudyStorage(url=store_url), []
 
     class _Log(logging.Logger):

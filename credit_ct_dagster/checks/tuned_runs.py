@@ -1,0 +1,52 @@
+"""What must hold of the best model of a base date."""
+
+import dagster as dg
+
+from credit_ct_dagster.assets.tuned_runs import BEST_MODEL_FILE
+from credit_ct_dagster.checks.results import base_date_of, result
+from credit_ct_dagster.io_managers.artifacts import (
+    MODEL_FOLDER,
+    PREPROCESSING_FOLDER,
+    ArtifactsIOManager,
+)
+from credit_ct_dagster.modeling.baselines import compare_with_baselines
+from credit_ct_dagster.modeling.evaluation import predict
+from credit_ct_dagster.modeling.splitting import SPLIT_FILES, SPLITS
+
+
+@dg.asset_check(
+    asset="tuned_runs",
+    blocking=True,
+    description="On the holdout the model is more accurate than guessing the majority class, beyond"
+    " doubt (95 % interval), and than a tree of the best single feature.",
+)
+def model_beats_baselines(
+    context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
+) -> dg.AssetCheckResult:
+    """Measure model and baselines on the same holdout rows."""
+    base_dt = base_date_of(context)
+    folder = artifacts.open(PREPROCESSING_FOLDER, base_dt)
+    splits = {name: folder[SPLIT_FILES[name]] for name in SPLITS}
+    model = artifacts.open(MODEL_FOLDER, base_dt)[BEST_MODEL_FILE]
+    majority, feature = compare_with_baselines(
+        **splits, predicted=predict(model, splits["holdout"])
+    )
+    # A small holdout cannot tell a good model from a good feature, but well from guessing.
+    beaten = majority.gain.low > 0 and feature.gain.value > 0
+    sentence = "; ".join(
+        f"{each.gain.value:+.3f} accuracy over {each.name}, {each.accuracy:.3f}"
+        f" (95 % interval {each.gain.low:+.3f} to {each.gain.high:+.3f})"
+        for each in (majority, feature)
+    )
+    if not beaten:
+        sentence += (
+            ". That is too little to be sure of: check labels and features of the window, or"
+            " whether it has enough rows"
+        )
+    return result(
+        context,
+        passed=beaten,
+        observed=min(majority.gain.low, feature.gain.value),
+        limit=0.0,
+        sentence=f"{sentence}.",
+    )

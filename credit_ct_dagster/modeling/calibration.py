@@ -1,0 +1,201 @@
+"""Probabilities that mean what they say, and how far they do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from catboost import CatBoostClassifier
+from sklearn.calibration import CalibratedClassifierCV, calibration_curve
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import brier_score_loss, log_loss
+from sklearn.model_selection import StratifiedGroupKFold
+
+from credit_ct_dagster.modeling import schema
+
+UNCALIBRATED = "none"
+METHODS = [UNCALIBRATED, "sigmoid", "isotonic"]
+FOLDS = 5
+_ECE_BINS = 10
+_CURVE_BINS = 8
+
+
+class CalibratedModel:
+    """Classes, scores and calibrated probabilities of prepared rows.
+
+    It travels inside the package by value: whoever loads it needs CatBoost and scikit-learn, not
+    this platform. So it may use nothing of the modules beside it.
+    """
+
+    def __init__(
+        self,
+        model: CatBoostClassifier,
+        calibrated: CalibratedClassifierCV | None,
+        features: list[str],
+    ) -> None:
+        """Put a model and its calibration together.
+
+        Args:
+            model: The fitted model.
+            calibrated: The same, calibrated; none leaves its scores, divided by their sum.
+            features: The columns that the model takes, in its order.
+        """
+        self.model = model
+        self.calibrated = calibrated
+        self.features = features
+        self.classes = [str(name) for name in model.classes_]
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        """The class per row, shape (rows,): the highest raw score, as CatBoost decides."""
+        return self.model.predict(rows[self.features]).ravel().astype(str)
+
+    def scores(self, rows: pd.DataFrame) -> np.ndarray:
+        """Raw one-vs-all scores in the order of `classes`, shape (rows, 3); no sum is promised."""
+        return self.model.predict_proba(rows[self.features])
+
+    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+        """Calibrated probabilities in the order of `classes`, shape (rows, 3), summing to 1."""
+        if self.calibrated is not None:
+            return self.calibrated.predict_proba(rows[self.features])
+        scores = self.scores(rows)
+        return scores / scores.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A calibrated model, and why it is calibrated that way.
+
+    Attributes:
+        model: With its calibration.
+        method: Of `METHODS`.
+        log_losses: Per method, on validation rows that it was not fitted to, in nats; empty when
+            there were too few rows to choose by.
+    """
+
+    model: CalibratedModel
+    method: str
+    log_losses: Mapping[str, float]
+
+
+def calibrate(model: CatBoostClassifier, val: pd.DataFrame) -> Calibration:
+    """Choose and fit the calibration of a model on validation rows.
+
+    The method has the lowest log-loss in cross-validation: by customer, because a calibration that
+    saw a customer knows more of that customer's other months. Each class is calibrated by itself
+    and the results are divided by their sum, as scikit-learn does for several classes (Zadrozny and
+    Elkan 2002, "Transforming classifier scores into accurate multiclass probability estimates").
+
+    Args:
+        model: A fitted model.
+        val: Prepared rows with labels, which it was not fitted to.
+    """
+    customers = val.groupby(schema.TARGET)[schema.CUSTOMER].nunique()
+    if set(customers.index) != set(map(str, model.classes_)) or customers.min() < 2 * FOLDS:
+        return Calibration(CalibratedModel(model, None, schema.FEATURES), UNCALIBRATED, {})
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
+    parts = list(folds.split(val, val[schema.TARGET], val[schema.CUSTOMER]))
+    losses = {
+        method: float(
+            np.average(
+                [
+                    _held_out_loss(_fitted(model, method, val.iloc[fit]), val.iloc[test])
+                    for fit, test in parts
+                ],
+                weights=[len(test) for _, test in parts],
+            )
+        )
+        for method in METHODS
+    }
+    best = min(METHODS, key=losses.__getitem__)
+    return Calibration(_fitted(model, best, val), best, losses)
+
+
+def aligned(probabilities: np.ndarray, classes: list[str]) -> np.ndarray:
+    """Columns in the order of `schema.CLASSES`; a class that the model does not know is 0.
+
+    Args:
+        probabilities: Shape (rows, classes).
+        classes: What the columns are.
+    """
+    table = pd.DataFrame(probabilities, columns=classes)
+    return table.reindex(columns=schema.CLASSES, fill_value=0.0).to_numpy()
+
+
+def probability_log_loss(truth: pd.Series, probabilities: np.ndarray) -> float:
+    """Mean negative logarithm of the true class's probability, in nats.
+
+    Args:
+        truth: True classes.
+        probabilities: Shape (rows, 3), in the order of `schema.CLASSES`.
+    """
+    return float(log_loss(truth, _alphabetical(probabilities), labels=sorted(schema.CLASSES)))
+
+
+def brier_score(truth: pd.Series, probabilities: np.ndarray) -> float:
+    """Mean squared error of probabilities, summed over the classes, 0 to 2 (Brier 1950).
+
+    Args:
+        truth: True classes.
+        probabilities: Shape (rows, 3), in the order of `schema.CLASSES`.
+    """
+    return float(
+        brier_score_loss(
+            truth, _alphabetical(probabilities), labels=sorted(schema.CLASSES), scale_by_half=False
+        )
+    )
+
+
+def expected_calibration_error(truth: pd.Series, probabilities: np.ndarray) -> float:
+    """How far confidence lies from accuracy on average, 0 to 1.
+
+    Rows fall into ten bins of equal width by the probability of the likeliest class (Guo et al.
+    2017, "On Calibration of Modern Neural Networks", equation 3).
+
+    Args:
+        truth: True classes.
+        probabilities: Shape (rows, 3), in the order of `schema.CLASSES`.
+    """
+    confidence = probabilities.max(axis=1)
+    right = np.array(schema.CLASSES)[probabilities.argmax(axis=1)] == truth.to_numpy(dtype=str)
+    number = np.minimum((confidence * _ECE_BINS).astype(int), _ECE_BINS - 1)
+    gaps = pd.Series(right - confidence).groupby(number).sum().abs()
+    return float(gaps.sum() / len(truth))
+
+
+def reliability_curve(
+    truth: pd.Series, probabilities: np.ndarray
+) -> dict[str, list[tuple[float, float]]]:
+    """Per class, pairs of mean probability and observed share, over bins of equal counts.
+
+    Args:
+        truth: True classes.
+        probabilities: Shape (rows, 3), in the order of `schema.CLASSES`.
+    """
+    curves = {}
+    for column, name in enumerate(schema.CLASSES):
+        observed, mean = calibration_curve(
+            truth.to_numpy(dtype=str) == name, probabilities[:, column], n_bins=_CURVE_BINS,
+            strategy="quantile",
+        )  # fmt: skip
+        curves[name] = [(float(p), float(share)) for p, share in zip(mean, observed, strict=True)]
+    return curves
+
+
+def _fitted(model: CatBoostClassifier, method: str, rows: pd.DataFrame) -> CalibratedModel:
+    calibrated = None
+    if method != UNCALIBRATED:
+        # Two folds, the least allowed: the frozen model learns nothing in any of them.
+        calibrated = CalibratedClassifierCV(FrozenEstimator(model), method=method, cv=2)
+        calibrated.fit(rows[schema.FEATURES], rows[schema.TARGET])
+    return CalibratedModel(model, calibrated, schema.FEATURES)
+
+
+def _alphabetical(probabilities: np.ndarray) -> np.ndarray:
+    """Columns in the order that scikit-learn's scores take."""
+    table = pd.DataFrame(probabilities, columns=schema.CLASSES)
+    return table[sorted(schema.CLASSES)].to_numpy()
+
+
+def _held_out_loss(model: CalibratedModel, rows: pd.DataFrame) -> float:
+    probabilities = aligned(model.predict_proba(rows), model.classes)
+    return probability_log_loss(rows[schema.TARGET], probabilities)

@@ -1,0 +1,140 @@
+"""Metrics as functions of confusion counts, and how uncertain they are.
+
+A count is of shape (…, 3, 3): rows are true classes, columns predicted ones, as `schema.CLASSES`.
+"""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+
+from credit_ct_dagster.modeling import schema
+
+_BATCH_DRAWS = 100
+_CLASSES = len(schema.CLASSES)
+
+
+class Metric(StrEnum):
+    """What models are compared by."""
+
+    macro_f1 = "macro_f1"
+    accuracy = "accuracy"
+    expected_cost = "expected_cost"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
+
+    def as_json(self) -> dict[str, float]:
+        """For JSON."""
+        return asdict(self)
+
+
+def counts_per_customer(rows: pd.DataFrame, predicted: np.ndarray) -> np.ndarray:
+    """Confusion counts of each customer.
+
+    Args:
+        rows: Labelled rows, with their customers.
+        predicted: Class per row.
+
+    Returns:
+        Shape (customers, 3, 3), int64.
+    """
+    customer, customers = pd.factorize(rows[schema.CUSTOMER])
+    place = {name: number for number, name in enumerate(schema.CLASSES)}
+    counts = np.zeros((len(customers), _CLASSES, _CLASSES), dtype=np.int64)
+    true = rows[schema.TARGET].map(place).to_numpy()
+    np.add.at(counts, (customer, true, pd.Series(predicted).map(place).to_numpy()), 1)
+    return counts
+
+
+def resampled(per_customer: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """Sums of counts over customers drawn with replacement.
+
+    Whole customers are drawn, because the months of one customer resemble each other (the cluster
+    bootstrap: Davison and Hinkley 1997, "Bootstrap Methods and their Application", section 3.8).
+    With the same seed and number of customers, the same ones are drawn: so two models are paired.
+
+    Args:
+        per_customer: Shape (customers, …).
+        draws: How often to draw.
+        seed: Of the random generator.
+
+    Returns:
+        Shape (draws, …).
+    """
+    rng = np.random.default_rng(seed)
+    customers = len(per_customer)
+    flat = per_customer.reshape(customers, -1).astype(np.float64)
+    sums = np.empty((draws, flat.shape[1]))
+    for start in range(0, draws, _BATCH_DRAWS):
+        drawn = rng.integers(customers, size=(min(_BATCH_DRAWS, draws - start), customers))
+        times = np.stack([np.bincount(draw, minlength=customers) for draw in drawn])
+        sums[start : start + len(drawn)] = times @ flat
+    return sums.reshape(draws, *per_customer.shape[1:])
+
+
+def accuracy(counts: np.ndarray) -> np.ndarray:
+    """Share of right predictions, shape (…)."""
+    return np.trace(counts, axis1=-2, axis2=-1) / np.maximum(counts.sum(axis=(-2, -1)), 1)
+
+
+def recall(counts: np.ndarray) -> np.ndarray:
+    """Share of each true class that is found, shape (…, 3); NaN for a class without rows."""
+    right = np.diagonal(counts, axis1=-2, axis2=-1)
+    true = counts.sum(axis=-1)
+    return np.divide(right, true, out=np.full(true.shape, np.nan), where=true > 0)
+
+
+def f1(counts: np.ndarray) -> np.ndarray:
+    """F1 per class, shape (…, 3); 0 for a class that is neither present nor predicted."""
+    right = np.diagonal(counts, axis1=-2, axis2=-1)
+    either = counts.sum(axis=-1) + counts.sum(axis=-2)
+    return 2 * right / np.maximum(either, 1)
+
+
+def macro_f1(counts: np.ndarray) -> np.ndarray:
+    """Mean of the classes' F1, shape (…)."""
+    return f1(counts).mean(axis=-1)
+
+
+def expected_cost(counts: np.ndarray, costs: np.ndarray) -> np.ndarray:
+    """Mean cost of a prediction, shape (…).
+
+    Args:
+        counts: Confusion counts.
+        costs: Shape (3, 3), of predicting a column's class where a row's is true.
+    """
+    return (counts * costs).sum(axis=(-2, -1)) / np.maximum(counts.sum(axis=(-2, -1)), 1)
+
+
+def goodness(counts: np.ndarray, metric: Metric, costs: np.ndarray) -> np.ndarray:
+    """A metric turned so that more is better, shape (…)."""
+    if metric == Metric.expected_cost:
+        return -expected_cost(counts, costs)
+    return accuracy(counts) if metric == Metric.accuracy else macro_f1(counts)
+
+
+def estimate(value: float, drawn: np.ndarray, confidence: float) -> Estimate:
+    """A value with its percentile interval.
+
+    The simple percentile method (Efron and Tibshirani 1993, "An Introduction to the Bootstrap",
+    chapter 13).
+
+    Args:
+        value: Of all rows.
+        drawn: The same of each draw.
+        confidence: Share of the draws that lies inside, such as 0.95.
+    """
+    outside = (1 - confidence) / 2
+    low, high = np.nanquantile(drawn, [outside, 1 - outside])
+    return Estimate(float(value), float(low), float(high))

@@ -1,0 +1,213 @@
+"""Who the champion is, who was before, and every decision that led there.
+
+A decision is first written as a record of its own, which nothing changes later; then MLflow's
+aliases and BentoML's labels follow it. What a killed process left undone, the next one finishes.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+from sqlalchemy.exc import SQLAlchemyError
+
+from credit_ct_dagster.errors import CreditCtError, UnavailableError
+from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.modeling.promotion import Decision, Ground, PastVerdict
+from credit_ct_dagster.resources.bentoml_store import BentoMLStore
+from credit_ct_dagster.resources.databases import alone, location, parse_url
+from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking
+from credit_ct_dagster.resources.model_registry import ModelRegistry, ModelVersion
+
+logger = logging.getLogger(__name__)
+
+CHAMPION = "champion"
+PREVIOUS = "previous"
+RECORDS_FOLDER = "promotions/{model_name}"
+
+_FOLLOWED = "record"
+
+
+class Promotions(dg.ConfigurableResource):
+    """The champion, and the records of decisions."""
+
+    tracking: dg.ResourceDependency[MlflowTracking]
+    packages: dg.ResourceDependency[BentoMLStore]
+    artifacts: dg.ResourceDependency[ArtifactsIOManager]
+    lock_url: str = Field(
+        description="The feature store's database, whose lock lets one decision be taken at a time"
+    )
+
+    def records(self) -> list[dict[str, Any]]:
+        """Every decision, oldest first."""
+        folder = self.artifacts.open(RECORDS_FOLDER, "")
+        return [folder[name] for name in sorted(folder)] if folder.path.exists() else []
+
+    def champion(self) -> ModelVersion | None:
+        """The version that serves; none before the first promotion."""
+        return self._registry.with_alias(CHAMPION)
+
+    def previous(self) -> ModelVersion | None:
+        """The version that served before."""
+        return self._registry.with_alias(PREVIOUS)
+
+    @contextmanager
+    def deciding(self, log: logging.Logger = logger) -> Iterator["Deciding"]:
+        """Decide alone: others, in any process or machine, wait until the block ends.
+
+        Raises:
+            UnavailableError: The database does not answer.
+        """
+        url = parse_url(self.lock_url, "FEATURE_STORE_URL")
+        lock = f"credit_ct.promotion.{self.tracking.model_name}"
+        try:
+            with alone(url, lock, lambda: log.info("Another decision is being taken: waiting")):
+                deciding = Deciding(self, self._registry)
+                deciding.follow_last_record()
+                yield deciding
+        except SQLAlchemyError as error:
+            said = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise UnavailableError(
+                f"The database at {location(url)}, whose lock a decision needs, does not answer:"
+                f" {said}. Check that it runs, then try again."
+            ) from error
+
+    @cached_property
+    def _registry(self) -> ModelRegistry:
+        return ModelRegistry(self.tracking)
+
+
+class Deciding:
+    """What the one who decides may do; see `Promotions.deciding`."""
+
+    def __init__(self, promotions: Promotions, registry: ModelRegistry) -> None:
+        self._promotions = promotions
+        self._registry = registry
+        self._records = promotions.records()
+
+    def register(self, base_dt: str, mlflow_run_id: str) -> ModelVersion:
+        """Register the newest package that a base date has of an MLflow run.
+
+        Raises:
+            CreditCtError: It has none.
+        """
+        package = self._promotions.packages.newest(base_dt, mlflow_run_id)
+        if package is None:
+            raise CreditCtError(
+                f"MLflow run {mlflow_run_id}, the best of base date {base_dt}, is not packaged:"
+                " materialize bentoml_model for this base date."
+            )
+        labels = package.info.labels
+        version = self._registry.register(
+            ModelVersion(
+                version="",
+                base_dt=base_dt,
+                mlflow_run_id=mlflow_run_id,
+                bentoml_tag=str(package.tag),
+                dagster_run_id=labels["dagster_run_id"],
+                data_fingerprint=labels["data_fingerprint"],
+            )
+        )
+        self._label_packages()
+        return version
+
+    def champion(self) -> ModelVersion | None:
+        """The version that serves; none before the first promotion."""
+        return self._promotions.champion()
+
+    def history(self) -> list[PastVerdict]:
+        """What was found of earlier challengers, oldest first."""
+        return [
+            PastVerdict(
+                record["model"]["base_dt"],
+                record["before"]["version"],
+                Ground(record["decision"]["ground"]) in Ground.of_better(),
+            )
+            for record in self._records
+            if record["before"] and record["decision"]["comparison"]
+        ]
+
+    def promotion_of(self, version: str) -> dict[str, Any]:
+        """The newest record by which a version became the champion.
+
+        Raises:
+            CreditCtError: There is none: the alias was moved by hand.
+        """
+        for record in reversed(self._records):
+            if record["decision"]["promoted"] and record["model"]["version"] == version:
+                return record
+        raise CreditCtError(
+            f"Version {version} of {self._registry.name} carries MLflow's alias {CHAMPION}, but no"
+            " decision made it the champion. Say why: credit-ct promote --partition D --by NAME"
+            " --reason TEXT."
+        )
+
+    def record(
+        self,
+        model: ModelVersion,
+        decision: Decision,
+        *,
+        by: str = "gate",
+        reason: str | None = None,
+        dagster_run_id: str | None = None,
+    ) -> dict[str, Any]:
+        """Write a decision down, and let aliases and labels follow it.
+
+        Args:
+            model: Whom it is about.
+            decision: What became of it.
+            by: Who decided.
+            reason: What a person gave as reason.
+            dagster_run_id: The run that decided.
+
+        Returns:
+            The record.
+        """
+        champion, previous = self.champion(), self._promotions.previous()
+        after = (model, champion) if decision.promoted else (champion, previous)
+        record = {
+            "number": len(self._records) + 1,
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "by": by,
+            "reason": reason,
+            "dagster_run_id": dagster_run_id,
+            "model": asdict(model),
+            "before": champion and asdict(champion),
+            "decision": decision.as_json(),
+            **{
+                alias: each and each.version
+                for alias, each in zip((CHAMPION, PREVIOUS), after, strict=True)
+            },
+        }
+        name = f"{record['number']:06d}.json"
+        self._promotions.artifacts.write(RECORDS_FOLDER, "", {name: record})
+        self._records.append(record)
+        self.follow_last_record()
+        return record
+
+    def follow_last_record(self) -> None:
+        """Let aliases and labels say what the newest record says, unless they have followed it.
+
+        A person who moves an alias in MLflow later is not overruled.
+        """
+        if not self._records:
+            return
+        record = self._records[-1]
+        number, champion = str(record["number"]), record[CHAMPION]
+        if champion is None or self._registry.noted(champion, _FOLLOWED) == number:
+            return
+        for alias in (PREVIOUS, CHAMPION):
+            self._registry.set_alias(alias, record[alias])
+        self._label_packages()
+        self._registry.note(champion, _FOLLOWED, number)
+
+    def _label_packages(self) -> None:
+        roles = {PREVIOUS: self._promotions.previous(), CHAMPION: self.champion()}
+        self._promotions.packages.set_roles(
+            {each.bentoml_tag: alias for alias, each in roles.items() if each}
+        )

@@ -1,0 +1,131 @@
+"""Which rows are kept, which are not, and why."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from credit_ct_dagster.errors import DataError
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.row_rules import BOUNDS, REASONS, Bounds, RowRules, sort_out
+from credit_ct_dagster.sample_data import generate
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    """Merged rows that keep every rule."""
+    labels, features = generate(1_000, date(2025, 8, 31), seed=0)
+    merged = labels.merge(features, on=schema.KEY).assign(**{schema.BASE_DATE: "2025-08-31"})
+    return merged[schema.MERGED_COLUMNS].astype(dict.fromkeys(schema.NUMERIC, "float64"))
+
+
+def test_sample_rows_keep_every_rule(rows: pd.DataFrame) -> None:
+    found = sort_out(rows, RowRules())
+    pd.testing.assert_frame_equal(found.kept, rows)
+    assert found.quarantined.columns.tolist() == [*schema.MERGED_COLUMNS, REASONS]
+    assert found.quarantined.empty
+    assert found.sentence() == "All 1,000 rows keep every rule."
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("age", 13.9, "age must be 14 to 120"),
+        ("age", 121.0, "age must be 14 to 120"),
+        ("num_of_loan", -1.0, "num_of_loan must be 0 to 100"),
+        ("interest_rate", 5797.0, "interest_rate must be 0 to 100"),
+        ("annual_income", np.inf, "annual_income must be 0 to 1,000,000,000"),
+        ("credit_mix", "_", "credit_mix must be Bad, Standard or Good"),
+        ("payment_of_min_amount", "yes", "payment_of_min_amount must be Yes, No or NM"),
+        ("credit_score", "Great", "credit_score must be Poor, Standard or Good"),
+        ("credit_score", None, "credit_score must not be NULL"),
+        ("date", "2025-02-29", "date must be a day that exists, YYYY-MM-DD"),
+        ("date", "2025-2-3", "date must be a day that exists, YYYY-MM-DD"),
+        ("payment_behaviour", "x" * 51, "payment_behaviour must have at most 50 characters"),
+    ],
+)
+def test_a_broken_row_is_quarantined_with_its_reason(
+    rows: pd.DataFrame, column: str, value: object, reason: str
+) -> None:
+    broken = rows.copy()
+    broken.loc[7, column] = value
+    found = sort_out(broken, RowRules())
+    assert found.quarantined["id"].tolist() == [rows.loc[7, "id"]]
+    assert found.quarantined[REASONS].tolist() == [reason]
+    assert found.per_rule == {reason: 1}
+    pd.testing.assert_frame_equal(found.kept, rows.drop(index=7).reset_index(drop=True))
+
+
+@pytest.mark.parametrize("column", schema.FEATURES)
+def test_an_absent_feature_breaks_no_rule(rows: pd.DataFrame, column: str) -> None:
+    absent = rows.copy()
+    absent.loc[3, column] = None
+    assert sort_out(absent, RowRules()).quarantined.empty
+
+
+def test_a_negative_delay_is_a_payment_in_advance(rows: pd.DataFrame) -> None:
+    early = rows.assign(delay_from_due_date=-5.0)
+    assert sort_out(early, RowRules()).quarantined.empty
+
+
+def test_a_row_tells_every_rule_that_it_breaks(rows: pd.DataFrame) -> None:
+    broken = rows.copy()
+    broken.loc[[1, 2], ["age", "credit_mix"]] = [-500, "?"]
+    broken.loc[2, "num_of_loan"] = -100
+    broken.loc[4, ["id", schema.CUSTOMER]] = broken.loc[5, ["id", schema.CUSTOMER]]
+    found = sort_out(broken, RowRules())
+    assert found.per_rule == {
+        "age must be 14 to 120": 2,
+        "credit_mix must be Bad, Standard or Good": 2,
+        "id and customer_id must occur once": 2,
+        "num_of_loan must be 0 to 100": 1,
+    }
+    assert found.quarantined_share == pytest.approx(0.004)
+    assert "4 of 1,000 rows (0.40%) break a rule" in found.sentence()
+    assert rows.loc[1, "id"] in found.sentence()
+    assert rows.loc[1, schema.CUSTOMER] not in found.sentence()
+
+
+@given(
+    low=st.none() | st.floats(-1e6, 1e6), high=st.none() | st.floats(-1e6, 1e6), shown=st.floats()
+)
+def test_bounds_include_both_ends(low: float | None, high: float | None, shown: float) -> None:
+    """A value is inside exactly when it is finite, not below low, and not above high."""
+    if low is not None and high is not None and low > high:
+        with pytest.raises(ValidationError, match="must not lie above"):
+            Bounds(low=low, high=high)
+        return
+    rules = RowRules(bounds={"age": Bounds(low=low, high=high)})
+    column = rules.as_schema().columns["age"]
+    frame = pd.DataFrame({"age": [shown]})
+    inside = np.isnan(shown) or (
+        np.isfinite(shown) and (low is None or shown >= low) and (high is None or shown <= high)
+    )
+    if inside:
+        column.validate(frame)
+    else:
+        with pytest.raises(Exception, match="age must be"):
+            column.validate(frame)
+
+
+def test_bounds_are_configuration(rows: pd.DataFrame) -> None:
+    adults = RowRules(bounds={"age": Bounds(low=18, high=120)})
+    found = sort_out(rows, adults)
+    assert len(found.quarantined) == (rows["age"] < 18).sum() > 0
+    with pytest.raises(ValidationError, match="bounds name shoe_size"):
+        RowRules(bounds={"shoe_size": Bounds()})
+
+
+def test_every_number_has_bounds() -> None:
+    assert set(BOUNDS) == set(schema.NUMERIC)
+
+
+def test_a_table_of_another_form_is_refused(rows: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="type: age"):
+        sort_out(rows.drop(columns="age"), RowRules())
+    with pytest.raises(DataError, match="type: age"):
+        sort_out(rows.assign(age="young"), RowRules())
