@@ -32,7 +32,7 @@ mlflow: install ## Serve the MLflow UI of the embedded store on http://127.0.0.1
 
 .PHONY: test
 test: install ## Run the test suite
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal
 
 .PHONY: lint
 lint: install ## Check style, format, types and the direction of imports

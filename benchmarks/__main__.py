@@ -5,7 +5,15 @@ from pathlib import Path
 
 import click
 
-from benchmarks import base_date, dask_machines, feature_store, growth, pruning, tuning
+from benchmarks import (
+    base_date,
+    dask_machines,
+    feature_store,
+    growth,
+    promotion,
+    pruning,
+    tuning,
+)
 from benchmarks.plan import Plan
 from benchmarks.report import Findings, merge_into, show
 from benchmarks.sandbox import ProcessFailedError
@@ -17,6 +25,7 @@ _GROUPS = {
     **dask_machines.GROUPS,
     **growth.GROUPS,
     **pruning.GROUPS,
+    **promotion.GROUPS,
 }
 
 

@@ -7,9 +7,13 @@ import mlflow.catboost
 import pandas as pd
 import pytest
 from catboost import CatBoostClassifier
+from click.testing import CliRunner, Result
 from mlflow.models import Model
 
+from credit_ct_dagster import stores
+from credit_ct_dagster.cli.main import main
 from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.io_managers.artifacts import MODEL_FOLDER
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.calibration import CalibratedModel
 from credit_ct_dagster.modeling.confusion import Estimate, Metric
@@ -192,3 +196,75 @@ def test_two_never_decide_at_once(
         won = list(threads.map(first_wins, days))
     assert sorted(won) == [False, True]
     assert len(platform.promotions.records()) == 2
+
+
+def _ask(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def test_a_person_can_overrule_the_gate(
+    platform: Platform, fitted: CatBoostClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Promote and roll back by command, with a name and a reason, which stay on record."""
+    monkeypatch.setattr(stores, "promotions", lambda: platform.promotions)
+    monkeypatch.setattr(stores, "artifacts", lambda: platform.artifacts)
+    first = _decide(platform, fitted, "2025-03-01", _WINS)
+    run_id = _packaged(platform, fitted, "2025-03-03")
+    summary = {"summary.json": {"mlflow": {"best_run_id": run_id}}}
+    platform.artifacts.write(MODEL_FOLDER, "2025-03-03", summary)
+
+    nothing = _ask("rollback", "--by", "Lee", "--reason", "complaints")
+    assert nothing.exit_code == 1
+    assert "There is no previous champion" in nothing.output
+    promote = ("promote", "--partition", "2025-03-03", "--by", "Kim", "--reason", "it is biased")
+    done = _ask(*promote)
+    assert done.exit_code == 0, done.output
+    champion = platform.promotions.champion()
+    assert champion is not None
+    assert champion.mlflow_run_id == run_id
+    again = _ask(*promote)
+    assert again.exit_code == 1
+    assert "The model of base date 2025-03-03 is the champion already" in again.output
+    back = _ask("rollback", "--by", "Lee", "--reason", "complaints")
+    assert back.exit_code == 0, back.output
+    assert platform.promotions.champion() == first
+    assert platform.promotions.previous() == champion
+    assert _roles(platform) == {"2025-03-01": "champion", "2025-03-03": "previous"}
+    told = [(each["by"], each["reason"]) for each in platform.promotions.records()]
+    assert told == [("gate", None), ("Kim", "it is biased"), ("Lee", "complaints")]
+
+
+def test_a_model_that_does_not_load_is_not_promoted(
+    platform: Platform, fitted: CatBoostClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even by a person: neither one that was never trained, nor one whose package is gone."""
+    monkeypatch.setattr(stores, "promotions", lambda: platform.promotions)
+    monkeypatch.setattr(stores, "artifacts", lambda: platform.artifacts)
+    person = ("--by", "Kim", "--reason", "why not")
+    untrained = _ask("promote", "--partition", "2025-03-05", *person)
+    assert untrained.exit_code == 1
+    assert "summary.json does not exist" in untrained.output
+    summary = {"summary.json": {"mlflow": {"best_run_id": "0" * 32}}}
+    platform.artifacts.write(MODEL_FOLDER, "2025-03-05", summary)
+    unpackaged = _ask("promote", "--partition", "2025-03-05", *person)
+    assert unpackaged.exit_code == 1
+    assert "is not packaged" in unpackaged.output
+    assert platform.promotions.records() == []
+
+
+def test_a_card_is_found(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest one, or that of a base date; the path is printed for those without a browser."""
+    monkeypatch.setattr(stores, "artifacts", lambda: platform.artifacts)
+    assert "No base date has a model card yet" in _ask("report").output
+    for base_dt in ("2025-03-01", "2025-03-03"):
+        platform.artifacts.write(MODEL_FOLDER, base_dt, {"model_card.html": "<html></html>"})
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    newest = _ask("report")
+    path = platform.models("2025-03-03").path / "model_card.html"
+    assert newest.output.strip() == str(path)
+    assert opened == [path.as_uri()]
+    assert "2025-03-01" in _ask("report", "--partition", "2025-03-01", "--no-open").output
+    assert len(opened) == 1
+    absent = _ask("report", "--partition", "2025-03-02")
+    assert "Base date 2025-03-02 has no model card" in absent.output

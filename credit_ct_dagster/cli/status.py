@@ -151,7 +151,7 @@ def _told(checks: dict[str, bool]) -> str:
 def _table(found: list[BaseDateStatus]) -> Table:
     table = Table(
         "base date", "state", "rows", "train / val / holdout", "val acc.", "holdout acc.",
-        "BentoML tag", "role", "decision", "checks", "MLflow run", box=None,
+        "BentoML tag", "role", "decision", "checks", box=None,
     )  # fmt: skip
     for status in found:
         splits = " / ".join(f"{n:,}" for n in status.splits.values()) if status.splits else ""
@@ -168,6 +168,5 @@ def _table(found: list[BaseDateStatus]) -> Table:
             status.role or "",
             status.decision or "",
             _told(status.checks) if status.checks else "",
-            status.mlflow_run_id or "",
         )
     return table

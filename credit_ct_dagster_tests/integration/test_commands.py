@@ -2,7 +2,9 @@
 
 import json
 import sqlite3
+import subprocess
 
+import dagster as dg
 import pytest
 import sqlalchemy as sa
 import yaml
@@ -19,22 +21,45 @@ def _job(*options: str) -> tuple[str, ...]:
     return ("dagster", "job", "execute", *_MODULE, "-j", "continuous_training", *options)
 
 
-@pytest.mark.parametrize(
-    "execution", [{}, {"execution": {"config": {"multiprocess": {"max_concurrent": 2}}}}],
-    ids=["in-process", "multiprocess"],
-)  # fmt: skip
-def test_dagster_job_execute(platform: Platform, execution: dict) -> None:
-    """CI's command does the whole job, in one process or in several."""
-    (platform.folder / "run.yaml").write_text(yaml.safe_dump(_SMALL | execution))
+def _processes(done: subprocess.CompletedProcess[str]) -> set[str]:
+    """The processes that worked on a step."""
+    return {line.split(" - ")[5] for line in done.stderr.splitlines() if "STEP_START" in line}
+
+
+def _check_mlflow_runs(platform: Platform) -> None:
+    """A parent and two trials, all ended."""
+    with sqlite3.connect(platform.folder / "var" / "mlflow.db") as mlflow:
+        assert mlflow.execute("SELECT DISTINCT status FROM runs").fetchall() == [("FINISHED",)]
+        assert mlflow.execute("SELECT COUNT(*) FROM runs").fetchone() == (3,)
+
+
+def test_dagster_job_execute(platform: Platform) -> None:
+    """CI's command does the whole job, in one process."""
+    (platform.folder / "run.yaml").write_text(yaml.safe_dump(_SMALL))
     done = platform.run(*_job("--tags", _TAGS, "--config", "run.yaml"))
     assert done.returncode == 0, done.stderr[-3000:]
     summary = platform.models()["summary.json"]
     assert summary["trials"]["completed"] == 2
-    with sqlite3.connect(platform.folder / "var" / "mlflow.db") as mlflow:
-        assert mlflow.execute("SELECT DISTINCT status FROM runs").fetchall() == [("FINISHED",)]
-        assert mlflow.execute("SELECT COUNT(*) FROM runs").fetchone() == (3,)
-    processes = {line.split(" - ")[5] for line in done.stderr.splitlines() if "STEP_START" in line}
-    assert len(processes) == (4 if execution else 1)
+    _check_mlflow_runs(platform)
+    assert len(_processes(done)) == 1
+
+
+def test_steps_can_be_processes_of_their_own(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """What one writes the next one reads, and all share the run of MLflow."""
+    splits = dg.AssetSelection.assets("features_target", "preprocessed_splits", "robust_scalers")
+    assert platform.materialize(instance, selection=splits).success
+    config = _SMALL | {"execution": {"config": {"multiprocess": {"max_concurrent": 2}}}}
+    (platform.folder / "run.yaml").write_text(yaml.safe_dump(config))
+    done = platform.run(
+        "dagster", "asset", "materialize", *_MODULE, "--select", "tuned_runs",
+        "--partition", BASE_DT, "--config", "run.yaml",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert platform.models()["summary.json"]["trials"]["completed"] == 2
+    _check_mlflow_runs(platform)
+    assert len(_processes(done)) == 2, "the asset and its check"
 
 
 def test_dagster_job_execute_fails_with_an_exit_code(platform: Platform) -> None:
@@ -69,6 +94,8 @@ def test_run_reports_and_status_lists(platform: Platform) -> None:
         f"{summary['best']['holdout']['accuracy']:.4f} on the holdout",
         f"BentoML tag   {platform.model_name}:",
         f"artifacts/models/{platform.model_name}/{BASE_DT}",
+        "Decision      Not promoted: below a floor: recall of Good",
+        f"{BASE_DT}/model_card.html",
         "make dev, then http://127.0.0.1:3000",
     ):
         assert said in done.stdout, said
@@ -80,7 +107,9 @@ def test_run_reports_and_status_lists(platform: Platform) -> None:
 
     failed = platform.run("credit-ct", "run", "--partition", "2025-12-01", RETENTION_DAYS="none")
     assert failed.returncode == 1
-    assert failed.stderr.splitlines()[-1].startswith("Error: preprocessing: Base date 2025-12-01: ")
+    assert failed.stderr.splitlines()[-1].startswith(
+        "Error: window_has_enough_rows: Base date 2025-12-01: the window 2025-11-01 to 2025-12-01"
+    )
     assert "Traceback" not in failed.stderr
 
     status = platform.run("credit-ct", "status", "--json")
@@ -93,8 +122,13 @@ def test_run_reports_and_status_lists(platform: Platform) -> None:
     assert trained["val_accuracy"] == summary["best"]["val"]["accuracy"]
     assert trained["mlflow_run_id"] == summary["mlflow"]["best_run_id"]
     assert trained["bentoml_tag"].startswith(f"{platform.model_name}:")
+    assert (trained["role"], trained["decision"]) == (None, "kept: below floor")
+    assert len(trained["checks"]) == 7
+    assert all(trained["checks"].values())
+    assert newest["checks"] == {"window_has_enough_rows": False}
     table = platform.run("credit-ct", "status").stdout
     assert trained["bentoml_tag"] in table
+    assert "0 passed, failed: window_has_enough_rows" in table
 
 
 def test_an_empty_store_gets_sample_rows_or_files(platform: Platform) -> None:
