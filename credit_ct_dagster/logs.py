@@ -40,7 +40,7 @@ def json_formatter() -> logging.Formatter:
 
 
 def write_json() -> None:
-    """From now on this process logs JSON: its runs, its sensors, and the platform outside of both.
+    """From now on this process logs JSON: runs, sensors, warnings, and the platform besides.
 
     Dagster makes its console loggers with `coloredlogs.install`, and gives no way to choose others
     for every run: a logger of the definitions is used only by runs whose configuration names it.
@@ -48,17 +48,16 @@ def write_json() -> None:
     """
     coloredlogs.install = _install
     platform = logging.getLogger(_PACKAGE)
-    if not any(isinstance(each, _OutsideOfRuns) for each in platform.handlers):
-        platform.addHandler(_OutsideOfRuns())
-
-
-class _OutsideOfRuns(logging.StreamHandler):
-    """Leaves to Dagster what it has captured for a run already."""
-
-    def __init__(self) -> None:
-        super().__init__(sys.stderr)
-        self.setFormatter(json_formatter())
-        self.addFilter(lambda record: not hasattr(record, "dagster_meta"))
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(json_formatter())
+    # In a step, Dagster captures the platform's loggers (python_logs in dagster.yaml) by a handler
+    # beside this one, and knows the run: the line is its own then.
+    handler.addFilter(
+        lambda record: platform.handlers == [handler] or not record.name.startswith(_PACKAGE)
+    )
+    platform.addHandler(handler)
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").addHandler(handler)
 
 
 def _install(

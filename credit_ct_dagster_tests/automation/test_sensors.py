@@ -16,19 +16,31 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._daemon.sensor import execute_sensor_iteration
 
-from credit_ct_dagster.automation.sensors import log_alerts_sensor, webhook_alerts_sensor
+from credit_ct_dagster.automation.sensors import (
+    log_alerts_sensor,
+    mail_alerts_sensor,
+    webhook_alerts_sensor,
+)
 from credit_ct_dagster.partitions import base_date_partitions
-from credit_ct_dagster.resources.notifications import Webhook
+from credit_ct_dagster.resources.notifications import Mail, Webhook
 from credit_ct_dagster.settings import get_settings
-from credit_ct_dagster_tests.webhooks import Receiver, free_port
+from credit_ct_dagster_tests.servers import Inbox, Receiver, free_port
 
 BASE_DT = "2025-02-02"
 _SENTENCE = f"Base date {BASE_DT}: the window has expired."
 _UI = "http://127.0.0.1:3000"
 
 defs = dg.Definitions(
-    sensors=[webhook_alerts_sensor, log_alerts_sensor],
-    resources={"webhook": Webhook(url=dg.EnvVar("ALERT_WEBHOOK_URL"))},
+    sensors=[webhook_alerts_sensor, mail_alerts_sensor, log_alerts_sensor],
+    resources={
+        "webhook": Webhook(url=dg.EnvVar("ALERT_WEBHOOK_URL")),
+        "mail": Mail(
+            smtp_host="127.0.0.1",
+            smtp_port=dg.EnvVar.int("SMTP_PORT"),
+            smtp_starttls=False,
+            mail_to=["ops@example.com"],
+        ),
+    },
 )
 """Loaded by the daemon."""
 
@@ -96,6 +108,14 @@ def port(monkeypatch: pytest.MonkeyPatch) -> int:
     """Where the webhook is, once it is up."""
     chosen = free_port()
     monkeypatch.setenv("ALERT_WEBHOOK_URL", f"http://127.0.0.1:{chosen}/{Receiver.SECRET}")
+    return chosen
+
+
+@pytest.fixture(autouse=True)
+def mail_port(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Where the mail server is, once it is up."""
+    chosen = free_port()
+    monkeypatch.setenv("SMTP_PORT", str(chosen))
     return chosen
 
 
@@ -244,6 +264,19 @@ def test_a_server_that_was_down_gets_every_alert_once(
         daemon.tick()
         daemon.tick()
         assert [each["run_id"] for each in server.received] == failed
+
+
+def test_a_mail_server_that_was_down_gets_every_alert_once(
+    daemon: _Daemon, mail_port: int, run: Callable[..., str]
+) -> None:
+    """As the webhook."""
+    failed = [run(failing_model_card) for _ in range(2)]
+    daemon.tick()
+    with Inbox.running(mail_port) as inbox:
+        daemon.tick()
+        daemon.tick()
+        texts = [str(each.content) for each in inbox.messages]
+        assert [run_id in text for run_id, text in zip(failed, texts, strict=True)] == [True, True]
 
 
 def test_what_was_told_before_a_server_went_down_is_not_told_again(

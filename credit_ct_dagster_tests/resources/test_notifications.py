@@ -1,18 +1,15 @@
 """Notifications, against real servers on loopback."""
 
-import socket
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
 from credit_ct_dagster.errors import NotToldError
 from credit_ct_dagster.resources.notifications import Alert, Kind, Mail, Webhook
-from credit_ct_dagster_tests.webhooks import Receiver
+from credit_ct_dagster_tests.servers import Inbox, Receiver, free_port
 
 _ALERT = Alert(
     Kind.run_failed,
@@ -24,62 +21,32 @@ _ALERT = Alert(
 )
 
 
-class _Inbox:
-    def __init__(self) -> None:
-        self.messages: list[Envelope] = []
-
-    async def handle_DATA(  # noqa: N802 aiosmtpd calls it so
-        self, server: object, session: object, envelope: Envelope
-    ) -> str:
-        self.messages.append(envelope)
-        return "250 OK"
-
-
-class _Authenticator:
-    def __call__(
-        self, server: object, session: object, envelope: object, mechanism: str, data: LoginPassword
-    ) -> AuthResult:
-        known = (data.login, data.password) == (b"ct", b"hush")
-        return AuthResult(success=known, handled=known)
+@pytest.fixture
+def port() -> int:
+    """Where the mail server is."""
+    return free_port()
 
 
 @pytest.fixture
-def inbox() -> _Inbox:
-    """What arrived."""
-    return _Inbox()
+def inbox(port: int) -> Iterator[Inbox]:
+    """What arrived there."""
+    with Inbox.running(port) as server:
+        yield server
 
 
-@pytest.fixture
-def mail_server(inbox: _Inbox) -> Iterator[Controller]:
-    """A mail server on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    controller = Controller(
-        inbox,
-        hostname="127.0.0.1",
-        port=port,
-        authenticator=_Authenticator(),
-        auth_require_tls=False,
-    )
-    controller.start()
-    yield controller
-    controller.stop()
-
-
-def _mail(server: Controller, **options: Any) -> Mail:
+def _mail(port: int, **options: Any) -> Mail:
     return Mail(
         smtp_host="127.0.0.1",
-        smtp_port=server.port,
+        smtp_port=port,
         smtp_starttls=False,
         mail_to=["ops@example.com", "ml@example.com"],
         **options,
     )
 
 
-def test_mail_arrives(mail_server: Controller, inbox: _Inbox) -> None:
+def test_mail_arrives(port: int, inbox: Inbox) -> None:
     """Subject, text, links, sender and every recipient."""
-    _mail(mail_server).send(_ALERT)
+    _mail(port).send(_ALERT)
     [envelope] = inbox.messages
     assert isinstance(envelope.content, bytes)
     message = message_from_bytes(envelope.content, _class=EmailMessage, policy=policy.default)
@@ -91,12 +58,12 @@ def test_mail_arrives(mail_server: Controller, inbox: _Inbox) -> None:
     assert envelope.rcpt_tos == ["ops@example.com", "ml@example.com"]
 
 
-def test_mail_logs_in(mail_server: Controller, inbox: _Inbox) -> None:
+def test_mail_logs_in(port: int, inbox: Inbox) -> None:
     """User and password are used; a wrong one is an error, not a silence, and is not repeated."""
-    _mail(mail_server, smtp_user="ct", smtp_password="hush").send(_ALERT)
+    _mail(port, smtp_user="ct", smtp_password="hush").send(_ALERT)
     assert len(inbox.messages) == 1
     with pytest.raises(NotToldError, match="SMTPAuthenticationError, SMTP 535") as refused:
-        _mail(mail_server, smtp_user="ct", smtp_password="wrong").send(_ALERT)
+        _mail(port, smtp_user="ct", smtp_password="wrong").send(_ALERT)
     assert "wrong" not in str(refused.value)
 
 

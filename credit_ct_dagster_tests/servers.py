@@ -1,4 +1,4 @@
-"""A server on loopback that takes what is posted to it."""
+"""Servers on loopback that alerts are sent to."""
 
 import json
 import socket
@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
 
 class Receiver(ThreadingHTTPServer):
@@ -62,3 +65,42 @@ def free_port() -> int:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
         return port
+
+
+class Inbox:
+    """Keeps the messages that a mail server takes; `ct` may log in, with `hush`."""
+
+    def __init__(self) -> None:
+        self.messages: list[Envelope] = []
+
+    async def handle_DATA(  # noqa: N802 aiosmtpd calls it so
+        self, server: object, session: object, envelope: Envelope
+    ) -> str:
+        """Take one."""
+        self.messages.append(envelope)
+        return "250 OK"
+
+    @classmethod
+    @contextmanager
+    def running(cls, port: int) -> Iterator["Inbox"]:
+        """A mail server on a port."""
+        inbox = cls()
+        controller = Controller(
+            inbox,
+            hostname="127.0.0.1",
+            port=port,
+            authenticator=_authenticate,
+            auth_require_tls=False,
+        )
+        controller.start()
+        try:
+            yield inbox
+        finally:
+            controller.stop()
+
+
+def _authenticate(
+    server: object, session: object, envelope: object, mechanism: str, data: LoginPassword
+) -> AuthResult:
+    known = (data.login, data.password) == (b"ct", b"hush")
+    return AuthResult(success=known, handled=known)
