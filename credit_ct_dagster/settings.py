@@ -116,7 +116,7 @@ class Settings(BaseSettings):
         for name in type(self).model_fields:
             value = getattr(self, name)
             if isinstance(value, SecretStr):
-                for secret in _secrets_in(value.get_secret_value()):
+                for secret in _secrets_in(name, value.get_secret_value()):
                     text = text.replace(secret, "***")
         return text
 
@@ -135,12 +135,12 @@ class Settings(BaseSettings):
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
 
-def _secrets_in(value: str) -> set[str]:
-    """What must not be shown of a secret: of a database's URL the password, else all of it."""
-    parts = urlsplit(value)
-    if parts.scheme in {"", "http", "https"} and not parts.password:
+def _secrets_in(name: str, value: str) -> set[str]:
+    """What must not be shown of a secret: of an address the password, else all of it."""
+    if name in {"smtp_password", "alert_webhook_url"}:
         return {value}
-    return {parts.password, unquote(parts.password)} if parts.password else set()
+    password = urlsplit(value).password
+    return {password, unquote(password)} if password else set()
 
 
 @cache

@@ -93,6 +93,12 @@ def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MLFLOW_TRACKING_URI", "https://u:hush@host", "hush at host", "*** at host"),
         ("ALERT_WEBHOOK_URL", "https://host/T0/hush", "POST https://host/T0/hush", "POST ***"),
         ("SMTP_PASSWORD", "hush", "login with hush", "login with ***"),
+        (
+            "MLFLOW_TRACKING_URI",
+            "http://host:5000",
+            "http://host:5000 down",
+            "http://host:5000 down",
+        ),
         ("FEATURE_STORE_URL", "sqlite:///a.db", "sqlite:///a.db is gone", "sqlite:///a.db is gone"),
     ],
 )

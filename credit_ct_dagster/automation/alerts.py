@@ -99,7 +99,7 @@ def _of_failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Alert:
     return _of_run(
         Kind.run_failed,
         run,
-        f"{run.job_name} failed",
+        f"{_name(run)} failed",
         [
             reason_of(events) or "Dagster gives no reason: see the log of the run.",
             *(_sentence(each) for each in failed_checks),
@@ -112,12 +112,12 @@ def _of_failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Alert:
 def _of_success(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Alert:
     failed = _failed_checks(_events(instance, run))
     if not failed:
-        return _of_run(Kind.run_succeeded, run, f"{run.job_name} succeeded", [], model_card.key)
+        return _of_run(Kind.run_succeeded, run, f"{_name(run)} succeeded", [], model_card.key)
     names = ", ".join(each.check_name for each in failed)
     return _of_run(
         Kind.check_failed,
         run,
-        f"{run.job_name} succeeded, but not {names}",
+        f"{_name(run)} succeeded, but not {names}",
         [_sentence(each) for each in failed],
         failed[0].asset_key,
         {"view": "checks", "checkDetail": failed[0].check_name},
@@ -201,6 +201,11 @@ def _asset_that_failed(events: list[dg.DagsterEvent]) -> dg.AssetKey | None:
 def _stops(check: dg.AssetCheckEvaluation) -> bool:
     """Whether a failed check is itself the reason why its run failed."""
     return bool(check.blocking) and check.severity == dg.AssetCheckSeverity.ERROR
+
+
+def _name(run: dg.DagsterRun) -> str:
+    """The job, or what the UI does with assets that were picked by hand."""
+    return "Materialization" if run.job_name.startswith("__") else run.job_name
 
 
 def _sentence(check: dg.AssetCheckEvaluation) -> str:

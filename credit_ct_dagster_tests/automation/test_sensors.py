@@ -149,7 +149,7 @@ def test_a_failure_is_told_once(
         {
             "kind": "run_failed",
             "base_dt": BASE_DT,
-            "subject": f"__ephemeral_asset_job__ failed: {BASE_DT}",
+            "subject": f"Materialization failed: {BASE_DT}",
             "text": f"model_card: {_SENTENCE}",
             "links": {
                 "run": f"{_UI}/runs/{run_id}",
@@ -169,9 +169,7 @@ def test_a_check_that_only_warns_is_told(
     daemon.tick()
     [alert] = receiver.received
     assert (alert["kind"], alert["run_id"]) == ("check_failed", run_id)
-    assert alert["subject"] == (
-        f"__ephemeral_asset_job__ succeeded, but not drift_is_small: {BASE_DT}"
-    )
+    assert alert["subject"] == (f"Materialization succeeded, but not drift_is_small: {BASE_DT}")
     assert alert["text"] == "drift_is_small: income moved."
     assert alert["links"]["asset"].endswith("model_card?view=checks&checkDetail=drift_is_small")
 
@@ -299,7 +297,7 @@ def test_the_log_does_not_wait_for_the_webhook(
     run(failing_model_card)
     daemon.tick()
     daemon.tick()
-    said = f"log_alerts_sensor - __ephemeral_asset_job__ failed: {BASE_DT}\nmodel_card: {_SENTENCE}"
+    said = f"log_alerts_sensor - Materialization failed: {BASE_DT}\nmodel_card: {_SENTENCE}"
     assert capfd.readouterr().err.count(said) == 1
 
 
