@@ -26,10 +26,10 @@ from credit_ct_dagster.checks.preprocessed_splits import (
 )
 from credit_ct_dagster.checks.robust_scalers import scalers_are_finite
 from credit_ct_dagster.checks.tuned_runs import model_beats_baselines
-from credit_ct_dagster.dask_workers import DaskCluster
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
+from credit_ct_dagster.resources.dask_cluster import DaskCluster
 from credit_ct_dagster.resources.feature_store import FeatureStore
 from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, parent_run
 from credit_ct_dagster.resources.notifications import Notifier

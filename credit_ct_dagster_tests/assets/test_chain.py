@@ -25,6 +25,7 @@ from credit_ct_dagster_tests.platform import (
     SMALL_SEARCH,
     Platform,
     Templates,
+    Trained,
     failure_of,
 )
 
@@ -36,12 +37,9 @@ def _metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict:
     raise AssertionError(f"{asset} was not materialized")
 
 
-def test_artifacts_have_their_names_and_agree(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
+def test_artifacts_have_their_names_and_agree(trained: Trained) -> None:
     """Files lie where the contract says, and say the same as each other and as MLflow."""
-    result = platform.materialize(instance)
-    assert result.success
+    platform, result = trained.platform, trained.result
     name, root = platform.model_name, platform.folder / "artifacts"
     files = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
     assert files == [
@@ -86,13 +84,11 @@ def test_artifacts_have_their_names_and_agree(
     assert tracked.data.metrics["holdout_accuracy"] == summary["best"]["holdout"]["accuracy"]
 
 
-def test_mlflow_has_a_parent_and_a_run_per_candidate(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
+def test_mlflow_has_a_parent_and_a_run_per_candidate(trained: Trained) -> None:
     """All ended, tagged, nested; each with the model that its metrics were measured on."""
+    platform, result = trained.platform, trained.result
     import mlflow
 
-    result = platform.materialize(instance)
     summary = platform.models()["summary.json"]
     client = platform.tracking.client
     runs = client.search_runs([summary["mlflow"]["experiment_id"]], run_view_type=ViewType.ALL)
@@ -214,11 +210,9 @@ def test_materializing_twice_gives_the_same_state(
     assert claimed == [first.run_id, second.run_id]
 
 
-def test_the_pages_show_what_a_person_wants_to_know(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
+def test_the_pages_show_what_a_person_wants_to_know(trained: Trained) -> None:
     """Counts, the table of trials, pictures and links are in the metadata."""
-    result = platform.materialize(instance)
+    platform, result, instance = trained.platform, trained.result, trained.instance
     merged = _metadata(result, "features_target")
     assert merged["window"] == "2025-02-10 to 2025-03-10"
     assert merged["dagster/partition_row_count"] > 400
@@ -237,11 +231,9 @@ def test_the_pages_show_what_a_person_wants_to_know(
     assert "000-00-" not in everything, "ssn stays in the database"
 
 
-def test_scalers_are_what_the_seeds_consumers_load(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
+def test_scalers_are_what_the_seeds_consumers_load(trained: Trained) -> None:
     """A joblib file with a dict from column to scaler, fitted on the training rows only."""
-    platform.materialize(instance)
+    platform = trained.platform
     scalers = joblib.load(
         platform.folder / "artifacts" / "preprocessing" / platform.model_name / BASE_DT
         / "encoders" / "robust_scaler.joblib"
