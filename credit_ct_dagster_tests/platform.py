@@ -25,6 +25,7 @@ from credit_ct_dagster.assets.tuned_runs import tuned_runs
 from credit_ct_dagster.definitions import CHECKS
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder, ArtifactsIOManager
 from credit_ct_dagster.promotions import Promotions
+from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.dask_cluster import DaskCluster
 from credit_ct_dagster.resources.feature_store import FeatureStore
@@ -164,6 +165,7 @@ class Platform:
     def resources(self) -> dict[str, Any]:
         """The resources of the definitions, pointed here."""
         return {
+            "base_date_lock": BaseDateLock(url=self.url),
             "feature_store": self.store,
             "artifacts": self.artifacts,
             "tracking": self.tracking,
@@ -207,7 +209,7 @@ class Platform:
                 }
             }
             if selection is None
-            else {},
+            else {"ops": config or {}},
             raise_on_error=False,
         )
 

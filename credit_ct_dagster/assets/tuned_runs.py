@@ -89,7 +89,14 @@ class TuningConfig(TuningParameters, dg.Config):
     kinds={"catboost", "optuna", "mlflow"},
     io_manager_key="artifacts",
     metadata={FOLDER: MODEL_FOLDER},
-    required_resource_keys={"mlflow", "tracking", "study_storage", "artifacts", "dask"},
+    required_resource_keys={
+        "base_date_lock",
+        "mlflow",
+        "tracking",
+        "study_storage",
+        "artifacts",
+        "dask",
+    },
     retry_policy=RETRY_ONCE,
 )
 def tuned_runs(

@@ -52,6 +52,7 @@ def test_artifacts_have_their_names_and_agree(trained: Trained) -> None:
         f"models/{name}/{BASE_DT}/summary.json",
         f"models/{name}/{BASE_DT}/trials.parquet",
         f"preprocessing/{name}/{BASE_DT}/encoders/robust_scaler.joblib",
+        f"preprocessing/{name}/{BASE_DT}/features_target.parquet",
         f"preprocessing/{name}/{BASE_DT}/{name}_holdout.parquet",
         f"preprocessing/{name}/{BASE_DT}/{name}_train.parquet",
         f"preprocessing/{name}/{BASE_DT}/{name}_val.parquet",
@@ -203,7 +204,7 @@ def test_materializing_twice_gives_the_same_state(
     tables = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
     best = platform.models()["summary.json"]["best"]
     second = platform.materialize(instance)
-    assert len(tables) == 4
+    assert len(tables) == 5
     assert {path: path.read_bytes() for path in folder.rglob("*.parquet")} == tables
     assert platform.models()["summary.json"]["best"] == best
     claimed = [package.info.labels["dagster_run_id"] for package in platform.packages.packages()]
@@ -311,6 +312,30 @@ def test_an_expired_window_fails_and_says_that_it_expired(
     assert "have expired" in said
     assert "2025-01-20 to 2025-02-20" in said
     assert "Materialize features_target" in said
+    observed = instance.fetch_observations(
+        dg.AssetRecordsFilter(dg.AssetKey("features_target"), asset_partitions=["2025-02-20"]),
+        limit=10,
+    ).records
+    [observation] = [each.asset_observation for each in observed]
+    assert observation is not None
+    assert str(observation.metadata["expired_rows"].value) != "0"
+    assert observation.metadata["expired_by"].value == BASE_DT
+    assert f"the merge of {BASE_DT} deleted them" in (observation.description or "")
+
+
+def test_an_expired_base_date_can_be_made_again_from_its_archive(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """The very same splits, though its rows and even the source tables are gone."""
+    splits = dg.AssetSelection.assets("preprocessed_splits", "robust_scalers")
+    merge = dg.AssetSelection.assets("features_target")
+    assert platform.materialize(instance, selection=merge | splits).success
+    folder = platform.folder / "artifacts" / "preprocessing"
+    tables = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
+    (platform.folder / "feature_store.db").unlink()
+    from_archive = {"preprocessing": {"config": {"from_archive": True}}}
+    assert platform.materialize(instance, selection=splits, config=from_archive).success
+    assert {path: path.read_bytes() for path in folder.rglob("*.parquet")} == tables
 
 
 def test_a_store_that_is_down_is_retried_once(
