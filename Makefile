@@ -32,7 +32,11 @@ mlflow: install ## Serve the MLflow UI of the embedded store on http://127.0.0.1
 
 .PHONY: test
 test: install ## Run the test suite
-	$(BIN)/pytest -n 3 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal --ignore credit_ct_dagster_tests/e2e
+
+.PHONY: e2e
+e2e: install ## Train a base date from the UI, in a real browser (needs chromium); screenshots in build/e2e
+	$(BIN)/pytest credit_ct_dagster_tests/e2e
 
 .PHONY: lint
 lint: install ## Check style, format, types and the direction of imports

@@ -1,7 +1,8 @@
 """The calendar: base dates, their label windows, and when their rows expire."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 from dateutil.relativedelta import relativedelta
@@ -61,19 +62,20 @@ def last_expired(base_dt: str, retention_days: int | None) -> str | None:
     return (date.fromisoformat(base_dt) - timedelta(days=retention_days)).isoformat()
 
 
-def newest_base_date() -> str:
+def newest_base_date(now: datetime | None = None) -> str:
     """Yesterday in Seoul: the newest base date that has ended.
+
+    Args:
+        now: The moment to ask for. [default: now]
 
     Raises:
         CreditCtError: The first base date is still to come.
     """
-    newest = base_date_partitions.get_last_partition_key()
-    if newest is None:
-        raise CreditCtError(
-            f"No base date has ended yet: the first is {base_date_partitions.start.date()}"
-            " (PARTITIONS_START)."
-        )
-    return newest
+    today = (now or datetime.now(UTC)).astimezone(ZoneInfo(TIMEZONE)).date()
+    newest, first = today - timedelta(days=1), base_date_partitions.start.date()
+    if newest < first:
+        raise CreditCtError(f"No base date has ended yet: the first is {first} (PARTITIONS_START).")
+    return newest.isoformat()
 
 
 def newest_due_base_date() -> str | None:

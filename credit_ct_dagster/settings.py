@@ -57,6 +57,16 @@ class Settings(BaseSettings):
         description="Merging base date D deletes the rows of base dates up to D - this many days;"
         " 'none' keeps all",
     )
+    new_data_stable_minutes: int = Field(
+        default=10,
+        ge=1,
+        description="Yesterday's base date starts when no more of its rows came for so long",
+    )
+    late_data_days: int = Field(
+        default=3,
+        ge=0,
+        description="This many of the newest base dates are trained again when their rows change",
+    )
     webserver_url: str = Field(
         default="http://127.0.0.1:3000", description="Where people open the UI"
     )

@@ -59,7 +59,8 @@ def webhook_alerts_sensor(context: dg.SensorEvaluationContext, webhook: Webhook)
 @dg.sensor(
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Marks runs as failed whose process was killed: they would hold the pool for ever.",
+    description="Marks runs as failed whose process was killed: they would hold a place in the"
+    " queue for ever.",
 )
 def abandoned_runs_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Look for them once a minute."""

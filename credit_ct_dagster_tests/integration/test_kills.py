@@ -119,13 +119,13 @@ def test_the_same_command_again_reaches_the_same_state(
     instance: dg.DagsterInstance,
     kind: str,
 ) -> None:
-    """Killed once in every stage, one after the other; on MariaDB in the merge and the search."""
+    """Killed once in every stage, one after the other; on MariaDB in the merge."""
     folder = tmp_path / "killed"
     if kind == "sqlite":
         url, stages = None, list(_STAGES)
     else:
         server: MariaDB = request.getfixturevalue("mariadb")
-        url, stages = server.new_database(), ["merge", "search"]
+        url, stages = server.new_database(), ["merge"]
     platform = Platform.prepared(folder, templates, url)
     small = {"ops": {"tuned_runs": {"config": SMALL_SEARCH}}}
     (folder / "small.yaml").write_text(yaml.safe_dump(small))
