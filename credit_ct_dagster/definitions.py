@@ -14,8 +14,9 @@ from credit_ct_dagster.automation.jobs import continuous_training_job, executor
 from credit_ct_dagster.automation.schedules import daily_training_schedule
 from credit_ct_dagster.automation.sensors import (
     abandoned_runs_sensor,
-    run_failure_sensor,
-    run_success_sensor,
+    log_alerts_sensor,
+    mail_alerts_sensor,
+    webhook_alerts_sensor,
 )
 from credit_ct_dagster.automation.terminal_log import terminal_logger
 from credit_ct_dagster.checks.champion_model import drift_is_small
@@ -34,7 +35,7 @@ from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.dask_cluster import DaskCluster
 from credit_ct_dagster.resources.feature_store import FeatureStore
 from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, parent_run
-from credit_ct_dagster.resources.notifications import Notifier
+from credit_ct_dagster.resources.notifications import Mail, Webhook
 from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster.settings import get_settings
 
@@ -72,8 +73,9 @@ defs = dg.Definitions(
     jobs=[continuous_training_job],
     schedules=[daily_training_schedule],
     sensors=[
-        run_success_sensor,
-        run_failure_sensor,
+        log_alerts_sensor,
+        mail_alerts_sensor,
+        webhook_alerts_sensor,
         abandoned_runs_sensor,
         new_data_sensor,
         late_data_sensor,
@@ -104,7 +106,10 @@ defs = dg.Definitions(
             artifacts=artifacts,
             lock_url=dg.EnvVar("FEATURE_STORE_URL"),
         ),
-        "notifier": Notifier(
+        "webhook": Webhook(
+            url=dg.EnvVar("ALERT_WEBHOOK_URL") if settings.alert_webhook_url else None
+        ),
+        "mail": Mail(
             smtp_host=settings.smtp_host,
             smtp_port=settings.smtp_port,
             smtp_starttls=settings.smtp_starttls,

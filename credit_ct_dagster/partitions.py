@@ -11,6 +11,8 @@ from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.settings import get_settings
 
 TIMEZONE = "Asia/Seoul"
+DUE_HOUR = 9
+"""The hour by which yesterday's base date should be trained."""
 
 base_date_partitions = dg.DailyPartitionsDefinition(
     start_date=get_settings().partitions_start.isoformat(), timezone=TIMEZONE
@@ -74,6 +76,20 @@ def newest_base_date(now: datetime | None = None) -> str:
     if newest < first:
         raise CreditCtError(f"No base date has ended yet: the first is {first} (PARTITIONS_START).")
     return newest.isoformat()
+
+
+def newest_due_base_date() -> str | None:
+    """The newest base date that should be there: yesterday's, from 09:00 in Seoul on."""
+    with dg.partition_loading_context() as now:
+        earlier = now.effective_dt - timedelta(hours=DUE_HOUR)
+    with dg.partition_loading_context(effective_dt=earlier):
+        return base_date_partitions.get_last_partition_key()
+
+
+def base_dates_after(base_dt: str, until: str) -> list[str]:
+    """The base dates from the day after `base_dt` up to `until`."""
+    days = (date.fromisoformat(until) - date.fromisoformat(base_dt)).days
+    return [(date.fromisoformat(base_dt) + timedelta(days=n + 1)).isoformat() for n in range(days)]
 
 
 def parse_base_date(text: str) -> str:

@@ -12,7 +12,7 @@ _STARTED_IN = Path.cwd()
 os.chdir(_SESSION)
 for _name in ("FEATURE_STORE_URL", "ARTIFACTS_PATH", "MLFLOW_TRACKING_URI", "MODEL_NAME"):
     os.environ.pop(_name, None)
-for _name in ("OPTUNA_STORAGE_URL", "DASK_SCHEDULER_ADDRESS"):
+for _name in ("OPTUNA_STORAGE_URL", "DASK_SCHEDULER_ADDRESS", "ALERT_WEBHOOK_URL", "LOG_FORMAT"):
     os.environ.pop(_name, None)
 for _name in ("DAGSTER_HOME", "SMTP_HOST", "MAIL_TO", "RETENTION_DAYS", "PARTITIONS_START"):
     os.environ.pop(_name, None)
