@@ -6,14 +6,15 @@ CREATE DATABASE IF NOT EXISTS dagster CHARACTER SET utf8mb4;
 CREATE DATABASE IF NOT EXISTS mlflow CHARACTER SET utf8mb4;
 CREATE DATABASE IF NOT EXISTS optuna CHARACTER SET utf8mb4;
 
--- The platform reads labels and features, and replaces training rows. CREATE allows a grant on a table
--- that does not exist yet, and the first merge to create it.
+-- The platform reads labels and features, and replaces training rows. With CREATE, a table may
+-- not exist yet when the right is granted; who needs it first makes it.
 GRANT SELECT ON mlops.* TO 'feature_store'@'%';
 GRANT INSERT, DELETE, CREATE ON mlops.credit_score_features_target TO 'feature_store'@'%';
 
--- `credit-ct load` writes labels and features, and no training rows; it creates what is missing.
-GRANT SELECT, INSERT, UPDATE, CREATE ON mlops.credit_score TO 'feature_loader'@'%';
-GRANT SELECT, INSERT, UPDATE, CREATE ON mlops.credit_score_features TO 'feature_loader'@'%';
+-- `credit-ct load` writes labels and features, and no training rows.
+GRANT SELECT ON mlops.* TO 'feature_loader'@'%';
+GRANT INSERT, UPDATE, CREATE, INDEX ON mlops.credit_score TO 'feature_loader'@'%';
+GRANT INSERT, UPDATE, CREATE ON mlops.credit_score_features TO 'feature_loader'@'%';
 GRANT CREATE ON mlops.credit_score_features_target TO 'feature_loader'@'%';
 
 -- These make and migrate the tables of a database that is theirs alone.
