@@ -10,9 +10,9 @@ from dagster._serdes import deserialize_value
 class CodeLocationRunLauncher(DefaultRunLauncher):
     """Dagster's default launcher, with an answer to whether a run's process is alive.
 
-    A code location fails runs whose process dies. Nobody fails those that die with the code location
-    itself: they would stay started, and hold their pool, for ever. Drop this when Dagster's own
-    launcher supports health checks.
+    A code location fails runs whose process dies. Nobody fails those that die with the code
+    location itself: they would stay started, and hold their pool, for ever. Drop this when
+    Dagster's own launcher supports health checks.
     """
 
     @property
