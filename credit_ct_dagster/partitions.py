@@ -1,7 +1,8 @@
 """The calendar: base dates, their label windows, and when their rows expire."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 from dateutil.relativedelta import relativedelta
@@ -50,6 +51,11 @@ def exists(day: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def day_of(timestamp: float) -> str:
+    """The day in Seoul of a moment, given in seconds since 1970."""
+    return datetime.fromtimestamp(timestamp, ZoneInfo(TIMEZONE)).date().isoformat()
 
 
 def last_expired(base_dt: str, retention_days: int | None) -> str | None:

@@ -57,6 +57,12 @@ class Settings(BaseSettings):
         description="Merging base date D deletes the rows of base dates up to D - this many days;"
         " 'none' keeps all",
     )
+    prune_keep_days: int = Field(
+        default=90,
+        ge=1,
+        description="credit-ct prune deletes what belongs to base dates up to the newest one - this"
+        " many days",
+    )
     webserver_url: str = Field(
         default="http://127.0.0.1:3000", description="Where people open the UI"
     )
