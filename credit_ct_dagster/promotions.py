@@ -87,13 +87,14 @@ class Promotions(dg.ConfigurableResource):
         records = self.records()
         for alias, found in ((CHAMPION, self.champion()), (PREVIOUS, self.previous())):
             recorded: str | None = records[-1][alias] if records else None
-            if (found and found.version) != recorded:
+            carries = found.version if found else None
+            if carries != recorded:
                 raise CreditCtError(
-                    f"MLflow's alias {alias} is on {_version(found.version if found else None)}, but by the"
-                    f" newest decision it belongs to {_version(recorded)}. If somebody moved it,"
-                    " put that on record: credit-ct promote or credit-ct rollback. If a run was"
-                    " killed while it decided, the next decision sets it right: materialize"
-                    " champion_model of any base date."
+                    f"MLflow's alias {alias} is on {_version(carries)}, but by the newest decision"
+                    f" it belongs to {_version(recorded)}. If somebody moved it, put that on"
+                    " record: credit-ct promote or credit-ct rollback. If a run was killed while it"
+                    " decided, the next decision sets it right: materialize champion_model of any"
+                    " base date."
                 )
             if found:
                 self.packages.load(found.bentoml_tag)
@@ -109,7 +110,7 @@ class Promotions(dg.ConfigurableResource):
             return "no model was promoted yet"
         return (
             f"version {champion.version} of base date {champion.base_dt}, {champion.bentoml_tag},"
-            f" by record {records[-1]['number']}"
+            f" as the newest decision, number {records[-1]['number']}, says"
         )
 
     @contextmanager

@@ -1,33 +1,28 @@
 """`credit-ct doctor`: whether everything the platform talks to is as it should be."""
 
 import json
-import logging
 import sys
-import warnings
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
-import dagster as dg
 
 from credit_ct_dagster import stores
-from credit_ct_dagster.cli.console import console
+from credit_ct_dagster.cli.console import console, silence_libraries
 from credit_ct_dagster.cli.instance import configured_instance
 
 if TYPE_CHECKING:  # MLflow takes seconds to import, which --help does not need
     from credit_ct_dagster.health import Finding
 
-_SIGNS = {"ok": "[green]ok[/]", "failed": "[red]FAILED[/]", "skipped": "[yellow]skipped[/]"}
+_COLOURS = {"ok": "green", "failed": "bold red", "skipped": "yellow"}
 
 
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def command(as_json: bool) -> None:
     """Check databases, stores, rights, room, Dagster and the champion; exit code 1 if one fails."""
-    # dagster-mlflow calls itself beta; MLflow reports every migration of a new store.
-    warnings.filterwarnings("ignore", category=dg.BetaWarning)
-    logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
+    silence_libraries()
     from credit_ct_dagster.definitions import defs
     from credit_ct_dagster.health import Examination, State
 
@@ -49,6 +44,6 @@ def _shown(findings: Iterable["Finding"], *, silently: bool) -> Iterable["Findin
     """Print each finding as soon as it is made."""
     for finding in findings:
         if not silently:
-            console.print(f"{_SIGNS[finding.state]:<20}  {finding.subject:<22} ", end="")
-            console.print(finding.says, markup=False)
+            console.print(f"{finding.state:<7}", style=_COLOURS[finding.state], end="  ")
+            console.print(f"{finding.subject:<21}  {finding.says}", markup=False)
         yield finding

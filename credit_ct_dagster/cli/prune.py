@@ -9,7 +9,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from credit_ct_dagster import stores
-from credit_ct_dagster.cli.console import console
+from credit_ct_dagster.cli.console import console, silence_libraries
 from credit_ct_dagster.cli.instance import configured_instance
 from credit_ct_dagster.settings import get_settings
 
@@ -31,6 +31,7 @@ def command(keep_days: int | None, yes: bool, as_json: bool) -> None:
     The champion's base date, its predecessor's, and those with any alias in MLflow are kept, and so
     are promotion records. Interrupted, it goes on where it stopped when it is started again.
     """
+    silence_libraries()
     from credit_ct_dagster.retention import Retention
 
     keep_days = keep_days or get_settings().prune_keep_days

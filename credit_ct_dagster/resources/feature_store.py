@@ -216,6 +216,7 @@ class FeatureStore(dg.ConfigurableResource):
         """
         target = tables.credit_score_features_target
         nothing = sa.select(target).where(sa.false())
+        inserts = target.insert().from_select(list(target.c), nothing)
         statements: dict[str, sa.Executable] = {
             f"SELECT on {table.name}": sa.select(sa.literal(1)).select_from(table).limit(0)
             for table in tables.SOURCES
@@ -224,9 +225,7 @@ class FeatureStore(dg.ConfigurableResource):
             if sa.inspect(connection).has_table(target.name):
                 statements |= {
                     f"SELECT on {target.name}": nothing,
-                    f"INSERT on {target.name}": target.insert().from_select(
-                        list(target.c), nothing
-                    ),
+                    f"INSERT on {target.name}": inserts,
                     f"DELETE on {target.name}": target.delete().where(sa.false()),
                 }
         missing = [right for right, statement in statements.items() if not self._may(statement)]
