@@ -211,8 +211,8 @@ class _Packages:
         )
 
     def remove(self, base_dt: str) -> None:
-        if base_dt in self._paths:
-            self._store.remove(self._paths[base_dt])
+        # Without any, too: one that was half deleted may be listed no more.
+        self._store.remove(self._paths.get(base_dt, []))
 
 
 class _Artifacts:
