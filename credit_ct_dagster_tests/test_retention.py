@@ -139,8 +139,8 @@ class _World:
             ],
             "artifacts": list((platform.folder / "artifacts").glob(f"*/*/*{base_dt}*")),
             "MLflow runs": [run.info.run_id for run in runs],
-            "Dagster runs": self.instance.get_runs(
-                dg.RunsFilter(tags={"dagster/partition": base_dt})
+            "Dagster runs": list(
+                self.instance.get_runs(dg.RunsFilter(tags={"dagster/partition": base_dt}))
             ),
             "materialized": sorted(
                 {base_dt} & self.instance.get_materialized_partitions(trained.key)
@@ -286,7 +286,9 @@ def test_any_alias_keeps_a_base_date(world: _World) -> None:
         version.tags["credit_ct.base_dt"]: version
         for version in client.search_model_versions(f"name='{name}'")
     }
-    by_hand = client.create_model_version(name, by_gate[OLD].source, by_gate[OLD].run_id)
+    source = by_gate[OLD].source
+    assert source is not None
+    by_hand = client.create_model_version(name, source, by_gate[OLD].run_id)
     client.set_registered_model_alias(name, "shadow", by_hand.version)
     plan = world.retention.plan(_KEEP_DAYS)
     assert plan.kept == {OLD: "shadow"}
