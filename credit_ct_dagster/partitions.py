@@ -55,6 +55,11 @@ def exists(day: str) -> bool:
     return True
 
 
+def day_of(timestamp: float) -> str:
+    """The day in Seoul of a moment, given in seconds since 1970."""
+    return datetime.fromtimestamp(timestamp, ZoneInfo(TIMEZONE)).date().isoformat()
+
+
 def last_expired(base_dt: str, retention_days: int | None) -> str | None:
     """The newest base date whose rows are deleted when `base_dt` is merged; none if all stay."""
     if retention_days is None:

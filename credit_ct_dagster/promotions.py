@@ -56,6 +56,63 @@ class Promotions(dg.ConfigurableResource):
         """The version that served before."""
         return self._registry.with_alias(PREVIOUS)
 
+    def needed_base_dates(self) -> dict[str, str]:
+        """Base dates of models that serve or may serve again, each with the reason.
+
+        Asked are the newest record, the packages and MLflow: where one has lost its memory, or is
+        another store than it was, the others still know.
+        """
+        needed: dict[str, str] = {}
+        records = self.records()
+        for alias in (CHAMPION, PREVIOUS):
+            version = records[-1][alias] if records else None
+            for record in records:
+                if version and record["model"]["version"] == version:
+                    needed.setdefault(record["model"]["base_dt"], alias)
+        for labels in self.packages.labels_of_roles().values():
+            needed.setdefault(labels["base_dt"], labels["role"])
+        for alias, base_dt in self._registry.aliased().items():
+            needed.setdefault(base_dt, alias)
+        return needed
+
+    def agreement(self) -> str:
+        """Check that aliases and labels say what the newest record says, and that the models load.
+
+        Returns:
+            Who the champion is.
+
+        Raises:
+            CreditCtError: They do not; says which, and the way out.
+        """
+        records = self.records()
+        for alias, found in ((CHAMPION, self.champion()), (PREVIOUS, self.previous())):
+            recorded: str | None = records[-1][alias] if records else None
+            carries = found.version if found else None
+            if carries != recorded:
+                raise CreditCtError(
+                    f"MLflow's alias {alias} is on {_version(carries)}, but by the newest decision"
+                    f" it belongs to {_version(recorded)}. If somebody moved it, put that on"
+                    " record: credit-ct promote or credit-ct rollback. If a run was killed while it"
+                    " decided, the next decision sets it right: materialize champion_model of any"
+                    " base date."
+                )
+            if found:
+                self.packages.load(found.bentoml_tag)
+                labels = self.packages.labels_of_roles().get(found.bentoml_tag, {})
+                if labels.get("role") != alias:
+                    raise CreditCtError(
+                        f"Package {found.bentoml_tag} has the label role:"
+                        f" {labels.get('role', 'none')}, but MLflow's alias {alias}. The next"
+                        " decision sets it right: materialize champion_model of any base date."
+                    )
+        champion = self.champion()
+        if champion is None:
+            return "no model was promoted yet"
+        return (
+            f"version {champion.version} of base date {champion.base_dt}, {champion.bentoml_tag},"
+            f" as the newest decision, number {records[-1]['number']}, says"
+        )
+
     @contextmanager
     def deciding(self, log: logging.Logger = logger) -> Iterator["Deciding"]:
         """Decide alone: others, in any process or machine, wait until the block ends.
@@ -211,3 +268,7 @@ class Deciding:
         self._promotions.packages.set_roles(
             {each.bentoml_tag: alias for alias, each in roles.items() if each}
         )
+
+
+def _version(number: str | None) -> str:
+    return f"version {number}" if number else "no version"

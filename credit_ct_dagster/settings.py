@@ -67,6 +67,12 @@ class Settings(BaseSettings):
         ge=0,
         description="This many of the newest base dates are trained again when their rows change",
     )
+    prune_keep_days: int = Field(
+        default=90,
+        ge=1,
+        description="credit-ct prune deletes what belongs to base dates up to the newest one - this"
+        " many days",
+    )
     webserver_url: str = Field(
         default="http://127.0.0.1:3000", description="Where people open the UI"
     )

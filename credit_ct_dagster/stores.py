@@ -16,6 +16,7 @@ from credit_ct_dagster.settings import get_settings
 if TYPE_CHECKING:  # MLflow takes seconds to import, which `credit-ct status` does not need
     from credit_ct_dagster.promotions import Promotions
     from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking
+    from credit_ct_dagster.resources.study_storage import StudyStorage
 
 
 def feature_store() -> FeatureStore:
@@ -49,6 +50,13 @@ def tracking() -> "MlflowTracking":
         model_name=settings.model_name,
         ui_url=settings.mlflow_ui_url,
     )
+
+
+def study_storage() -> "StudyStorage":
+    """Optuna's studies in OPTUNA_STORAGE_URL."""
+    from credit_ct_dagster.resources.study_storage import StudyStorage
+
+    return StudyStorage(url=get_settings().optuna_storage_url.get_secret_value())
 
 
 def promotions() -> "Promotions":

@@ -38,7 +38,7 @@ from credit_ct_dagster.resources.mlflow_tracking import (
     Nesting,
     failures_told,
 )
-from credit_ct_dagster.resources.study_storage import StudyStorage, search_id
+from credit_ct_dagster.resources.study_storage import StudyStorage, search_id, study_name
 
 TRIALS_FILE = "trials.parquet"
 BEST_MODEL_FILE = "best.cbm"
@@ -230,7 +230,7 @@ def _search(
     tracking: MlflowTracking = context.resources.tracking
     storage: StudyStorage = context.resources.study_storage
     fingerprints = {name: splits["fingerprints"][name] for name in ("train", "val")}
-    name = f"{tracking.model_name}/{base_dt}/{parameters.fingerprint(*fingerprints.values())}"
+    name = study_name(tracking.model_name, base_dt, parameters.fingerprint(*fingerprints.values()))
     with storage.open(name, parameters, context.log, afresh=not config.resume) as study:
         search = search_id(study)
         kept = len(kept_trials(study))

@@ -30,7 +30,7 @@ class _Group(click.Group):
         return _COMMANDS
 
 
-_COMMANDS = ["load", "run", "status", "report", "promote", "rollback"]
+_COMMANDS = ["load", "run", "status", "report", "promote", "rollback", "doctor", "prune"]
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,9 +1,7 @@
 """`credit-ct run`: the main job for one base date."""
 
-import logging
 import sys
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import yaml
 from rich.table import Table
 
 from credit_ct_dagster import stores
-from credit_ct_dagster.cli.console import console
+from credit_ct_dagster.cli.console import console, silence_libraries
 from credit_ct_dagster.cli.instance import configured_instance
 from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.io_managers.artifacts import MODEL_FOLDER, ArtifactFolder
@@ -97,9 +95,7 @@ def _read(config: Path) -> dict[str, Any]:
 
 def _execute(instance: dg.DagsterInstance, base_dt: str, run_config: dict[str, Any]) -> str:
     """Run the job; returns the BentoML tag."""
-    # dagster-mlflow calls itself beta; MLflow reports every migration of a new store.
-    warnings.filterwarnings("ignore", category=dg.BetaWarning)
-    logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
+    silence_libraries()
     from credit_ct_dagster.assets.failures import reason_of
     from credit_ct_dagster.definitions import defs
 

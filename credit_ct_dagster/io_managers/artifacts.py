@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import dagster as dg
 import joblib
@@ -29,6 +31,8 @@ FOLDER = "artifact_folder"
 PREPROCESSING_FOLDER = "preprocessing/{model_name}/{base_dt}"
 MODEL_FOLDER = "models/{model_name}/{base_dt}"
 
+_DELETED = ".deleted"
+_LOCAL = {"", "file"}
 _TEXT_COLUMNS = [schema.BASE_DATE, *schema.KEY, *schema.WORDS, schema.TARGET]
 
 
@@ -170,13 +174,63 @@ class ArtifactsIOManager(dg.ConfigurableIOManager):
         parent = self._folder(template, "_").parent
         if parent.is_dir():
             for folder in sorted(parent.iterdir(), key=lambda path: path.name):
-                yield folder.name, self.open(template, folder.name)
+                if not folder.name.startswith("."):
+                    yield folder.name, self.open(template, folder.name)
+
+    def sizes(self, template: str) -> dict[str, list[int]]:
+        """Per base date, the bytes of each file, those that a killed `delete` left included."""
+        parent = self._folder(template, "_").parent
+        sizes: dict[str, list[int]] = {}
+        for folder in parent.iterdir() if parent.is_dir() else ():
+            base_dt = folder.name.removeprefix(".").removesuffix(_DELETED)
+            files = folder.fs.find(folder.path, detail=True).values()
+            sizes.setdefault(base_dt, []).extend(int(file["size"] or 0) for file in files)
+        return sizes
+
+    def delete(self, template: str, base_dt: str) -> None:
+        """Delete the artifact of a base date; on a disk, nobody ever sees half of it."""
+        folder = self._folder(template, base_dt)
+        if folder.protocol not in _LOCAL:
+            if folder.exists():
+                folder.fs.rm(folder.path, recursive=True)
+            return
+        local = Path(folder.path)
+        doomed = local.with_name(f".{base_dt}{_DELETED}")
+        if doomed.exists():
+            shutil.rmtree(doomed)
+        if local.exists():
+            local.rename(doomed)
+            shutil.rmtree(doomed)
+
+    def probe(self) -> int | None:
+        """Write, read and delete a file.
+
+        Returns:
+            Free bytes of the disk; none if the artifacts are on no disk of this machine.
+
+        Raises:
+            CreditCtError: That failed.
+        """
+        root = self._root()
+        path = root / f".probe.{uuid4().hex}"
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"probe")
+            path.read_bytes()
+            path.unlink()
+            return shutil.disk_usage(root.path).free if root.protocol in _LOCAL else None
+        except OSError as error:
+            raise CreditCtError(
+                f"Artifacts cannot be written below {root} ({error.strerror or error}): give this"
+                " user the right to, make room, or choose another ARTIFACTS_PATH."
+            ) from error
+
+    def _root(self) -> UPath:
+        path = UPath(self.base_path)
+        return path.absolute() if path.protocol in _LOCAL else path
 
     def _folder(self, template: str, base_dt: str) -> UPath:
-        path = UPath(self.base_path)
-        if path.protocol in {"", "file"}:
-            path = path.absolute()
-        return path / template.format(model_name=self.model_name, base_dt=base_dt)
+        return self._root() / template.format(model_name=self.model_name, base_dt=base_dt)
 
     def _resolve(self, name: str, base_dt: str) -> str:
         resolved = name.format(model_name=self.model_name, base_dt=base_dt)
@@ -187,7 +241,7 @@ class ArtifactsIOManager(dg.ConfigurableIOManager):
 
 def _publish(path: UPath, content: bytes) -> None:
     """Make `path` hold `content`, whole or not at all."""
-    if path.protocol not in {"", "file"}:
+    if path.protocol not in _LOCAL:
         path.write_bytes(content)  # object stores put an object whole
         return
     local = Path(path.path)

@@ -1,7 +1,8 @@
 """The BentoML model store: the packaged models, and what belongs inside a package."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -190,6 +191,11 @@ class BentoMLStore(dg.ConfigurableResource):
                         package.info.labels[_ROLE] = role
                     _rewrite(package)
 
+    def labels_of_roles(self) -> dict[str, dict[str, str]]:
+        """The labels per tag, `role` among them, of packages that have a role."""
+        labels = {str(each.tag): each.info.labels for each in self.packages(f"{_ROLE}:")}
+        return {tag: each for tag, each in labels.items() if _ROLE in each}
+
     def packages(self, *naming: str) -> list["bentoml.Model"]:
         """The packages of the model, oldest first.
 
@@ -227,12 +233,41 @@ class BentoMLStore(dg.ConfigurableResource):
                     removed.append(tag)
             return removed
 
+    def remove(self, tags: Iterable[str]) -> None:
+        """Delete packages; the half of one that a kill leaves is removed by the next writer."""
+        with self._writing():
+            for tag in tags:
+                self._journal.write_text(tag.rpartition(":")[2])
+                _bentoml().models.delete(tag)
+                self._journal.unlink()
+
+    def probe(self) -> int:
+        """Write and delete a file in the store.
+
+        Returns:
+            Free bytes of its disk.
+
+        Raises:
+            CreditCtError: That failed.
+        """
+        home = Path(self.home)
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=home, prefix=".probe.") as file:
+                file.write(b"probe")
+            return shutil.disk_usage(home).free
+        except OSError as error:
+            raise CreditCtError(
+                f"The BentoML store {home} cannot be written ({error.strerror}): give this user the"
+                " right to, make room, or choose another BENTOML_HOME."
+            ) from error
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """One writer at a time, which first removes the half that a killed one left.
 
-        BentoML fills a version's folder in place. The journal, there only during a save, names that
-        version.
+        BentoML fills and empties a version's folder in place. The journal, there only meanwhile,
+        names that version.
         """
         Path(self.home).mkdir(parents=True, exist_ok=True)
         with FileLock(Path(self.home) / f".credit_ct.{self.model_name}.lock"):

@@ -38,10 +38,12 @@ logger = logging.getLogger(__name__)
 _LOCK_TIMEOUT_SECONDS = 600
 _BUSY_TIMEOUT_SECONDS = 60
 _UPSERT_BATCH_ROWS = 5_000
+_STRICT = {"STRICT_TRANS_TABLES", "STRICT_ALL_TABLES"}
 _WRITES = "credit_ct_writes"
 
 # https://mariadb.com/kb/en/mariadb-error-code-reference/
 _UNAVAILABLE = {1020, 1040, 1053, 1205, 1213, 2002, 2003, 2006, 2013, 2055}
+_DENIED = {1044, 1142, 1143}
 _QUOTES_VALUES = {1062, 1292, 1366}
 _WAY_OUT = {
     1044: "grant the user rights on this database",
@@ -179,6 +181,92 @@ class FeatureStore(dg.ConfigurableResource):
             if not sa.inspect(connection).has_table(target.name):
                 return {}
             return {str(base_dt): rows for base_dt, rows in connection.execute(count)}
+
+    def server_version(self) -> str:
+        """What answers, such as `MySQL 8.0.40`, `MariaDB 10.11.6` or `SQLite 3.40.1`."""
+        with self._transaction() as connection:
+            number = ".".join(map(str, connection.dialect.server_version_info or ()))
+            if connection.dialect.name == "sqlite":
+                return f"SQLite {number}"
+            maria = getattr(connection.dialect, "is_mariadb", False)
+            return f"{'MariaDB' if maria else 'MySQL'} {number}"
+
+    def require_source_tables(self) -> None:
+        """Make sure that labels and features are there.
+
+        Raises:
+            FeatureStoreError: A table is not; says which.
+        """
+        with self._transaction() as connection:
+            there = sa.inspect(connection).has_table
+            missing = [table.name for table in tables.SOURCES if not there(table.name)]
+        if missing:
+            raise FeatureStoreError(
+                f"{self.location} has no table {' and no table '.join(missing)}: load labels and"
+                " features (credit-ct load), or correct FEATURE_STORE_URL."
+            )
+
+    def require_rights(self) -> list[str]:
+        """Make sure that the user may do what a run does; no row is touched.
+
+        Returns:
+            The rights that were tried, such as `INSERT on credit_score_features_target`. Those on a
+            table that the first merge is still to create cannot be.
+
+        Raises:
+            FeatureStoreError: Rights are missing; says which.
+        """
+        target = tables.credit_score_features_target
+        nothing = sa.select(target).where(sa.false())
+        inserts = target.insert().from_select(list(target.c), nothing)
+        statements: dict[str, sa.Executable] = {
+            f"SELECT on {table.name}": sa.select(sa.literal(1)).select_from(table).limit(0)
+            for table in tables.SOURCES
+        }
+        with self._transaction() as connection:
+            if sa.inspect(connection).has_table(target.name):
+                statements |= {
+                    f"SELECT on {target.name}": nothing,
+                    f"INSERT on {target.name}": inserts,
+                    f"DELETE on {target.name}": target.delete().where(sa.false()),
+                }
+        missing = [right for right, statement in statements.items() if not self._may(statement)]
+        if missing:
+            raise FeatureStoreError(
+                f"The user of {self.location} lacks {', '.join(missing)}: GRANT what is missing."
+            )
+        return list(statements)
+
+    def _may(self, statement: sa.Executable) -> bool:
+        try:
+            with self._transaction(writes=True) as connection:
+                connection.execute(statement)
+        except FeatureStoreError as error:
+            if _code(error.__cause__) in _DENIED:
+                return False
+            raise
+        return True
+
+    def require_strict_mode(self) -> str:
+        """Make sure that the server refuses a value that does not fit, and does not change it.
+
+        Returns:
+            Why it does.
+
+        Raises:
+            FeatureStoreError: It would cut texts and numbers to fit.
+        """
+        with self._transaction() as connection:
+            if connection.dialect.name == "sqlite":
+                return "not a matter of SQLite"
+            modes = str(connection.scalar(sa.text("SELECT @@SESSION.sql_mode"))).split(",")
+        strict = [mode for mode in modes if mode in _STRICT]
+        if not strict:
+            raise FeatureStoreError(
+                f"The SQL mode of {self.location} is not strict, so it cuts values to fit: add"
+                " STRICT_TRANS_TABLES to sql_mode in the server's configuration."
+            )
+        return strict[0]
 
     def merge(self, base_dt: str) -> MergeResult:
         """Replace the rows of a base date and delete the expired ones, in one transaction.
@@ -422,10 +510,16 @@ def _upsert_statement(table: sa.Table, columns: list[str], dialect: str) -> sa.I
     return insert.on_duplicate_key_update({n: insert.inserted[n] for n in values})
 
 
+def _code(error: BaseException | None) -> int | None:
+    """The server's number of a failure, if it has one."""
+    arguments: tuple[Any, ...] = getattr(getattr(error, "orig", None), "args", ())
+    return arguments[0] if len(arguments) > 1 and isinstance(arguments[0], int) else None
+
+
 def _told(error: DBAPIError, location: str) -> FeatureStoreError:
     """A database error as a sentence: what the server said, where, and the way out."""
     arguments: tuple[Any, ...] = getattr(error.orig, "args", ())
-    code = arguments[0] if len(arguments) > 1 and isinstance(arguments[0], int) else None
+    code = _code(error)
     said = str(arguments[-1] if arguments else error.orig)
     if code in _QUOTES_VALUES:
         said = re.sub(r"'.*?' for", "a value for", said)

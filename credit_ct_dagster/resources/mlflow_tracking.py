@@ -102,12 +102,30 @@ class MlflowTracking(dg.ConfigurableResource):
         files = (store.parent / "mlflow_artifacts").as_uri() if store else None
         return self.client.create_experiment(self.model_name, artifact_location=files)
 
+    def probe(self) -> str:
+        """Ask the store for the model's experiment, and do not create it.
+
+        Returns:
+            Where the store is, without user and password.
+
+        Raises:
+            UnavailableError: MLflow does not answer.
+        """
+        with failures_told("looking for the experiment"):
+            self.client.get_experiment_by_name(self.model_name)
+        return self._without_password()
+
+    def _without_password(self) -> str:
+        if _database_file(self.tracking_uri):
+            return self.tracking_uri
+        server = urlsplit(self.tracking_uri)
+        return server._replace(netloc=server.netloc.rpartition("@")[2]).geturl()
+
     def run_url(self, run_id: str) -> str:
         """Where a person sees a run."""
         root = self.ui_url
         if self.tracking_uri.startswith(("http://", "https://")):
-            server = urlsplit(self.tracking_uri)
-            root = server._replace(netloc=server.netloc.rpartition("@")[2]).geturl()
+            root = self._without_password()
         return f"{root.rstrip('/')}/#/experiments/{self.experiment_id()}/runs/{run_id}"
 
     def tracker(self, nesting: Nesting) -> "Tracker":

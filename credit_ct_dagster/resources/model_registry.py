@@ -6,7 +6,11 @@ from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 from mlflow.exceptions import MlflowException
 
 from credit_ct_dagster.errors import CreditCtError
-from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, failures_told
+from credit_ct_dagster.resources.mlflow_tracking import (
+    BASE_DATE_TAG,
+    MlflowTracking,
+    failures_told,
+)
 
 _TAG = "credit_ct."
 
@@ -73,6 +77,34 @@ class ModelRegistry:
             if version is None:
                 return None
             return _read(self._client.get_model_version(self.name, version))
+
+    def aliased(self) -> dict[str, str]:
+        """Base date per alias, whoever set it; of a version registered by hand, that of its run."""
+        found = {}
+        with failures_told("the aliases"):
+            for alias, number in self._aliases().items():
+                version = self._client.get_model_version(self.name, number)
+                base_dt = _read(version).base_dt
+                if not base_dt and version.run_id:
+                    run = self._client.get_run(version.run_id)
+                    base_dt = run.data.tags.get(BASE_DATE_TAG, "")
+                found[alias] = base_dt
+        return found
+
+    def versions(self) -> list[ModelVersion]:
+        """All versions that the platform registered."""
+        token, found = None, []
+        with failures_told("the registered versions"):
+            while token != "":
+                page = self._client.search_model_versions(f"name = '{self.name}'", page_token=token)
+                found += [_read(version) for version in page]
+                token = page.token or ""
+        return [version for version in found if version.base_dt]
+
+    def delete(self, version: str) -> None:
+        """Delete a version; its run keeps the model."""
+        with failures_told(f"deleting version {version}"):
+            self._client.delete_model_version(self.name, version)
 
     def set_alias(self, alias: str, version: str | None) -> None:
         """Give an alias to a version, or take it from all."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from hashlib import blake2b
 from uuid import uuid4
@@ -25,6 +25,17 @@ from credit_ct_dagster.resources.databases import (
 )
 
 _SEARCH_ID = "search_id"
+
+
+def study_name(model_name: str, base_dt: str, fingerprint: str) -> str:
+    """What a study is called.
+
+    Args:
+        model_name: Whose search.
+        base_dt: On which base date.
+        fingerprint: Of the rows and all that decides how a trial ends.
+    """
+    return f"{model_name}/{base_dt}/{fingerprint}"
 
 
 def search_id(study: optuna.Study) -> str:
@@ -82,6 +93,34 @@ class StudyStorage(dg.ConfigurableResource):
                     " run: set OPTUNA_STORAGE_URL, ARTIFACTS_PATH and MLFLOW_TRACKING_URI of Dask"
                     " workers as those of the run."
                 ) from None
+
+    def names(self, model_name: str) -> dict[str, list[str]]:
+        """Per base date, the names of a model's studies.
+
+        Raises:
+            UnavailableError: The database does not answer.
+        """
+        found: dict[str, list[str]] = {}
+        with self._failures_told():
+            for name in optuna.get_all_study_names(self._storage):
+                model, _, rest = name.partition("/")
+                if model == model_name:
+                    found.setdefault(rest.partition("/")[0], []).append(name)
+        return found
+
+    def delete(self, name: str, log: logging.Logger) -> None:
+        """Delete a study with its trials, if it is there, once no process has it open.
+
+        Raises:
+            UnavailableError: The database does not answer.
+        """
+        with self._failures_told(), self._alone(name, log), suppress(KeyError):
+            optuna.delete_study(study_name=name, storage=self._storage)
+
+    @property
+    def location(self) -> str:
+        """The URL without its password and options."""
+        return location(self._url)
 
     @cached_property
     def _url(self) -> sa.URL:

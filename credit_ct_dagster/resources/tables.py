@@ -38,6 +38,8 @@ credit_score_features = Table(
     *_columns(schema.FEATURE_COLUMNS, primary=set(schema.KEY)),
 )
 
+SOURCES = [credit_score, credit_score_features]
+
 credit_score_features_target = Table(
     "credit_score_features_target",
     metadata,

@@ -1,0 +1,49 @@
+"""`credit-ct doctor`: whether everything the platform talks to is as it should be."""
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from credit_ct_dagster import stores
+from credit_ct_dagster.cli.console import console, silence_libraries
+from credit_ct_dagster.cli.instance import configured_instance
+
+if TYPE_CHECKING:  # MLflow takes seconds to import, which --help does not need
+    from credit_ct_dagster.health import Finding
+
+_COLOURS = {"ok": "green", "failed": "bold red", "skipped": "yellow"}
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def command(as_json: bool) -> None:
+    """Check databases, stores, rights, room, Dagster and the champion; exit code 1 if one fails."""
+    silence_libraries()
+    from credit_ct_dagster.definitions import defs
+    from credit_ct_dagster.health import Examination, State
+
+    repository = defs.get_repository_def()
+    examination = Examination(
+        store=stores.feature_store(),
+        studies=stores.study_storage(),
+        promotions=stores.promotions(),
+        instance=configured_instance,
+        instigators=[*repository.schedule_defs, *repository.sensor_defs],
+    )
+    findings = list(_shown(examination.findings(), silently=as_json))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    sys.exit(int(any(finding.state == State.failed for finding in findings)))
+
+
+def _shown(findings: Iterable["Finding"], *, silently: bool) -> Iterable["Finding"]:
+    """Print each finding as soon as it is made."""
+    for finding in findings:
+        if not silently:
+            console.print(f"{finding.state:<7}", style=_COLOURS[finding.state], end="  ")
+            console.print(f"{finding.subject:<21}  {finding.says}", markup=False)
+        yield finding

@@ -1,0 +1,76 @@
+"""`credit-ct prune`: delete what belongs to old base dates."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+from rich.filesize import decimal
+from rich.table import Table
+
+from credit_ct_dagster import stores
+from credit_ct_dagster.cli.console import console, silence_libraries
+from credit_ct_dagster.cli.instance import configured_instance
+from credit_ct_dagster.settings import get_settings
+
+if TYPE_CHECKING:  # MLflow takes seconds to import, which --help does not need
+    from credit_ct_dagster.retention import Plan
+
+
+@click.command("prune")
+@click.option(
+    "--keep-days",
+    type=click.IntRange(min=1),
+    help="Keep base dates of the last N days. [default: PRUNE_KEEP_DAYS]",
+)
+@click.option("--yes", is_flag=True, help="Delete; without it, only say what would go.")
+@click.option("--json", "as_json", is_flag=True, help="Print what goes, or went, as JSON.")
+def command(keep_days: int | None, yes: bool, as_json: bool) -> None:
+    """Delete artifacts, packages, MLflow runs, studies and Dagster runs of old base dates.
+
+    The champion's base date, its predecessor's, and those with any alias in MLflow are kept, and so
+    are promotion records. Interrupted, it goes on where it stopped when it is started again.
+    """
+    silence_libraries()
+    from credit_ct_dagster.retention import Retention
+
+    keep_days = keep_days or get_settings().prune_keep_days
+    with configured_instance() as instance:
+        retention = Retention(stores.promotions(), stores.study_storage(), instance)
+        plan = retention.plan(keep_days)
+        deleted = []
+        for base_dt in plan.expired if yes else ():
+            if retention.remove(base_dt):
+                deleted.append(base_dt)
+                if not as_json:
+                    console.print(f"Deleted base date {base_dt}")
+            elif not as_json:
+                console.print(f"Kept base date {base_dt}: it came into use meanwhile")
+    if as_json:
+        click.echo(json.dumps(asdict(plan) | {"deleted": deleted}, indent=2))
+        return
+    _print(plan)
+    if yes and plan.expired and not retention.mlflow_for_good:
+        console.print(
+            "MLflow's server has put the runs in its trash, without their files: mlflow gc, on the"
+            " server, empties it."
+        )
+    if not yes and plan.expired:
+        console.print("Nothing was deleted: credit-ct prune --yes deletes.")
+
+
+def _print(plan: "Plan") -> None:
+    for base_dt, reason in plan.kept.items():
+        console.print(f"Base date {base_dt} is kept: {reason}")
+    if not plan.expired:
+        console.print(f"No base date up to {plan.last_expired} has anything to delete.")
+        return
+    total = plan.total()
+    table = Table("base date", *total, "bytes", box=None)
+    for base_dt, amounts in [*plan.expired.items(), ("total", total)]:
+        table.add_row(
+            base_dt,
+            *(f"{amounts[name].items:,}" if name in amounts else "" for name in total),
+            decimal(sum(amount.bytes for amount in amounts.values())),
+        )
+    console.print(table)

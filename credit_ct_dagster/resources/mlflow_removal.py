@@ -1,0 +1,111 @@
+"""Removing runs from MLflow, with the models and files that belong to them."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import LoggedModel, Run, ViewType
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+from credit_ct_dagster.partitions import day_of
+from credit_ct_dagster.resources.mlflow_tracking import (
+    BASE_DATE_TAG,
+    PARENT_DAGSTER_RUN_TAG,
+    MlflowTracking,
+    failures_told,
+)
+
+
+class RemovableRuns:
+    """The platform's runs of the experiment as they are now, and how to be rid of them."""
+
+    def __init__(self, tracking: MlflowTracking) -> None:
+        self._client = tracking.client
+        # The client itself deletes runs into the trash only; `mlflow gc`, which empties it, would
+        # also empty it of what others put there.
+        self._store: Any = self._client._tracking_client.store
+        self._runs: dict[str, list[Run]] = defaultdict(list)
+        self._models: dict[str, list[LoggedModel]] = defaultdict(list)
+        with failures_told("listing the runs"):
+            experiment = self._client.get_experiment_by_name(tracking.model_name)
+            if experiment:
+                self._read(experiment.experiment_id)
+
+    @property
+    def for_good(self) -> bool:
+        """Whether a removed run is gone; a server keeps its row in the trash, without files."""
+        return hasattr(self._store, "_hard_delete_run")
+
+    def per_base_date(self) -> dict[str, list[Run]]:
+        """Runs per base date, trials before their parents.
+
+        One that failed before it knew its base date counts for the day it began.
+        """
+        return self._runs
+
+    def size(self, run: Run) -> int:
+        """Bytes of the files of a run and its models."""
+        with failures_told(f"listing the files of run {run.info.run_id}"):
+            return sum(_size(repository) for repository in self._repositories(run))
+
+    def remove(self, run: Run) -> None:
+        """Delete the files of a run, then the run; killed between, the run is still listed."""
+        run_id = run.info.run_id
+        with failures_told(f"deleting run {run_id}"):
+            for repository in self._repositories(run):
+                repository.delete_artifacts()
+                _remove_empty_parent(repository)
+            for model in self._models[run_id]:
+                self._client.delete_logged_model(model.model_id)
+                if self.for_good:
+                    self._store._hard_delete_logged_model(model.model_id)
+            self._client.delete_run(run_id)
+            if self.for_good:
+                self._store._hard_delete_run(run_id)
+
+    def _read(self, experiment_id: str) -> None:
+        token: str | None = None
+        while token != "":
+            page = self._client.search_runs(
+                [experiment_id], "", ViewType.ACTIVE_ONLY, page_token=token
+            )
+            for run in page:
+                tags = run.data.tags
+                if BASE_DATE_TAG in tags:
+                    self._runs[tags[BASE_DATE_TAG]].append(run)
+                elif PARENT_DAGSTER_RUN_TAG in tags:
+                    self._runs[day_of(run.info.start_time / 1000)].append(run)
+            token = page.token or ""
+        token = None
+        while token != "":
+            models = self._client.search_logged_models([experiment_id], page_token=token)
+            for model in models:
+                if model.source_run_id:
+                    self._models[model.source_run_id].append(model)
+            token = models.token or ""
+        for runs in self._runs.values():
+            runs.sort(key=lambda run: MLFLOW_PARENT_RUN_ID not in run.data.tags)
+
+    def _repositories(self, run: Run) -> Iterator[ArtifactRepository]:
+        for model in self._models[run.info.run_id]:
+            yield get_artifact_repository(model.artifact_location)
+        yield get_artifact_repository(run.info.artifact_uri)
+
+
+def _size(repository: ArtifactRepository, path: str | None = None) -> int:
+    return sum(
+        _size(repository, file.path) if file.is_dir else file.file_size or 0
+        for file in repository.list_artifacts(path)
+    )
+
+
+def _remove_empty_parent(repository: ArtifactRepository) -> None:
+    """A run's files on a disk lie in a folder `artifacts`, in a folder named after the run."""
+    if repository.artifact_uri.startswith("file:"):
+        with suppress(OSError):
+            Path(local_file_uri_to_path(repository.artifact_uri)).parent.rmdir()

@@ -1,0 +1,83 @@
+"""Dagster's history of runs, by base date, and how to be rid of it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.tags import PARTITION_NAME_TAG
+
+from credit_ct_dagster.partitions import day_of, exists
+
+_PAGE = 500
+
+
+class RunHistory:
+    """Runs of an instance per base date; one without a base date counts for the day it began."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+
+    def finished(self) -> dict[str, list[str]]:
+        """Per base date, the ids of runs that have ended."""
+        return self._ids(FINISHED_STATUSES)
+
+    def unfinished(self) -> dict[str, list[str]]:
+        """Per base date, the ids of runs that are queued or go on."""
+        return self._ids(NOT_FINISHED_STATUSES)
+
+    def size(self, run_id: str) -> int:
+        """Bytes of a run's files on a disk of this machine, without what lies in a database."""
+        files = [file for file in self._own_files(run_id) if file.exists()]
+        logs = self._compute_logs(run_id)
+        if logs and logs.exists():
+            files += [path for path in logs.rglob("*") if path.is_file()]
+        return sum(file.stat().st_size for file in files)
+
+    def remove(self, run_id: str) -> None:
+        """Delete a run's logs and events, then the run; killed between, the run is still listed.
+
+        `DagsterInstance.delete_run` goes the other way round, and leaves the files.
+        """
+        self._instance.compute_log_manager.delete_logs(prefix=[run_id])
+        self._instance.event_log_storage.delete_events(run_id)
+        for file in self._own_files(run_id):
+            file.unlink(missing_ok=True)
+        self._instance.run_storage.delete_run(run_id)
+
+    def forget_cached_status(self) -> None:
+        """Let the UI count anew which base dates are materialized."""
+        self._instance.wipe_asset_cached_status(self._instance.all_asset_keys())
+
+    def _ids(self, statuses: Iterable[dg.DagsterRunStatus]) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for record in self._records(dg.RunsFilter(statuses=list(statuses))):
+            run = record.dagster_run
+            base_dt = run.tags.get(PARTITION_NAME_TAG, "")
+            if not exists(base_dt):
+                base_dt = day_of(record.create_timestamp.timestamp())
+            found[base_dt].append(run.run_id)
+        return found
+
+    def _records(self, wanted: dg.RunsFilter) -> Iterator[dg.RunRecord]:
+        cursor = None
+        while page := self._instance.get_run_records(wanted, limit=_PAGE, cursor=cursor):
+            yield from page
+            cursor = page[-1].dagster_run.run_id
+
+    def _own_files(self, run_id: str) -> list[Path]:
+        """The files of a run's own database, which SQLite storage keeps."""
+        storage = self._instance.event_log_storage
+        if not isinstance(storage, SqliteEventLogStorage):
+            return []
+        path = storage.path_for_shard(run_id)
+        return [Path(f"{path}{suffix}") for suffix in ("", "-wal", "-shm", "-journal")]
+
+    def _compute_logs(self, run_id: str) -> Path | None:
+        manager = self._instance.compute_log_manager
+        if not isinstance(manager, LocalComputeLogManager):
+            return None
+        return Path(manager.get_captured_local_path([run_id, "any"], "out")).parent

@@ -1,0 +1,301 @@
+"""Each check told apart: what is wrong, and the way out; with real servers and stores."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pytest
+from catboost import CatBoostClassifier
+from click.testing import CliRunner
+from dagster._core.remote_origin import (
+    InProcessCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    SensorInstigatorData,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._daemon.types import DaemonHeartbeat
+from mlflow.entities import LoggedModelOutput
+
+from credit_ct_dagster import health, sample_data, stores
+from credit_ct_dagster.cli.main import main
+from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.health import Examination, State
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.calibration import CalibratedModel
+from credit_ct_dagster.modeling.promotion import Decision, Ground
+from credit_ct_dagster.resources.bentoml_store import BentoMLStore, Lineage
+from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.resources.study_storage import StudyStorage
+from credit_ct_dagster_tests.mariadb import MariaDB
+from credit_ct_dagster_tests.platform import Platform
+
+_TARGET = "credit_score_features_target"
+_Found = dict[str, tuple[State, str]]
+
+
+@dg.sensor(default_status=dg.DefaultSensorStatus.RUNNING, target=[])
+def watchman() -> None:
+    """On unless somebody switches it off."""
+
+
+@dg.sensor(target=[])
+def sleeper() -> None:
+    """Off unless somebody switches it on."""
+
+
+@pytest.fixture
+def healthy(platform: Platform, instance: dg.DagsterInstance) -> Examination:
+    """A platform that nothing is wrong with."""
+    for kind in instance.get_required_daemon_types():
+        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), kind, None, None))
+    return Examination(
+        store=platform.store,
+        studies=platform.studies,
+        promotions=platform.promotions,
+        instance=lambda: dg.DagsterInstance.from_ref(instance.get_ref()),
+        instigators=[watchman],
+    )
+
+
+def _found(examination: Examination) -> _Found:
+    return {each.subject: (each.state, each.says) for each in examination.findings()}
+
+
+def _failed(examination: Examination) -> dict[str, str]:
+    found = _found(examination)
+    return {subject: says for subject, (state, says) in found.items() if state == State.failed}
+
+
+def test_a_healthy_platform_says_what_it_has(healthy: Examination) -> None:
+    """One finding per thing, none of them a failure; and nothing was left behind."""
+    found = _found(healthy)
+    assert {state for state, _ in found.values()} == {State.ok}
+    assert list(found) == [
+        "feature store", "source tables", "rights", "SQL mode", "Optuna", "artifacts", "BentoML",
+        "MLflow", "champion", "Dagster", "schedules and sensors", "daemon",
+    ]  # fmt: skip
+    assert found["feature store"][1].startswith("SQLite 3.")
+    assert found["champion"][1] == "no model was promoted yet"
+    assert list(Path(healthy.promotions.artifacts.base_path).iterdir()) == []
+    assert list(Path(healthy.promotions.packages.home).glob(".probe*")) == []
+
+
+@pytest.fixture
+def on_mariadb(healthy: Examination, mariadb: MariaDB) -> Callable[[str], Examination]:
+    """The same with a feature store on a server: by a user with some rights on its target."""
+
+    def examination(rights: str) -> Examination:
+        url = mariadb.new_database()
+        database, user = url.rpartition("/")[2], f"u_{url.rpartition('_')[2]}"
+        store = FeatureStore(url=url)
+        labels, features = sample_data.generate(300, date(2025, 3, 10), seed=0)
+        store.upsert({"credit_score": labels, "credit_score_features": features})
+        store.merge("2025-03-10")
+        mariadb.execute(
+            f"CREATE USER {user}@'%%' IDENTIFIED BY 's3cret'",
+            *(
+                f"GRANT SELECT ON {database}.{table} TO {user}@'%%'"
+                for table in ("credit_score", "credit_score_features")
+            ),
+            f"GRANT {rights} ON {database}.{_TARGET} TO {user}@'%%'",
+        )
+        return replace(
+            healthy, store=FeatureStore(url=mariadb.url(database, user=f"{user}:s3cret"))
+        )
+
+    return examination
+
+
+def test_missing_rights_are_named(on_mariadb: Callable[[str], Examination]) -> None:
+    """All of them at once; what needs them is not tried, the rest is; no password is shown."""
+    examination = on_mariadb("SELECT")
+    found = _found(examination)
+    state, says = found["rights"]
+    assert state == State.failed
+    assert f"lacks INSERT on {_TARGET}, DELETE on {_TARGET}: GRANT what is missing" in says
+    assert found["SQL mode"] == (State.skipped, "not checked: rights failed")
+    assert found["MLflow"][0] == State.ok
+    assert "MariaDB 1" in found["feature store"][1]
+    assert "s3cret" not in str(found)
+
+
+def test_least_privilege_is_enough(on_mariadb: Callable[[str], Examination]) -> None:
+    """The rights that the README asks for; no row is gone after they were tried."""
+    examination = on_mariadb("SELECT, INSERT, DELETE")
+    before = examination.store.row_counts()
+    found = _found(examination)
+    assert found["rights"][0] == State.ok
+    assert found["SQL mode"] == (State.ok, "STRICT_TRANS_TABLES")
+    assert examination.store.row_counts() == before != {}
+
+
+def test_a_lenient_server_is_reported(healthy: Examination, mariadb: MariaDB) -> None:
+    url = mariadb.new_database()
+    FeatureStore(url=url).create_missing_tables()
+    lenient = FeatureStore(url=f"{url}?init_command=SET SESSION sql_mode=''")
+    failed = _failed(replace(healthy, store=lenient))
+    assert list(failed) == ["SQL mode"]
+    assert "add STRICT_TRANS_TABLES to sql_mode" in failed["SQL mode"]
+
+
+def test_servers_that_do_not_answer(healthy: Examination) -> None:
+    """Each says so in a sentence without its password; nothing else is held up."""
+    nowhere = "mysql+pymysql://user:s3cret@127.0.0.1:1/db"
+    found = _found(
+        replace(healthy, store=FeatureStore(url=nowhere), studies=StudyStorage(url=nowhere))
+    )
+    failed = {subject for subject, (state, _) in found.items() if state == State.failed}
+    assert failed == {"feature store", "Optuna"}
+    assert all("does not answer" in found[subject][1] for subject in failed)
+    assert all("try again" in found[subject][1] for subject in failed)
+    skipped = {subject for subject, (state, _) in found.items() if state == State.skipped}
+    assert skipped == {"source tables", "rights", "SQL mode"}
+    assert "s3cret" not in str(found)
+
+
+def test_an_empty_feature_store_is_reported(healthy: Examination, tmp_path: Path) -> None:
+    failed = _failed(replace(healthy, store=FeatureStore(url=f"sqlite:///{tmp_path}/empty.db")))
+    assert list(failed) == ["source tables"]
+    assert "no table credit_score and no table credit_score_features" in failed["source tables"]
+    assert "credit-ct load" in failed["source tables"]
+
+
+def test_folders_that_cannot_be_written(healthy: Examination, tmp_path: Path) -> None:
+    """A file where a folder should be stops every user, root too."""
+    (tmp_path / "file").touch()
+    blocked = str(tmp_path / "file" / "folder")
+    promotions = healthy.promotions.model_copy(
+        update={
+            "artifacts": healthy.promotions.artifacts.model_copy(update={"base_path": blocked}),
+            "packages": BentoMLStore(home=blocked, model_name="m"),
+        }
+    )
+    failed = _failed(replace(healthy, promotions=promotions))
+    assert "another ARTIFACTS_PATH" in failed["artifacts"]
+    assert "another BENTOML_HOME" in failed["BentoML"]
+
+
+def test_a_full_disk_is_reported(healthy: Examination, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "MIN_FREE_BYTES", 10**18)
+    failed = _failed(healthy)
+    assert set(failed) == {"artifacts", "BentoML"}
+    assert "credit-ct prune" in failed["artifacts"]
+
+
+def test_a_daemon_without_sign_of_life(healthy: Examination) -> None:
+    """Never, or not for minutes."""
+    with healthy.instance() as instance:
+        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - 600, "SENSOR", None, None))
+    failed = _failed(healthy)
+    assert list(failed) == ["daemon"]
+    assert "from SENSOR: no schedule or sensor ticks" in failed["daemon"]
+
+
+def _choose(instance: dg.DagsterInstance, name: str, status: InstigatorStatus) -> None:
+    """Switch a sensor, as a person does in the UI."""
+    target = LoadableTargetOrigin(module_name="any")
+    repository = RemoteRepositoryOrigin(InProcessCodeLocationOrigin(target), "any")
+    instance.add_instigator_state(
+        InstigatorState(
+            RemoteInstigatorOrigin(repository, name),
+            InstigatorType.SENSOR,
+            status,
+            SensorInstigatorData(),
+        )
+    )
+
+
+def test_what_is_switched_off_is_named(healthy: Examination) -> None:
+    """By its definition, unless a person chose otherwise."""
+    both = replace(healthy, instigators=[watchman, sleeper])
+    assert "Off: sleeper. Switch on" in _failed(both)["schedules and sensors"]
+    with healthy.instance() as instance:
+        _choose(instance, "watchman", InstigatorStatus.STOPPED)
+        _choose(instance, "sleeper", InstigatorStatus.RUNNING)
+    assert "Off: watchman. Switch on" in _failed(both)["schedules and sensors"]
+
+
+def test_what_nobody_foresaw_is_told(healthy: Examination) -> None:
+    """With its kind, and without a password that it may quote."""
+
+    class _Odd(FeatureStore):
+        def server_version(self) -> str:
+            raise RuntimeError("no route to mysql://user:s3cret@host/db\nand a second line")
+
+    failed = _failed(replace(healthy, store=_Odd(url=healthy.store.url)))
+    assert failed == {
+        "feature store": "RuntimeError: no route to mysql://***@host/db. Look up feature store in"
+        " docs/runbook.md."
+    }
+
+
+def _promoted(platform: Platform, base_dt: str) -> str:
+    """Register, package and promote any model; returns its package's tag."""
+    client = platform.tracking.client
+    run_id = client.create_run(platform.tracking.experiment_id()).info.run_id
+    fitted = CatBoostClassifier(iterations=1, allow_writing_files=False, verbose=False).fit(
+        pd.DataFrame({"x": [0.0, 1.0, 2.0]}), schema.CLASSES
+    )
+    tag = platform.packages.save(
+        CalibratedModel(fitted, None, ["x"]),
+        {},
+        Lineage(base_dt, run_id, f"dagster-{base_dt}", "f" * 32),
+        {"seen_share": 0.85},
+    )
+    logged = client.create_logged_model(platform.tracking.experiment_id(), source_run_id=run_id)
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    with platform.promotions.deciding() as deciding:
+        deciding.record(deciding.register(base_dt, run_id), Decision(True, Ground.first, "Yes."))
+    return tag
+
+
+def test_a_champion_that_is_not_what_was_decided(platform: Platform) -> None:
+    """An alias moved by hand, a label lost, a package gone: each with its way out."""
+    _promoted(platform, "2025-03-01")
+    tag = _promoted(platform, "2025-03-03")
+    promotions, client = platform.promotions, platform.tracking.client
+    assert promotions.agreement() == (
+        f"version 2 of base date 2025-03-03, {tag}, as the newest decision, number 2, says"
+    )
+    client.set_registered_model_alias(platform.model_name, "champion", "1")
+    with pytest.raises(CreditCtError, match=r"champion is on version 1, .* belongs to version 2"):
+        promotions.agreement()
+    client.set_registered_model_alias(platform.model_name, "champion", "2")
+    platform.packages.set_roles({})
+    with pytest.raises(CreditCtError, match="has the label role: none, but MLflow's alias"):
+        promotions.agreement()
+    platform.packages.remove([tag])
+    with pytest.raises(CreditCtError, match="materialize bentoml_model of its base date again"):
+        promotions.agreement()
+    client.delete_registered_model_alias(platform.model_name, "champion")
+    with pytest.raises(CreditCtError, match="champion is on no version"):
+        promotions.agreement()
+
+
+def test_the_command_prints_a_line_each_and_exits_with_1(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of this code location; no daemon runs here, and that alone is wrong."""
+    monkeypatch.setattr(stores, "feature_store", lambda: platform.store)
+    monkeypatch.setattr(stores, "study_storage", lambda: platform.studies)
+    monkeypatch.setattr(stores, "promotions", lambda: platform.promotions)
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    printed = CliRunner().invoke(main, ["doctor"])
+    assert printed.exit_code == 1, printed.output
+    lines = printed.output.splitlines()
+    assert len(lines) == 12
+    assert [line.split()[1] for line in lines if line.startswith("failed")] == ["daemon"]
+    findings = json.loads(CliRunner().invoke(main, ["doctor", "--json"]).output)
+    assert [each["subject"] for each in findings if each["state"] == "failed"] == ["daemon"]

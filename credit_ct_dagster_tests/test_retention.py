@@ -1,0 +1,364 @@
+"""What goes, what stays, and what a killed prune leaves, with real stores of every kind."""
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import optuna
+import pandas as pd
+import pytest
+from catboost import CatBoostClassifier
+from click.testing import CliRunner, Result
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+
+from credit_ct_dagster import stores
+from credit_ct_dagster.cli.main import main
+from credit_ct_dagster.io_managers.artifacts import MODEL_FOLDER, PREPROCESSING_FOLDER
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.calibration import CalibratedModel
+from credit_ct_dagster.modeling.promotion import Decision, Ground
+from credit_ct_dagster.modeling.search_space import TuningParameters
+from credit_ct_dagster.modeling.trials import FittedTrial, Trial, TrialState
+from credit_ct_dagster.partitions import base_date_partitions, newest_base_date
+from credit_ct_dagster.resources.bentoml_store import BentoMLStore, Lineage
+from credit_ct_dagster.resources.mlflow_tracking import (
+    BASE_DATE_TAG,
+    PARENT_DAGSTER_RUN_TAG,
+    Nesting,
+)
+from credit_ct_dagster.resources.run_history import RunHistory
+from credit_ct_dagster.resources.study_storage import study_name
+from credit_ct_dagster.retention import Retention
+from credit_ct_dagster_tests.platform import Platform
+
+_LOG = logging.getLogger(__name__)
+_PROMOTED = Decision(True, Ground.first, "Promoted.")
+_KEPT = Decision(False, Ground.worse, "Not promoted.")
+_KEEP_DAYS = 90
+_EVERYWHERE = {
+    "Optuna studies", "registered versions", "packages", "artifacts", "MLflow runs", "Dagster runs",
+}  # fmt: skip
+
+
+def _days_ago(days: int) -> str:
+    return (date.fromisoformat(newest_base_date()) - timedelta(days=days)).isoformat()
+
+
+OLDEST, OLD, OLDER, EDGE, RECENT = map(_days_ago, (100, 91, 95, 90, 89))
+
+
+@pytest.fixture(scope="module")
+def fitted() -> CatBoostClassifier:
+    """Any fitted model."""
+    model = CatBoostClassifier(iterations=2, allow_writing_files=False, verbose=False)
+    return model.fit(pd.DataFrame({"x": [0.0, 1.0, 2.0]}), schema.CLASSES)
+
+
+@dg.asset(partitions_def=base_date_partitions)
+def trained() -> None:
+    """Leaves a run with a materialization in Dagster's history."""
+
+
+class _KilledError(BaseException):
+    pass
+
+
+class _World:
+    """A platform, and what runs leave in all of its stores."""
+
+    def __init__(
+        self, platform: Platform, instance: dg.DagsterInstance, model: CatBoostClassifier
+    ) -> None:
+        self.platform = platform
+        self.instance = instance
+        self._model = model
+
+    @property
+    def retention(self) -> Retention:
+        return Retention(self.platform.promotions, self.platform.studies, self.instance)
+
+    @property
+    def client(self) -> MlflowClient:
+        return self.platform.tracking.client
+
+    def train(self, base_dt: str, decision: Decision) -> None:
+        """Leave what a run of a base date leaves."""
+        platform = self.platform
+        run_id = dg.materialize([trained], partition_key=base_dt, instance=self.instance).run_id
+        parent = self.client.create_run(
+            platform.tracking.experiment_id(),
+            tags={BASE_DATE_TAG: base_dt, PARENT_DAGSTER_RUN_TAG: run_id},
+        ).info.run_id
+        self.client.log_text(parent, "<html>", "model_card.html")
+        trial = Trial(number=0, params={}, state=TrialState.completed, metrics={}, iterations=2)
+        nesting = Nesting(parent, {BASE_DATE_TAG: base_dt}, {})
+        fitted = FittedTrial(trial, 0.0, [0.5, 0.4], self._model)
+        best = platform.tracking.tracker(nesting).record(fitted)
+        with platform.studies.open(
+            study_name(platform.model_name, base_dt, "f"), TuningParameters(), _LOG
+        ) as study:
+            study.tell(study.ask(), 0.5)
+        platform.artifacts.write(PREPROCESSING_FOLDER, base_dt, {"summary.json": {"rows": {}}})
+        platform.artifacts.write(MODEL_FOLDER, base_dt, {"summary.json": {}, "decision.json": {}})
+        platform.packages.save(
+            CalibratedModel(self._model, None, ["x"]),
+            {},
+            Lineage(base_dt, best, run_id, "f" * 32),
+            {"seen_share": 0.85},
+        )
+        with platform.promotions.deciding() as deciding:
+            deciding.record(deciding.register(base_dt, best), decision)
+
+    def left(self, base_dt: str) -> dict[str, list[Any]]:
+        """What there is of a base date, asked of each store itself."""
+        platform = self.platform
+        runs = self.client.search_runs(
+            [platform.tracking.experiment_id()],
+            f"tags.`{BASE_DATE_TAG}` = '{base_dt}'",
+            ViewType.ALL,
+        )
+        found: dict[str, list[Any]] = {
+            "studies": [
+                name for name in optuna.get_all_study_names(platform.studies.url) if base_dt in name
+            ],
+            "versions": [
+                version.version
+                for version in self.client.search_model_versions(f"name='{platform.model_name}'")
+                if version.tags["credit_ct.base_dt"] == base_dt
+            ],
+            "packages": [
+                str(package.tag)
+                for package in platform.packages.packages()
+                if package.info.labels["base_dt"] == base_dt
+            ],
+            "artifacts": list((platform.folder / "artifacts").glob(f"*/*/*{base_dt}*")),
+            "MLflow runs": [run.info.run_id for run in runs],
+            "Dagster runs": list(
+                self.instance.get_runs(dg.RunsFilter(tags={"dagster/partition": base_dt}))
+            ),
+            "materialized": sorted(
+                {base_dt} & self.instance.get_materialized_partitions(trained.key)
+            ),
+        }
+        return {what: items for what, items in found.items() if items}
+
+    def files(self) -> set[Path]:
+        """Every file of MLflow and of the packages."""
+        folders = [
+            self.platform.folder / "var" / "mlflow_artifacts",
+            Path(self.platform.packages.home) / "models" / self.platform.model_name,
+        ]
+        return {path for folder in folders for path in folder.rglob("*")}
+
+
+@pytest.fixture
+def world(platform: Platform, instance: dg.DagsterInstance, fitted: CatBoostClassifier) -> _World:
+    """A platform on which nothing was trained yet."""
+    return _World(platform, instance, fitted)
+
+
+def test_old_base_dates_go_and_what_serves_stays(world: _World) -> None:
+    """From every store, and only then; looking changes nothing, and twice is as good as once."""
+    world.train(OLDER, _PROMOTED)
+    world.train(RECENT, _KEPT)
+    world.train(OLDEST, _PROMOTED)
+    needed = world.files()
+    world.train(OLD, _KEPT)
+    everything = world.left(OLD)
+    assert len(everything) == 7
+
+    plan = world.retention.plan(_KEEP_DAYS)
+    assert plan.last_expired == EDGE
+    assert plan.kept == {OLDEST: "champion", OLDER: "previous"}
+    assert set(plan.expired) == {OLD}
+    assert set(plan.expired[OLD]) == _EVERYWHERE
+    amounts = plan.expired[OLD]
+    assert [amounts[name].items for name in ("artifacts", "MLflow runs", "packages")] == [3, 2, 1]
+    assert all(amounts[name].bytes for name in ("artifacts", "MLflow runs", "packages"))
+    assert world.left(OLD) == everything
+
+    kept = {base_dt: world.left(base_dt) for base_dt in (OLDEST, OLDER, RECENT)}
+    assert world.retention.remove(OLD)
+    assert world.left(OLD) == {}
+    assert {base_dt: world.left(base_dt) for base_dt in kept} == kept
+    assert world.files() == needed
+    assert world.platform.promotions.agreement().startswith("version 3 of base date")
+    assert len(world.platform.promotions.records()) == 4
+    assert world.retention.plan(_KEEP_DAYS).expired == {}
+    assert world.retention.remove(OLD)
+
+
+def test_the_newest_base_date_that_goes_is_as_old_as_asked(world: _World) -> None:
+    for base_dt in (EDGE, RECENT):
+        world.platform.artifacts.write(MODEL_FOLDER, base_dt, {"summary.json": {}})
+    world.platform.artifacts.write(MODEL_FOLDER, "notes", {"summary.json": {}})
+    assert set(world.retention.plan(90).expired) == {EDGE}
+    assert set(world.retention.plan(89).expired) == {EDGE, RECENT}
+    assert world.retention.plan(91).expired == {}
+
+
+def test_a_killed_prune_is_finished_by_the_next(
+    world: _World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in one store after the other, each time further: nobody sees a half, all goes."""
+    world.train(OLD, _KEPT)
+    rmtree = shutil.rmtree
+
+    def half(folder: Any, *_: Any, **__: Any) -> None:
+        next(path for path in Path(folder).rglob("*") if path.is_file()).unlink()
+        raise _KilledError
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise _KilledError
+
+    def attempt(target: str, replacement: Any) -> None:
+        retention = world.retention
+        with monkeypatch.context() as patch:
+            patch.setattr(target, replacement)
+            with pytest.raises(_KilledError):
+                retention.remove(OLD)
+        assert OLD in world.retention.plan(_KEEP_DAYS).expired
+
+    def in_artifacts(folder: Any, *rest: Any, **options: Any) -> None:
+        (half if "artifacts" in str(folder) else rmtree)(folder, *rest, **options)
+
+    attempt("optuna.delete_study", killed)
+    attempt("mlflow.MlflowClient.delete_model_version", killed)
+    attempt("bentoml._internal.store.shutil.rmtree", half)
+    attempt("credit_ct_dagster.io_managers.artifacts.shutil.rmtree", in_artifacts)
+    assert [day for day, _ in world.platform.artifacts.open_all(PREPROCESSING_FOLDER)] == []
+    assert world.left(OLD)["artifacts"]
+    attempt("mlflow.MlflowClient.delete_run", killed)
+    attempt("dagster.DagsterInstance.event_log_storage", property(killed))
+    assert world.retention.remove(OLD)
+    assert world.left(OLD) == {}
+    assert [path for path in world.files() if path.is_file() and path.name != "latest"] == []
+    assert world.retention.plan(_KEEP_DAYS).expired == {}
+    world.train(OLD, _KEPT)
+    assert len(world.left(OLD)) == 7
+
+
+def test_a_half_deleted_package_is_gone_after_the_next_writer(
+    world: _World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the description went first, so that nobody lists it any more."""
+    world.train(OLD, _KEPT)
+    [package] = world.platform.packages.packages()
+
+    def description(folder: Any) -> None:
+        (Path(folder) / "model.yaml").unlink()
+        raise _KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bentoml._internal.store.shutil.rmtree", description)
+        with pytest.raises(_KilledError):
+            world.platform.packages.remove([str(package.tag)])
+    assert Path(package.path).exists()
+    world.platform.packages.remove([])
+    assert not Path(package.path).exists()
+
+
+def test_a_champion_that_mlflow_forgot_stays(
+    world: _World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after MLFLOW_TRACKING_URI was set to another store; the record still knows."""
+    world.train(OLD, _PROMOTED)
+    world.client.delete_registered_model_alias(world.platform.model_name, "champion")
+    with monkeypatch.context() as patch:
+        patch.setattr(BentoMLStore, "labels_of_roles", lambda self: {})
+        assert world.platform.promotions.needed_base_dates() == {OLD: "champion"}
+    shutil.rmtree(world.platform.folder / "artifacts" / "promotions")
+    assert world.retention.plan(_KEEP_DAYS).kept == {OLD: "champion"}
+
+
+def test_any_alias_keeps_a_base_date(world: _World) -> None:
+    """Also one that a person gave to a version that a person registered."""
+    world.train(OLD, _KEPT)
+    world.train(OLDER, _KEPT)
+    client, name = world.client, world.platform.model_name
+    by_gate = {
+        version.tags["credit_ct.base_dt"]: version
+        for version in client.search_model_versions(f"name='{name}'")
+    }
+    source = by_gate[OLD].source
+    assert source is not None
+    by_hand = client.create_model_version(name, source, by_gate[OLD].run_id)
+    client.set_registered_model_alias(name, "shadow", by_hand.version)
+    plan = world.retention.plan(_KEEP_DAYS)
+    assert plan.kept == {OLD: "shadow"}
+    assert set(plan.expired) == {OLDER}
+
+
+def test_a_base_date_in_use_stays(world: _World) -> None:
+    """While a run of it is queued or goes on, also one that began after the plan was made."""
+    world.train(OLD, _KEPT)
+    retention = world.retention
+    assert set(retention.plan(_KEEP_DAYS).expired) == {OLD}
+    queued = world.instance.create_run_for_job(
+        dg.define_asset_job("again", [trained]).resolve(
+            asset_graph=dg.Definitions([trained]).resolve_asset_graph()
+        ),
+        tags={"dagster/partition": OLD},
+    )
+    assert not retention.remove(OLD)
+    assert world.left(OLD)["packages"]
+    assert retention.plan(_KEEP_DAYS).kept == {OLD: "a run of it goes on"}
+    world.instance.report_run_failed(queued)
+    assert world.retention.remove(OLD)
+    assert world.left(OLD) == {}
+
+
+def test_runs_without_base_date_go_by_the_day_they_began(world: _World) -> None:
+    """Dagster's, and MLflow's of a run that failed early; other people's MLflow runs stay."""
+    experiment = world.platform.tracking.experiment_id()
+    long_ago = pd.Timestamp(OLD, tz="Asia/Seoul") + pd.Timedelta(hours=23)
+    begun = int(long_ago.timestamp() * 1000)
+    ours = world.client.create_run(experiment, begun, {PARENT_DAGSTER_RUN_TAG: "gone"})
+    theirs = world.client.create_run(experiment, begun)
+    world.instance.run_storage.add_run(
+        dg.DagsterRun("a job", status=dg.DagsterRunStatus.SUCCESS, run_id="1" * 32)
+    )
+    assert set(world.retention.plan(_KEEP_DAYS).expired) == {OLD}
+    assert world.retention.remove(OLD)
+    left = world.client.search_runs([experiment], "", ViewType.ALL)
+    assert [run.info.run_id for run in left] == [theirs.info.run_id]
+    assert ours.info.run_id != theirs.info.run_id
+    assert list(RunHistory(world.instance).finished().values()) == [["1" * 32]]
+
+
+@pytest.fixture
+def prune(world: _World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The command, on this platform."""
+    monkeypatch.setattr(stores, "promotions", lambda: world.platform.promotions)
+    monkeypatch.setattr(stores, "study_storage", lambda: world.platform.studies)
+    home = world.platform.folder / "dagster"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with dg.DagsterInstance.get() as instance:
+        world.instance = instance
+        yield lambda *arguments: CliRunner().invoke(main, ["prune", *arguments])
+
+
+def test_the_command_only_looks_unless_told(world: _World, prune: Any) -> None:
+    """And says what, how much, and what stays; nothing old is no failure."""
+    assert "has anything to delete" in prune().output
+    world.train(OLDER, _PROMOTED)
+    world.train(OLD, _KEPT)
+    looked: Result = prune()
+    assert looked.exit_code == 0, looked.output
+    assert f"Base date {OLDER} is kept: champion" in looked.output
+    assert "Nothing was deleted" in looked.output
+    assert len(world.left(OLD)) == 7
+    assert json.loads(prune("--json", "--keep-days", "92").output)["expired"] == {}
+    deleted = json.loads(prune("--yes", "--json").output)
+    assert deleted["deleted"] == [OLD]
+    assert set(deleted["expired"][OLD]) == _EVERYWHERE
+    assert world.left(OLD) == {}
+    assert "has anything to delete" in prune("--yes").output
