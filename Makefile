@@ -48,7 +48,12 @@ logs: ## Follow what the stack prints
 
 .PHONY: test
 test: install ## Run the test suite
-	$(BIN)/pytest -n 3 --dist worksteal --ignore credit_ct_dagster_tests/e2e
+	$(BIN)/pytest -n 3 --dist worksteal --ignore credit_ct_dagster_tests/e2e --ignore credit_ct_dagster_tests/faults
+
+.PHONY: faults
+faults: install ## Kill, tear and fill up whatever a run needs, at random moments; the table is build/faults.md
+	rm -f build/faults.md
+	$(BIN)/pytest credit_ct_dagster_tests/faults
 
 .PHONY: e2e
 e2e: install ## Train a base date from the UI, in a real browser (needs chromium); screenshots in build/e2e
