@@ -136,8 +136,22 @@ class ArtifactsIOManager(dg.ConfigurableIOManager):
     )
 
     def handle_output(self, context: dg.OutputContext, obj: Mapping[str, Any]) -> None:
-        """Write every file of an artifact, in the order of the mapping."""
-        folder, sizes = self.write(context.definition_metadata[FOLDER], context.partition_key, obj)
+        """Write every file of an artifact, in the order of the mapping.
+
+        Raises:
+            dagster.Failure: A file cannot be written, because the disk is full or the folder
+                belongs to somebody else.
+        """
+        template, base_dt = context.definition_metadata[FOLDER], context.partition_key
+        try:
+            folder, sizes = self.write(template, base_dt, obj)
+        except OSError as error:
+            raise dg.Failure(
+                f"Base date {base_dt}: artifacts below {self.base_path} cannot be written"
+                f" ({error.strerror or error}). Make room (credit-ct prune) or mend the rights,"
+                " then run this base date again: what was written before is whole.",
+                allow_retries=False,
+            ) from error
         context.add_output_metadata(
             {"folder": dg.MetadataValue.path(str(folder)), "bytes_per_file": sizes}
         )
@@ -250,10 +264,14 @@ def _publish(path: UPath, content: bytes) -> None:
         dir=local.parent, prefix=f".{local.name}.", suffix=".tmp", delete=False
     ) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        file.write(content)
-        file.flush()
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(local)
+        try:
+            file.write(content)
+            file.flush()
+            Path(file.name).chmod(0o644)
+            Path(file.name).replace(local)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
 
 
 def _remove_abandoned(path: Path) -> None:
