@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
+	--project-name credit-ct --file deploy/compose.yaml $(if $(wildcard deploy/.env),--env-file deploy/.env)
 
 .PHONY: help
 help: ## Show this list
@@ -30,9 +32,32 @@ dev: install ## Serve the Dagster UI on http://127.0.0.1:3000
 mlflow: install ## Serve the MLflow UI of the embedded store on http://127.0.0.1:5000
 	$(BIN)/mlflow server --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///var/mlflow.db
 
+.PHONY: up
+up: ## Build the image and start the stack of deploy/ (docs/deployment.md)
+	deploy/new-secrets
+	$(COMPOSE) build
+	$(COMPOSE) up --detach
+
+.PHONY: down
+down: ## Stop the stack; history, models and data stay in their volumes
+	$(COMPOSE) --profile scale --profile tools down
+
+.PHONY: logs
+logs: ## Follow what the stack prints
+	$(COMPOSE) --profile scale --profile tools logs --follow --tail 100
+
 .PHONY: test
 test: install ## Run the test suite
-	$(BIN)/pytest -n 3 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal --ignore credit_ct_dagster_tests/e2e --ignore credit_ct_dagster_tests/faults
+
+.PHONY: faults
+faults: install ## Kill, tear and fill up whatever a run needs, at random moments; the table is build/faults.md
+	rm -f build/faults.md
+	$(BIN)/pytest credit_ct_dagster_tests/faults
+
+.PHONY: e2e
+e2e: install ## Train a base date from the UI, in a real browser (needs chromium); screenshots in build/e2e
+	$(BIN)/pytest credit_ct_dagster_tests/e2e
 
 .PHONY: lint
 lint: install ## Check style, format, types and the direction of imports

@@ -10,6 +10,7 @@ from benchmarks import (
     dask_machines,
     feature_store,
     growth,
+    planted_faults,
     promotion,
     pruning,
     tuning,
@@ -26,6 +27,7 @@ _GROUPS = {
     **growth.GROUPS,
     **pruning.GROUPS,
     **promotion.GROUPS,
+    **planted_faults.GROUPS,
 }
 
 

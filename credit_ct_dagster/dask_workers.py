@@ -14,11 +14,9 @@ from functools import cache, lru_cache
 from types import TracebackType
 from typing import Self
 
-import dagster as dg
 import optuna
 from distributed import Client, KilledWorker, get_worker
 from distributed import Future as DaskFuture
-from pydantic import Field
 
 from credit_ct_dagster import stores
 from credit_ct_dagster.errors import UnavailableError
@@ -64,14 +62,6 @@ class SharedSearch:
     parameters: TuningParameters
     thread_count: int
     nesting: Nesting
-
-
-class DaskCluster(dg.ConfigurableResource):
-    """Where Dask workers are, unless a run's configuration says otherwise."""
-
-    scheduler: str | None = Field(
-        default=None, description="Address such as tcp://host:8786; none: trials run locally"
-    )
 
 
 class DaskWorkers:

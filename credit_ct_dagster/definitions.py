@@ -9,12 +9,14 @@ from credit_ct_dagster.assets.model_card import model_card
 from credit_ct_dagster.assets.preprocessed_splits import preprocessing
 from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
 from credit_ct_dagster.assets.tuned_runs import tuned_runs
+from credit_ct_dagster.automation.data_sensors import late_data_sensor, new_data_sensor
 from credit_ct_dagster.automation.jobs import continuous_training_job, executor
 from credit_ct_dagster.automation.schedules import daily_training_schedule
 from credit_ct_dagster.automation.sensors import (
     abandoned_runs_sensor,
-    run_failure_sensor,
-    run_success_sensor,
+    log_alerts_sensor,
+    mail_alerts_sensor,
+    webhook_alerts_sensor,
 )
 from credit_ct_dagster.automation.terminal_log import terminal_logger
 from credit_ct_dagster.checks.champion_model import drift_is_small
@@ -26,13 +28,14 @@ from credit_ct_dagster.checks.preprocessed_splits import (
 )
 from credit_ct_dagster.checks.robust_scalers import scalers_are_finite
 from credit_ct_dagster.checks.tuned_runs import model_beats_baselines
-from credit_ct_dagster.dask_workers import DaskCluster
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.promotions import Promotions
+from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
+from credit_ct_dagster.resources.dask_cluster import DaskCluster
 from credit_ct_dagster.resources.feature_store import FeatureStore
 from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, parent_run
-from credit_ct_dagster.resources.notifications import Notifier
+from credit_ct_dagster.resources.notifications import Mail, Webhook
 from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster.settings import get_settings
 
@@ -69,10 +72,18 @@ defs = dg.Definitions(
     asset_checks=CHECKS,
     jobs=[continuous_training_job],
     schedules=[daily_training_schedule],
-    sensors=[run_success_sensor, run_failure_sensor, abandoned_runs_sensor],
+    sensors=[
+        log_alerts_sensor,
+        mail_alerts_sensor,
+        webhook_alerts_sensor,
+        abandoned_runs_sensor,
+        new_data_sensor,
+        late_data_sensor,
+    ],
     executor=executor,
     loggers={"console": dg.colored_console_logger, "terminal": terminal_logger},
     resources={
+        "base_date_lock": BaseDateLock(url=dg.EnvVar("FEATURE_STORE_URL")),
         "feature_store": FeatureStore(
             url=dg.EnvVar("FEATURE_STORE_URL"), retention_days=settings.retention_days
         ),
@@ -95,7 +106,10 @@ defs = dg.Definitions(
             artifacts=artifacts,
             lock_url=dg.EnvVar("FEATURE_STORE_URL"),
         ),
-        "notifier": Notifier(
+        "webhook": Webhook(
+            url=dg.EnvVar("ALERT_WEBHOOK_URL") if settings.alert_webhook_url else None
+        ),
+        "mail": Mail(
             smtp_host=settings.smtp_host,
             smtp_port=settings.smtp_port,
             smtp_starttls=settings.smtp_starttls,

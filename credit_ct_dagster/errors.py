@@ -27,3 +27,7 @@ class EmptyWindowError(CreditCtError, ValueError):
 
 class DataError(CreditCtError, ValueError):
     """Rows that cannot be loaded or trained on as they are."""
+
+
+class NotToldError(UnavailableError):
+    """A mail server or a webhook did not take an alert."""

@@ -1,7 +1,7 @@
 """The calendar: base dates, their label windows, and when their rows expire."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -11,6 +11,8 @@ from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.settings import get_settings
 
 TIMEZONE = "Asia/Seoul"
+DUE_HOUR = 9
+"""The hour by which yesterday's base date should be trained."""
 
 base_date_partitions = dg.DailyPartitionsDefinition(
     start_date=get_settings().partitions_start.isoformat(), timezone=TIMEZONE
@@ -65,19 +67,34 @@ def last_expired(base_dt: str, retention_days: int | None) -> str | None:
     return (date.fromisoformat(base_dt) - timedelta(days=retention_days)).isoformat()
 
 
-def newest_base_date() -> str:
+def newest_base_date(now: datetime | None = None) -> str:
     """Yesterday in Seoul: the newest base date that has ended.
+
+    Args:
+        now: The moment to ask for. [default: now]
 
     Raises:
         CreditCtError: The first base date is still to come.
     """
-    newest = base_date_partitions.get_last_partition_key()
-    if newest is None:
-        raise CreditCtError(
-            f"No base date has ended yet: the first is {base_date_partitions.start.date()}"
-            " (PARTITIONS_START)."
-        )
-    return newest
+    today = (now or datetime.now(UTC)).astimezone(ZoneInfo(TIMEZONE)).date()
+    newest, first = today - timedelta(days=1), base_date_partitions.start.date()
+    if newest < first:
+        raise CreditCtError(f"No base date has ended yet: the first is {first} (PARTITIONS_START).")
+    return newest.isoformat()
+
+
+def newest_due_base_date() -> str | None:
+    """The newest base date that should be there: yesterday's, from 09:00 in Seoul on."""
+    with dg.partition_loading_context() as now:
+        earlier = now.effective_dt - timedelta(hours=DUE_HOUR)
+    with dg.partition_loading_context(effective_dt=earlier):
+        return base_date_partitions.get_last_partition_key()
+
+
+def base_dates_after(base_dt: str, until: str) -> list[str]:
+    """The base dates from the day after `base_dt` up to `until`."""
+    days = (date.fromisoformat(until) - date.fromisoformat(base_dt)).days
+    return [(date.fromisoformat(base_dt) + timedelta(days=n + 1)).isoformat() for n in range(days)]
 
 
 def parse_base_date(text: str) -> str:

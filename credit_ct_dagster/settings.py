@@ -4,7 +4,7 @@ import os
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -57,6 +57,16 @@ class Settings(BaseSettings):
         description="Merging base date D deletes the rows of base dates up to D - this many days;"
         " 'none' keeps all",
     )
+    new_data_stable_minutes: int = Field(
+        default=10,
+        ge=1,
+        description="Yesterday's base date starts when no more of its rows came for so long",
+    )
+    late_data_days: int = Field(
+        default=3,
+        ge=0,
+        description="This many of the newest base dates are trained again when their rows change",
+    )
     prune_keep_days: int = Field(
         default=90,
         ge=1,
@@ -67,7 +77,14 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:3000", description="Where people open the UI"
     )
 
-    smtp_host: str | None = Field(default=None, description="Mail server; none: log only")
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Log lines for people, or JSON for machines"
+    )
+
+    alert_webhook_url: SecretStr | None = Field(
+        default=None, description="Post alerts as JSON to this URL"
+    )
+    smtp_host: str | None = Field(default=None, description="Mail server; none: no e-mail")
     smtp_port: int = Field(default=587, ge=1, le=65535)
     smtp_starttls: bool = Field(default=True, description="Encrypt before logging in")
     smtp_user: str | None = None
@@ -102,6 +119,22 @@ class Settings(BaseSettings):
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         if self.smtp_password is not None:
             os.environ["SMTP_PASSWORD"] = self.smtp_password.get_secret_value()
+        if self.alert_webhook_url is not None:
+            os.environ["ALERT_WEBHOOK_URL"] = self.alert_webhook_url.get_secret_value()
+        if self.log_format == "json":
+            # structlog takes half a second to import, which text does not need.
+            from credit_ct_dagster import logs
+
+            logs.write_json()
+
+    def redacted(self, text: str) -> str:
+        """A text without the secrets of this environment, whatever a library put into it."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                for secret in _secrets_in(name, value.get_secret_value()):
+                    text = text.replace(secret, "***")
+        return text
 
     def _export_mlflow(self) -> None:
         """MLflow prints the tracking URI with every run: user and password go another way."""
@@ -116,6 +149,14 @@ class Settings(BaseSettings):
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         # An operator waits for seconds, not for minutes, to hear that a server is down.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+
+
+def _secrets_in(name: str, value: str) -> set[str]:
+    """What must not be shown of a secret: of an address the password, else all of it."""
+    if name in {"smtp_password", "alert_webhook_url"}:
+        return {value}
+    password = urlsplit(value).password
+    return {password, unquote(password)} if password else set()
 
 
 @cache

@@ -12,7 +12,7 @@ _STARTED_IN = Path.cwd()
 os.chdir(_SESSION)
 for _name in ("FEATURE_STORE_URL", "ARTIFACTS_PATH", "MLFLOW_TRACKING_URI", "MODEL_NAME"):
     os.environ.pop(_name, None)
-for _name in ("OPTUNA_STORAGE_URL", "DASK_SCHEDULER_ADDRESS"):
+for _name in ("OPTUNA_STORAGE_URL", "DASK_SCHEDULER_ADDRESS", "ALERT_WEBHOOK_URL", "LOG_FORMAT"):
     os.environ.pop(_name, None)
 for _name in ("DAGSTER_HOME", "SMTP_HOST", "MAIL_TO", "RETENTION_DAYS", "PARTITIONS_START"):
     os.environ.pop(_name, None)
@@ -29,6 +29,7 @@ from credit_ct_dagster_tests.mariadb import MariaDB  # noqa: E402
 from credit_ct_dagster_tests.platform import (  # noqa: E402
     Platform,
     Templates,
+    Trained,
     load_sample_rows,
 )
 
@@ -96,6 +97,16 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     MlflowClient(f"sqlite:///{made.mlflow}").search_experiments()
     load_sample_rows(FeatureStore(url=f"sqlite:///{made.feature_store}"))
     return made
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, templates: Templates) -> Iterator[Trained]:
+    """One base date, trained once for all tests that change nothing."""
+    platform = Platform.prepared(tmp_path_factory.mktemp("trained"), templates)
+    with dg.instance_for_test() as instance:
+        result = platform.materialize(instance)
+        assert result.success
+        yield Trained(platform, instance, result)
 
 
 @pytest.fixture

@@ -22,11 +22,12 @@ from credit_ct_dagster.assets.model_card import model_card
 from credit_ct_dagster.assets.preprocessed_splits import preprocessing
 from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
 from credit_ct_dagster.assets.tuned_runs import tuned_runs
-from credit_ct_dagster.dask_workers import DaskCluster
 from credit_ct_dagster.definitions import CHECKS
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder, ArtifactsIOManager
 from credit_ct_dagster.promotions import Promotions
+from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
+from credit_ct_dagster.resources.dask_cluster import DaskCluster
 from credit_ct_dagster.resources.feature_store import FeatureStore
 from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, parent_run
 from credit_ct_dagster.resources.study_storage import StudyStorage
@@ -164,6 +165,7 @@ class Platform:
     def resources(self) -> dict[str, Any]:
         """The resources of the definitions, pointed here."""
         return {
+            "base_date_lock": BaseDateLock(url=self.url),
             "feature_store": self.store,
             "artifacts": self.artifacts,
             "tracking": self.tracking,
@@ -207,7 +209,7 @@ class Platform:
                 }
             }
             if selection is None
-            else {},
+            else {"ops": config or {}},
             raise_on_error=False,
         )
 
@@ -236,6 +238,15 @@ class Platform:
             timeout=170,
             check=False,
         )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A platform with one base date, `BASE_DT`, for tests that only look at it."""
+
+    platform: Platform
+    instance: dg.DagsterInstance
+    result: dg.ExecuteInProcessResult
 
 
 def failure_of(result: dg.ExecuteInProcessResult) -> str:

@@ -71,7 +71,7 @@ def test_secrets_are_named_not_shown() -> None:
         assert getattr(defs.resources[name], option).env_var_name == variable
 
 
-def test_schedule_asks_for_yesterday_in_seoul() -> None:
+def test_schedule_asks_for_yesterday_in_seoul(instance: dg.DagsterInstance) -> None:
     """At 06:00 in Seoul the newest base date is the day before."""
     schedule = defs.resolve_schedule_def("daily_training_schedule")
     assert schedule.cron_schedule == "0 6 * * *"
@@ -79,7 +79,9 @@ def test_schedule_asks_for_yesterday_in_seoul() -> None:
     tick = datetime(2025, 2, 3, 6, 0, tzinfo=ZoneInfo("Asia/Seoul"))
     requests = schedule.evaluate_tick(
         dg.build_schedule_context(
-            scheduled_execution_time=tick, repository_def=defs.get_repository_def()
+            instance=instance,
+            scheduled_execution_time=tick,
+            repository_def=defs.get_repository_def(),
         )
     ).run_requests
     assert requests is not None

@@ -1,7 +1,9 @@
 """The calendar."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+import dagster as dg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +12,10 @@ from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.partitions import (
     LabelWindow,
     base_date_partitions,
+    base_dates_after,
     last_expired,
     newest_base_date,
+    newest_due_base_date,
     parse_base_date,
 )
 
@@ -79,3 +83,26 @@ def test_unusable_base_dates_are_refused_in_a_sentence(text: str, said: str) -> 
 def test_newest_base_date_can_be_trained() -> None:
     """The newest base date is accepted as one."""
     assert parse_base_date(newest_base_date()) == newest_base_date()
+
+
+@pytest.mark.parametrize(
+    ("now", "due"),
+    [
+        ("2025-02-03 08:59", "2025-02-01"),
+        ("2025-02-03 09:00", "2025-02-02"),
+        ("2025-02-03 23:59", "2025-02-02"),
+        ("2025-01-02 08:59", None),
+        ("2025-01-02 09:00", "2025-01-01"),
+    ],
+)
+def test_yesterday_is_due_at_nine_in_seoul(now: str, due: str | None) -> None:
+    """Before that, the day before is the newest."""
+    in_seoul = datetime.fromisoformat(now).replace(tzinfo=ZoneInfo("Asia/Seoul"))
+    with dg.partition_loading_context(effective_dt=in_seoul):
+        assert newest_due_base_date() == due
+
+
+def test_base_dates_after_another() -> None:
+    """Without the first, with the last; none when there is none between."""
+    assert base_dates_after("2025-02-27", "2025-03-01") == ["2025-02-28", "2025-03-01"]
+    assert base_dates_after("2025-03-01", "2025-03-01") == []

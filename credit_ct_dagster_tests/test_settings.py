@@ -26,6 +26,8 @@ def test_defaults_need_no_server() -> None:
     assert settings.feature_store_url.get_secret_value() == "sqlite:///var/feature_store.db"
     assert settings.retention_days == 7
     assert settings.smtp_host is None
+    assert settings.alert_webhook_url is None
+    assert settings.log_format == "text"
 
 
 def test_an_environment_variable_wins_over_the_env_file(
@@ -56,7 +58,12 @@ def test_recipients_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("RETENTION_DAYS", "0"), ("MODEL_NAME", "../up"), ("PARTITIONS_START", "soon")],
+    [
+        ("RETENTION_DAYS", "0"),
+        ("MODEL_NAME", "../up"),
+        ("PARTITIONS_START", "soon"),
+        ("LOG_FORMAT", "xml"),
+    ],
 )
 def test_an_unusable_value_is_named_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
@@ -72,3 +79,32 @@ def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings can be logged."""
     monkeypatch.setenv("FEATURE_STORE_URL", "mysql+pymysql://user:hush@host/mlops")
     assert "hush" not in repr(get_settings())
+
+
+@pytest.mark.parametrize(
+    ("variable", "secret", "leak", "shown"),
+    [
+        (
+            "FEATURE_STORE_URL",
+            "mysql+pymysql://u:h%40sh@db/x",
+            "u:h%40sh@db, h@sh",
+            "u:***@db, ***",
+        ),
+        ("MLFLOW_TRACKING_URI", "https://u:hush@host", "hush at host", "*** at host"),
+        ("ALERT_WEBHOOK_URL", "https://host/T0/hush", "POST https://host/T0/hush", "POST ***"),
+        ("SMTP_PASSWORD", "hush", "login with hush", "login with ***"),
+        (
+            "MLFLOW_TRACKING_URI",
+            "http://host:5000",
+            "http://host:5000 down",
+            "http://host:5000 down",
+        ),
+        ("FEATURE_STORE_URL", "sqlite:///a.db", "sqlite:///a.db is gone", "sqlite:///a.db is gone"),
+    ],
+)
+def test_a_text_can_be_shown(
+    monkeypatch: pytest.MonkeyPatch, variable: str, secret: str, leak: str, shown: str
+) -> None:
+    """Passwords and secret URLs go, whatever wrote them; the rest stays."""
+    monkeypatch.setenv(variable, secret)
+    assert get_settings().redacted(leak) == shown

@@ -13,6 +13,7 @@ from credit_ct_dagster.modeling.calibration import calibrate
 from credit_ct_dagster.modeling.preparation import scalers_fingerprint
 from credit_ct_dagster.modeling.splitting import SPLIT_FILES, require_fingerprint
 from credit_ct_dagster.partitions import base_date_partitions
+from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.bentoml_store import SEEN_SHARE, BentoMLStore, Lineage
 from credit_ct_dagster.resources.run_processes import is_over
 
@@ -30,6 +31,7 @@ def bentoml_model(
     preprocessed_splits: ArtifactFolder,
     robust_scalers: ArtifactFolder,
     bentoml_store: BentoMLStore,
+    base_date_lock: BaseDateLock,
 ) -> dg.MaterializeResult:
     """The best model in the BentoML store, with its calibration, scalers and feature schema inside.
 

@@ -53,7 +53,7 @@ class GateConfig(GateRules, dg.Config):
     kinds={"mlflow", "bentoml"},
     io_manager_key="artifacts",
     metadata={FOLDER: MODEL_FOLDER},
-    required_resource_keys={"promotions", "artifacts"},
+    required_resource_keys={"base_date_lock", "promotions", "artifacts"},
     retry_policy=RETRY_ONCE,
 )
 def champion_model(

@@ -40,7 +40,7 @@ def reason_of(events: Iterable[dg.DagsterEvent]) -> str | None:
             if data.error:
                 return f"{event.step_key}: {(data.error.cause or data.error).message.strip()}"
         if event.is_failure and event.event_type == dg.DagsterEventType.RUN_FAILURE:
-            error = event.job_failure_data.error
-            if error:
-                return (error.cause or error).message.strip()
+            # A run whose process was killed has a message alone.
+            error = event.event_specific_data and event.job_failure_data.error
+            return (error.cause or error).message.strip() if error else event.message
     return None

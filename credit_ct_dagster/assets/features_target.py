@@ -7,9 +7,12 @@ from credit_ct_dagster.assets.failures import failing_clearly
 from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import base_date_partitions
+from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.feature_store import FeatureStore
 
 ROW_COUNT = "dagster/partition_row_count"
+EXPIRED_ROWS = "expired_rows"
+"""Metadata of an observation: how many rows of its base date retention has deleted."""
 
 
 @dg.asset(
@@ -18,11 +21,12 @@ ROW_COUNT = "dagster/partition_row_count"
     group_name="feature_store",
     owners=["team:ml-platform"],
     kinds={"mysql", "sql", "table"},
-    pool="feature_store",
     metadata=column_schema(schema.MERGED_COLUMNS),
 )
 def features_target(
-    context: dg.AssetExecutionContext, feature_store: FeatureStore
+    context: dg.AssetExecutionContext,
+    feature_store: FeatureStore,
+    base_date_lock: BaseDateLock,
 ) -> dg.MaterializeResult:
     """Rows of `credit_score_features_target` for one base date.
 
@@ -34,6 +38,17 @@ def features_target(
     base_dt = context.partition_key
     with failing_clearly(base_dt):
         merged = feature_store.merge(base_dt)
+    for expired, rows in merged.expired.items():
+        context.log_event(
+            dg.AssetObservation(
+                context.asset_key,
+                partition=expired,
+                description=f"The {rows:,} rows of base date {expired} have expired: the merge of"
+                f" {base_dt} deleted them. Materialize features_target for {expired} to bring them"
+                " back.",
+                metadata={EXPIRED_ROWS: rows, "expired_by": base_dt},
+            )
+        )
     if not merged.rows_inserted:
         context.log.warning(f"Base date {base_dt}: no label from {merged.window} has features.")
     context.log.info(f"{merged.rows_inserted} rows merged for {base_dt}, labels {merged.window}")

@@ -16,6 +16,7 @@ from credit_ct_dagster.modeling.model_card import Lineage, Links, ModelCard
 from credit_ct_dagster.modeling.preparation import restore
 from credit_ct_dagster.modeling.splitting import SPLIT_FILES
 from credit_ct_dagster.partitions import base_date_partitions
+from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking
 from credit_ct_dagster.resources.model_registry import ModelVersion
@@ -43,6 +44,7 @@ def model_card(
     robust_scalers: ArtifactFolder,
     bentoml_store: BentoMLStore,
     tracking: MlflowTracking,
+    base_date_lock: BaseDateLock,
 ) -> dg.Output[dict[str, Any]]:
     """A page on the model: rows, metrics, calibration, groups, drift, decision and lineage.
 

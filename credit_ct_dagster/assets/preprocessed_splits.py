@@ -11,7 +11,11 @@ from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.failures import RETRY_ONCE, failing_clearly
 from credit_ct_dagster.assets.features_target import features_target, rows_merged
 from credit_ct_dagster.errors import DataError, EmptyWindowError
-from credit_ct_dagster.io_managers.artifacts import FOLDER, PREPROCESSING_FOLDER
+from credit_ct_dagster.io_managers.artifacts import (
+    FOLDER,
+    PREPROCESSING_FOLDER,
+    ArtifactsIOManager,
+)
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.preparation import fit_scalers, prepare, scalers_fingerprint
 from credit_ct_dagster.modeling.row_rules import Bounds, RowRules, sort_out
@@ -21,10 +25,12 @@ from credit_ct_dagster.modeling.splitting import (
     split_by_customer,
 )
 from credit_ct_dagster.partitions import LabelWindow, base_date_partitions
+from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.feature_store import FeatureStore
 
 SPLITS_SUMMARY = "summary.json"
 QUARANTINE_FILE = "quarantine.parquet"
+ARCHIVE_FILE = "features_target.parquet"
 SCALERS_FILE = "robust_scaler.joblib"
 SCALERS_FOLDER = f"{PREPROCESSING_FOLDER}/encoders"
 
@@ -39,6 +45,14 @@ class SplitConfig(RowRules, dg.Config):
     What train and validation leave is the holdout.
     """
 
+    archive_rows: bool = Field(
+        default=True,
+        description="Keep the merged rows beside the splits, so that the model can be made again"
+        " when they have expired",
+    )
+    from_archive: bool = Field(
+        default=False, description="Take the rows from that archive, not from the feature store"
+    )
     bounds: dict[str, BoundsConfig] = Field(
         default_factory=dict, description=RowRules.model_fields["bounds"].description
     )
@@ -86,12 +100,19 @@ class SplitConfig(RowRules, dg.Config):
     retry_policy=RETRY_ONCE,
 )
 def preprocessing(
-    context: dg.AssetExecutionContext, config: SplitConfig, feature_store: FeatureStore
+    context: dg.AssetExecutionContext,
+    config: SplitConfig,
+    feature_store: FeatureStore,
+    artifacts: dg.ResourceParam[ArtifactsIOManager],
+    base_date_lock: BaseDateLock,
 ) -> Iterator[dg.Output]:
     """Sort out what breaks a rule, split by customer, fit the scalers on train, scale."""
     base_dt = context.partition_key
     with failing_clearly(base_dt):
-        rows = feature_store.read(base_dt)
+        if config.from_archive:
+            rows = artifacts.open(PREPROCESSING_FOLDER, base_dt)[ARCHIVE_FILE]
+        else:
+            rows = feature_store.read(base_dt)
         if rows.empty:
             raise EmptyWindowError(_why_empty(context, feature_store))
         sorted_rows = sort_out(rows, config)
@@ -125,6 +146,7 @@ def preprocessing(
         {
             **{SPLIT_FILES[name]: frame for name, frame in prepared.items()},
             QUARANTINE_FILE: sorted_rows.quarantined,
+            **({ARCHIVE_FILE: rows} if config.archive_rows else {}),
             SPLITS_SUMMARY: summary,
         },
         "preprocessed_splits",
@@ -164,7 +186,8 @@ def _why_empty(context: dg.AssetExecutionContext, feature_store: FeatureStore) -
         return (
             f"the {rows} rows of the window {window} have expired: retention deletes a base"
             f" date {feature_store.retention_days} days later. Materialize features_target for this"
-            " base date again."
+            " base date again, or set from_archive: true in the configuration of preprocessing to"
+            " take the rows that it was trained on."
         )
     labels = feature_store.labels_in(window)
     if rows is not None or not labels:

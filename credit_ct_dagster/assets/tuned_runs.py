@@ -13,7 +13,6 @@ from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.failures import RETRY_ONCE, failing_clearly
 from credit_ct_dagster.assets.preprocessed_splits import SPLITS_SUMMARY
 from credit_ct_dagster.assets.tables import table_of
-from credit_ct_dagster.dask_workers import DaskWorkers, SharedSearch
 from credit_ct_dagster.io_managers.artifacts import (
     FOLDER,
     MODEL_FOLDER,
@@ -27,7 +26,7 @@ from credit_ct_dagster.modeling.search_space import Params, TuningParameters
 from credit_ct_dagster.modeling.splitting import SPLIT_FILES, SPLITS, require_fingerprint
 from credit_ct_dagster.modeling.training import TrainingData
 from credit_ct_dagster.modeling.trials import Trial, TrialState, trials_table
-from credit_ct_dagster.modeling.tuning import best_of, completed_of, kept_trials, tune
+from credit_ct_dagster.modeling.tuning import TrialWorkers, best_of, completed_of, kept_trials, tune
 from credit_ct_dagster.partitions import base_date_partitions
 from credit_ct_dagster.resources.mlflow_tracking import (
     BASE_DATE_TAG,
@@ -90,7 +89,14 @@ class TuningConfig(TuningParameters, dg.Config):
     kinds={"catboost", "optuna", "mlflow"},
     io_manager_key="artifacts",
     metadata={FOLDER: MODEL_FOLDER},
-    required_resource_keys={"mlflow", "tracking", "study_storage", "artifacts", "dask"},
+    required_resource_keys={
+        "base_date_lock",
+        "mlflow",
+        "tracking",
+        "study_storage",
+        "artifacts",
+        "dask",
+    },
     retry_policy=RETRY_ONCE,
 )
 def tuned_runs(
@@ -127,36 +133,7 @@ def tuned_runs(
                 if trial.run_id
             }
         seconds.lap("track")
-    summary = {
-        "base_dt": base_dt,
-        "model_name": tracking.model_name,
-        "rows": splits["rows"],
-        "best": {
-            "params": best.params,
-            "iterations": best.iterations,
-            "val": best.metrics,
-            "holdout": on_holdout,
-        },
-        "trials": {
-            "total": len(trials),
-            **{state.value: sum(trial.state == state for trial in trials) for state in TrialState},
-        },
-        "seconds": seconds.laps
-        | {
-            "fits": sum(trial.seconds for trial in trials),
-            "track_trials": sum(trial.tracking_seconds for trial in trials),
-        },
-        "mlflow": {
-            "experiment_id": tracking.experiment_id(),
-            "parent_run_id": parent_run_id,
-            "best_run_id": best.run_id,
-        },
-        "dagster_run_id": context.run.run_id,
-        **{
-            key: splits[key]
-            for key in ("data_fingerprint", "fingerprints", "scalers_fingerprint", "seen_share")
-        },
-    }
+    summary = _summary(context, splits, trials, best, on_holdout, seconds)
     table = trials_table(trials)
     pictures = {
         "search": search_png(trials, curves),
@@ -177,6 +154,48 @@ def tuned_runs(
             "summary": dg.MetadataValue.json(summary),
         },
     )
+
+
+def _summary(
+    context: dg.AssetExecutionContext,
+    splits: dict[str, Any],
+    trials: Sequence[Trial],
+    best: Trial,
+    on_holdout: dict[str, float],
+    seconds: "_Stopwatch",
+) -> dict[str, Any]:
+    """What the assets downstream, commands and people read of a search."""
+    tracking: MlflowTracking = context.resources.tracking
+    return {
+        "base_dt": context.partition_key,
+        "model_name": tracking.model_name,
+        "rows": splits["rows"],
+        "best": {
+            "params": best.params,
+            "iterations": best.iterations,
+            "val": best.metrics,
+            "holdout": on_holdout,
+        },
+        "trials": {
+            "total": len(trials),
+            **{state.value: sum(trial.state == state for trial in trials) for state in TrialState},
+        },
+        "seconds": seconds.laps
+        | {
+            "fits": sum(trial.seconds for trial in trials),
+            "track_trials": sum(trial.tracking_seconds for trial in trials),
+        },
+        "mlflow": {
+            "experiment_id": tracking.experiment_id(),
+            "parent_run_id": context.resources.mlflow.active_run().info.run_id,
+            "best_run_id": best.run_id,
+        },
+        "dagster_run_id": context.run.run_id,
+        **{
+            key: splits[key]
+            for key in ("data_fingerprint", "fingerprints", "scalers_fingerprint", "seen_share")
+        },
+    }
 
 
 class _Stopwatch:
@@ -231,8 +250,11 @@ def _search(
         scheduler = config.dask_scheduler
         if scheduler is None:
             scheduler = context.resources.dask.scheduler
-        workers: LocalWorkers | DaskWorkers
+        workers: TrialWorkers
         if scheduler:
+            # Dask takes a second to import, which only these searches need.
+            from credit_ct_dagster.dask_workers import DaskWorkers, SharedSearch
+
             shared = SharedSearch(
                 name, base_dt, fingerprints, parameters, config.thread_count, nesting
             )

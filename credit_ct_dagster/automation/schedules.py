@@ -2,12 +2,24 @@
 
 import dagster as dg
 
+from credit_ct_dagster.automation.base_date_runs import was_started
 from credit_ct_dagster.automation.jobs import continuous_training_job
+from credit_ct_dagster.partitions import TIMEZONE, newest_base_date
 
-daily_training_schedule = dg.build_schedule_from_partitioned_job(
-    continuous_training_job,
-    name="daily_training_schedule",
-    description="Every day at 06:00 Asia/Seoul: yesterday's base date.",
-    hour_of_day=6,
+
+@dg.schedule(
+    job=continuous_training_job,
+    cron_schedule="0 6 * * *",
+    execution_timezone=TIMEZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every day at 06:00 Asia/Seoul: yesterday's base date, unless its data arrived"
+    " early and new_data_sensor has started it.",
 )
+def daily_training_schedule(
+    context: dg.ScheduleEvaluationContext,
+) -> dg.RunRequest | dg.SkipReason:
+    """Ask for the newest base date that has ended."""
+    base_dt = newest_base_date(context.scheduled_execution_time)
+    if was_started(context.instance, base_dt):
+        return dg.SkipReason(f"Base date {base_dt} has been started already")
+    return dg.RunRequest(run_key=base_dt, partition_key=base_dt)

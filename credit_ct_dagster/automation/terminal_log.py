@@ -4,16 +4,27 @@ import logging
 
 import dagster as dg
 
+from credit_ct_dagster.settings import get_settings
 
-@dg.logger({}, description="What the steps say, one short line each")
+
+@dg.logger({}, description="What the steps say, one short line each, or JSON (LOG_FORMAT)")
 def terminal_logger(_context: dg.InitLoggerContext) -> logging.Logger:
     """Log to standard error."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_StepFormatter(datefmt="%H:%M:%S"))
+    handler.setFormatter(_formatter())
     handler.addFilter(_is_said_by_a_step)
     log = logging.Logger("credit_ct.terminal", level=logging.INFO)
     log.addHandler(handler)
     return log
+
+
+def _formatter() -> logging.Formatter:
+    if get_settings().log_format == "text":
+        return _StepFormatter(datefmt="%H:%M:%S")
+    # structlog takes half a second to import, which text does not need.
+    from credit_ct_dagster.logs import json_formatter
+
+    return json_formatter()
 
 
 def _is_said_by_a_step(record: logging.LogRecord) -> bool:

@@ -1,15 +1,17 @@
-"""Pictures of a model, as PNG."""
+"""Pictures of a model, as PNG; matplotlib is imported when one is drawn."""
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.trials import Trial, TrialState
 from credit_ct_dagster.modeling.tuning import best_of, completed_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def confusion_matrix_png(counts: np.ndarray, title: str) -> bytes:
@@ -20,7 +22,7 @@ def confusion_matrix_png(counts: np.ndarray, title: str) -> bytes:
         title: What was measured.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = Figure(figsize=(4.6, 4.2), layout="constrained")
+    figure = _figure(4.6, 4.2)
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (true, predicted), count in np.ndenumerate(counts):
@@ -37,7 +39,7 @@ def confusion_matrix_png(counts: np.ndarray, title: str) -> bytes:
 def importances_png(importances: Mapping[str, float]) -> bytes:
     """Draw how much each feature moves the prediction, in percent, highest on top."""
     names = list(importances)[::-1]
-    figure = Figure(figsize=(6.4, 0.26 * len(names) + 0.8), layout="constrained")
+    figure = _figure(6.4, 0.26 * len(names) + 0.8)
     axes = figure.add_subplot()
     axes.barh(names, [importances[name] for name in names], color="#4c72b0")
     axes.set(title="Feature importances", xlabel="% (PredictionValuesChange)")
@@ -52,7 +54,7 @@ def search_png(trials: Sequence[Trial], curves: Mapping[int, Sequence[float]]) -
         trials: All trials, in their order.
         curves: Per number of a completed trial, its validation loss after each tree.
     """
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = _figure(10, 4)
     per_trial, per_tree = figure.subplots(1, 2)
     best = best_of(trials)
     completed = completed_of(trials)
@@ -75,7 +77,7 @@ def search_png(trials: Sequence[Trial], curves: Mapping[int, Sequence[float]]) -
         per_trial.plot(best.number, best.metrics["accuracy"], "*", color="#dd8452", markersize=15,
                        label=f"best, trial {best.number}")  # fmt: skip
     per_trial.set(title="Accuracy per trial, on validation", xlabel="trial", xmargin=0.04)
-    per_trial.xaxis.set_major_locator(MaxNLocator(integer=True))
+    per_trial.locator_params(axis="x", integer=True)
     per_trial.legend(fontsize="small")
     for number, curve in curves.items():
         is_best = best is not None and number == best.number
@@ -89,7 +91,13 @@ def search_png(trials: Sequence[Trial], curves: Mapping[int, Sequence[float]]) -
     return _png(figure)
 
 
-def _png(figure: Figure) -> bytes:
+def _figure(width: float, height: float) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _png(figure: "Figure") -> bytes:
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=90)
     return buffer.getvalue()

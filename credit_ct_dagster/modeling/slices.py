@@ -10,7 +10,7 @@ from credit_ct_dagster.modeling import schema
 
 _FAVOURABLE = "Good"
 _BANDS = [0, 25, 35, 45, 55, np.inf]
-_BAND_NAMES = ["under 25", "25 to 34", "35 to 44", "45 to 54", "55 and over"]
+_BAND_NAMES = ["0 to 24", "25 to 34", "35 to 44", "45 to 54", "55 and over"]
 _UNKNOWN = "unknown"
 
 

@@ -103,6 +103,29 @@ def _take(url: sa.URL, lock: str, held: ExitStack) -> bool:
     return take_server_lock(connection, lock, _WAIT_SECONDS)
 
 
+def base_date_lock(base_dt: str) -> str:
+    """The lock that a run holds while it works on a base date."""
+    return f"credit_ct.base_date.{base_dt}"
+
+
+def is_held(url: sa.URL, lock: str, connection: Connection) -> bool:
+    """Whether some process holds a lock of `alone`.
+
+    Args:
+        url: The database.
+        lock: What is locked.
+        connection: To the same database; is asked where it is a server.
+    """
+    file = sqlite_file(url)
+    if file is None:
+        return connection.scalar(sa.select(sa.func.is_used_lock(lock[-_MAX_NAME:]))) is not None
+    try:
+        with file_lock(file.with_name(lock), seconds=0):
+            return False
+    except Timeout:
+        return True
+
+
 @contextmanager
 def file_lock(path: Path, seconds: float) -> Iterator[None]:
     """Hold a lock on this machine; its file is there only while somebody holds it.

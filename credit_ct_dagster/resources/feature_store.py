@@ -24,6 +24,8 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import LabelWindow, exists, last_expired
 from credit_ct_dagster.resources import tables
 from credit_ct_dagster.resources.databases import (
+    base_date_lock,
+    is_held,
     location,
     parse_url,
     sqlite_file,
@@ -269,6 +271,7 @@ class FeatureStore(dg.ConfigurableResource):
     def merge(self, base_dt: str) -> MergeResult:
         """Replace the rows of a base date and delete the expired ones, in one transaction.
 
+        Rows of a base date that a run is working on do not expire; the next merge deletes them.
         Merges take turns: one that starts while another runs waits for it, whatever started them.
 
         Args:
@@ -290,8 +293,12 @@ class FeatureStore(dg.ConfigurableResource):
             self._locked_connection() as connection,
             connection.begin(),
         ):
-            expired = _pairs(connection.execute(_bound("expiring", **expiry)))
-            connection.execute(_bound("delete", **expiry))
+            expired = {
+                day: rows
+                for day, rows in _pairs(connection.execute(_bound("expiring", **expiry))).items()
+                if not is_held(self._engine.url, base_date_lock(day), connection)
+            }
+            connection.execute(_bound("delete", base_dts=[base_dt, *expired]))
             existing, invalid_dates = _labels_per_date(connection, window)
             labels = sum(existing.values())
             inserted, without_features, superseded = _insert(connection, base_dt, window, labels)
@@ -342,6 +349,32 @@ class FeatureStore(dg.ConfigurableResource):
         frame = self._query(rows.order_by(target.c.id, target.c.customer_id))
         return frame.astype(dict.fromkeys(schema.NUMERIC, "float64"))
 
+    def source_rows(self, base_dt: str) -> pd.DataFrame:
+        """The rows that a merge would make now, as `read` would give them."""
+        window = LabelWindow.of(base_dt)
+        rows = _bound("joined_rows", "newest_only", base_dt=base_dt, window_days=window.days)
+        types = {column.name: column.type for column in tables.credit_score_features_target.c}
+        merged = rows.columns(**types).subquery("merged")
+        frame = self._query(
+            sa.select(*(merged.c[name] for name in schema.MERGED_COLUMNS)).order_by(
+                merged.c.id, merged.c.customer_id
+            )
+        )
+        return frame.astype(dict.fromkeys(schema.NUMERIC, "float64"))
+
+    def arrived(self, day: str) -> tuple[int, int]:
+        """How many labels, and how many feature rows, are dated on a day."""
+        with self._transaction() as connection:
+            if not sa.inspect(connection).has_table(tables.credit_score.name):
+                return 0, 0
+            labels, features = (
+                connection.scalar(
+                    sa.select(sa.func.count()).select_from(table).where(table.c.date == day)
+                )
+                for table in (tables.credit_score, tables.credit_score_features)
+            )
+            return int(labels or 0), int(features or 0)
+
     def _require(self, connection: Connection, table: sa.Table) -> None:
         if not sa.inspect(connection).has_table(table.name):
             raise FeatureStoreError(
@@ -367,8 +400,9 @@ class FeatureStore(dg.ConfigurableResource):
             )
             with self._transaction() as connection:
                 return pd.read_sql(exact, connection)
-        # It takes no bind parameters either; the only value is a base date from the calendar.
-        sql = str(query.compile(self._engine, compile_kwargs={"literal_binds": True}))
+        # It takes no bind parameters either; the only values are dates from the calendar.
+        literally = {"literal_binds": True, "render_postcompile": True}
+        sql = str(query.compile(self._engine, compile_kwargs=literally))
         try:
             return connectorx.read_sql(_connectorx_url(url), sql, return_type="arrow").to_pandas()
         except RuntimeError as error:
@@ -441,9 +475,11 @@ def _insert(
     values = {"base_dt": base_dt, "window_days": window.days}
     try:
         with connection.begin_nested():
-            inserted = connection.execute(_bound("insert", **values)).rowcount
+            inserted = connection.execute(_bound("insert", "joined_rows", **values)).rowcount
     except IntegrityError:
-        inserted = connection.execute(_bound("insert", "newest_only", **values)).rowcount
+        inserted = connection.execute(
+            _bound("insert", "joined_rows", "newest_only", **values)
+        ).rowcount
         joined = connection.execute(_bound("joined", window_days=window.days)).one()
         return inserted, int(joined.labels_without_features), joined.pairs - inserted
     return inserted, labels - inserted, 0

@@ -61,6 +61,25 @@ _SIGNATURE = ModelSignature(
 )
 
 
+@contextmanager
+def failures_told(what: str) -> Iterator[None]:
+    """Tell a failure of MLflow in a sentence.
+
+    Args:
+        what: What was asked of it.
+
+    Raises:
+        UnavailableError: MLflow does not answer, or refused.
+    """
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise UnavailableError(
+            f"MLflow failed ({what}): {str(error).splitlines()[0]} Check that it runs and that"
+            " MLFLOW_TRACKING_URI is right, then try again."
+        ) from error
+
+
 @dataclass(frozen=True)
 class Nesting:
     """Where the runs of a search's trials belong.
@@ -90,6 +109,7 @@ class MlflowTracking(dg.ConfigurableResource):
         mlflow.set_tracking_uri(self.tracking_uri)  # what reads and writes models knows no other
         return MlflowClient(self.tracking_uri)
 
+    @failures_told("the experiment")
     def experiment_id(self) -> str:
         """The id of the model's experiment, which is created if it does not exist.
 
@@ -148,11 +168,13 @@ class MlflowTracking(dg.ConfigurableResource):
                 " resume: false in the configuration of tuned_runs."
             ) from error
 
+    @failures_told("reading a curve")
     def curve(self, run_id: str) -> list[float]:
         """The validation loss of a trial after each tree."""
         history = self.client.get_metric_history(run_id, CURVE)
         return [point.value for point in sorted(history, key=lambda point: point.step)]
 
+    @failures_told("nesting trials")
     def settle(self, search: str, run_ids: Collection[str], parent_run_id: str) -> None:
         """Nest the trials of a search, older ones too, under a run; strike out all others.
 
@@ -174,11 +196,13 @@ class MlflowTracking(dg.ConfigurableResource):
             elif tags[MLFLOW_PARENT_RUN_ID] != parent_run_id:
                 self.client.set_tag(run_id, MLFLOW_PARENT_RUN_ID, parent_run_id)
 
+    @failures_told("the run of the search")
     def reopen(self, run_id: str) -> None:
         """Forget what an earlier attempt of the same search left on its parent run."""
         if BEST_RUN_TAG in self.client.get_run(run_id).data.tags:
             self.client.delete_tag(run_id, BEST_RUN_TAG)
 
+    @failures_told("writing to a run")
     def describe(
         self,
         run_id: str,
@@ -339,25 +363,6 @@ def parent_run(context: dg.InitResourceContext) -> Iterator[Any]:
 
 def _status_of(tags: Mapping[str, str]) -> str:
     return RunStatus.to_string(RunStatus.FINISHED if BEST_RUN_TAG in tags else RunStatus.FAILED)
-
-
-@contextmanager
-def failures_told(what: str) -> Iterator[None]:
-    """Tell a failure of MLflow in a sentence.
-
-    Args:
-        what: What was asked of it.
-
-    Raises:
-        UnavailableError: MLflow does not answer, or refused.
-    """
-    try:
-        yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise UnavailableError(
-            f"MLflow failed ({what}): {str(error).splitlines()[0]} Check that it runs and that"
-            " MLFLOW_TRACKING_URI is right, then try again."
-        ) from error
 
 
 def _milliseconds(seconds: float) -> int:

@@ -25,7 +25,7 @@ def is_over(instance: dg.DagsterInstance, run_id: str) -> bool:
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
     """Mark runs as failed whose process on this machine is gone.
 
-    A run left as started would hold the pool of the feature store for ever. Looked at are runs of
+    A run left as started would hold its place in the queue for ever. Looked at are runs of
     an instance in SQLite, which one machine has to itself, and runs tagged with this machine.
 
     Returns:

@@ -12,11 +12,11 @@ ORDER BY base_dt;
 
 -- name: delete
 DELETE FROM credit_score_features_target
-WHERE base_dt <= :last_expired OR base_dt = :base_dt;
+WHERE base_dt IN :base_dts;
 
 -- name: insert
--- Fails on the target's primary key where an id and customer_id have several labels in the window
--- or several feature rows; then `newest_only` is appended.
+-- Continued by `joined_rows`. Fails on the target's primary key where an id and customer_id have
+-- several labels in the window or several feature rows; then `newest_only` is appended.
 INSERT INTO credit_score_features_target (
     base_dt, id, customer_id, date, age, occupation, annual_income, monthly_inhand_salary,
     num_bank_accounts, num_credit_card, interest_rate, num_of_loan, type_of_loan,
@@ -24,9 +24,11 @@ INSERT INTO credit_score_features_target (
     credit_mix, outstanding_debt, credit_utilization_ratio, credit_history_age,
     payment_of_min_amount, total_emi_per_month, amount_invested_monthly, payment_behaviour,
     monthly_balance, credit_score
-)
+);
+
+-- name: joined_rows
 SELECT
-    :base_dt, label.id, label.customer_id, label.date, feature.age, feature.occupation,
+    :base_dt AS base_dt, label.id, label.customer_id, label.date, feature.age, feature.occupation,
     feature.annual_income, feature.monthly_inhand_salary, feature.num_bank_accounts,
     feature.num_credit_card, feature.interest_rate, feature.num_of_loan, feature.type_of_loan,
     feature.delay_from_due_date, feature.num_of_delayed_payment, feature.changed_credit_limit,
@@ -40,7 +42,7 @@ INNER JOIN credit_score_features AS feature
 WHERE label.date IN :window_days;
 
 -- name: newest_only
--- Continues `insert`. One row per id and customer_id: of several labels in the window the newest,
+-- Continues `joined_rows`. One row per id and customer_id: of several labels in the window the newest,
 -- of several feature rows the newest that is not dated after the base date, or else the oldest.
     AND NOT EXISTS (
         SELECT 1

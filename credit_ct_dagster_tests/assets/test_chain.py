@@ -25,6 +25,7 @@ from credit_ct_dagster_tests.platform import (
     SMALL_SEARCH,
     Platform,
     Templates,
+    Trained,
     failure_of,
 )
 
@@ -36,12 +37,9 @@ def _metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict:
     raise AssertionError(f"{asset} was not materialized")
 
 
-def test_artifacts_have_their_names_and_agree(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
+def test_artifacts_have_their_names_and_agree(trained: Trained) -> None:
     """Files lie where the contract says, and say the same as each other and as MLflow."""
-    result = platform.materialize(instance)
-    assert result.success
+    platform, result = trained.platform, trained.result
     name, root = platform.model_name, platform.folder / "artifacts"
     files = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
     assert files == [
@@ -54,6 +52,7 @@ def test_artifacts_have_their_names_and_agree(
         f"models/{name}/{BASE_DT}/summary.json",
         f"models/{name}/{BASE_DT}/trials.parquet",
         f"preprocessing/{name}/{BASE_DT}/encoders/robust_scaler.joblib",
+        f"preprocessing/{name}/{BASE_DT}/features_target.parquet",
         f"preprocessing/{name}/{BASE_DT}/{name}_holdout.parquet",
         f"preprocessing/{name}/{BASE_DT}/{name}_train.parquet",
         f"preprocessing/{name}/{BASE_DT}/{name}_val.parquet",
@@ -86,13 +85,11 @@ def test_artifacts_have_their_names_and_agree(
     assert tracked.data.metrics["holdout_accuracy"] == summary["best"]["holdout"]["accuracy"]
 
 
-def test_mlflow_has_a_parent_and_a_run_per_candidate(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
+def test_mlflow_has_a_parent_and_a_run_per_candidate(trained: Trained) -> None:
     """All ended, tagged, nested; each with the model that its metrics were measured on."""
+    platform, result = trained.platform, trained.result
     import mlflow
 
-    result = platform.materialize(instance)
     summary = platform.models()["summary.json"]
     client = platform.tracking.client
     runs = client.search_runs([summary["mlflow"]["experiment_id"]], run_view_type=ViewType.ALL)
@@ -207,18 +204,16 @@ def test_materializing_twice_gives_the_same_state(
     tables = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
     best = platform.models()["summary.json"]["best"]
     second = platform.materialize(instance)
-    assert len(tables) == 4
+    assert len(tables) == 5
     assert {path: path.read_bytes() for path in folder.rglob("*.parquet")} == tables
     assert platform.models()["summary.json"]["best"] == best
     claimed = [package.info.labels["dagster_run_id"] for package in platform.packages.packages()]
     assert claimed == [first.run_id, second.run_id]
 
 
-def test_the_pages_show_what_a_person_wants_to_know(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
+def test_the_pages_show_what_a_person_wants_to_know(trained: Trained) -> None:
     """Counts, the table of trials, pictures and links are in the metadata."""
-    result = platform.materialize(instance)
+    platform, result, instance = trained.platform, trained.result, trained.instance
     merged = _metadata(result, "features_target")
     assert merged["window"] == "2025-02-10 to 2025-03-10"
     assert merged["dagster/partition_row_count"] > 400
@@ -237,11 +232,9 @@ def test_the_pages_show_what_a_person_wants_to_know(
     assert "000-00-" not in everything, "ssn stays in the database"
 
 
-def test_scalers_are_what_the_seeds_consumers_load(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
+def test_scalers_are_what_the_seeds_consumers_load(trained: Trained) -> None:
     """A joblib file with a dict from column to scaler, fitted on the training rows only."""
-    platform.materialize(instance)
+    platform = trained.platform
     scalers = joblib.load(
         platform.folder / "artifacts" / "preprocessing" / platform.model_name / BASE_DT
         / "encoders" / "robust_scaler.joblib"
@@ -319,6 +312,30 @@ def test_an_expired_window_fails_and_says_that_it_expired(
     assert "have expired" in said
     assert "2025-01-20 to 2025-02-20" in said
     assert "Materialize features_target" in said
+    observed = instance.fetch_observations(
+        dg.AssetRecordsFilter(dg.AssetKey("features_target"), asset_partitions=["2025-02-20"]),
+        limit=10,
+    ).records
+    [observation] = [each.asset_observation for each in observed]
+    assert observation is not None
+    assert str(observation.metadata["expired_rows"].value) != "0"
+    assert observation.metadata["expired_by"].value == BASE_DT
+    assert f"the merge of {BASE_DT} deleted them" in (observation.description or "")
+
+
+def test_an_expired_base_date_can_be_made_again_from_its_archive(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """The very same splits, though its rows and even the source tables are gone."""
+    splits = dg.AssetSelection.assets("preprocessed_splits", "robust_scalers")
+    merge = dg.AssetSelection.assets("features_target")
+    assert platform.materialize(instance, selection=merge | splits).success
+    folder = platform.folder / "artifacts" / "preprocessing"
+    tables = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
+    (platform.folder / "feature_store.db").unlink()
+    from_archive = {"preprocessing": {"config": {"from_archive": True}}}
+    assert platform.materialize(instance, selection=splits, config=from_archive).success
+    assert {path: path.read_bytes() for path in folder.rglob("*.parquet")} == tables
 
 
 def test_a_store_that_is_down_is_retried_once(

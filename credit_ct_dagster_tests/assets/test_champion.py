@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.splitting import customer_position
 from credit_ct_dagster.resources.tables import credit_score
-from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform, failure_of
+from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform, Trained, failure_of
 
 _POOR_SEARCH = SMALL_SEARCH | {"depth": [1], "iterations": 1}
 _GOOD_SEARCH = SMALL_SEARCH | {"depth": [5], "iterations": 60}
@@ -22,12 +22,9 @@ def _decision(platform: Platform, base_dt: str = BASE_DT) -> dict[str, Any]:
     return platform.models(base_dt)["decision.json"]["decision"]
 
 
-def test_the_first_model_is_promoted_and_its_card_tells_all(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
+def test_the_first_model_is_promoted_and_its_card_tells_all(trained: Trained) -> None:
     """Five names of one model, the same in every store; the card stands alone."""
-    result = platform.materialize(instance)
-    assert result.success
+    platform, result = trained.platform, trained.result
     decision, models = _decision(platform), platform.models()
     assert (decision["promoted"], decision["ground"]) == (True, "first")
     lineage, summary = models["lineage.json"], models["summary.json"]

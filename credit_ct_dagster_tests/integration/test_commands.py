@@ -47,7 +47,7 @@ def test_dagster_job_execute(platform: Platform) -> None:
 def test_steps_can_be_processes_of_their_own(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
-    """What one writes the next one reads, and all share the run of MLflow."""
+    """And assets can be materialized by themselves; all share the run of MLflow."""
     splits = dg.AssetSelection.assets("features_target", "preprocessed_splits", "robust_scalers")
     assert platform.materialize(instance, selection=splits).success
     config = _SMALL | {"execution": {"config": {"multiprocess": {"max_concurrent": 2}}}}
@@ -68,16 +68,6 @@ def test_dagster_job_execute_fails_with_an_exit_code(platform: Platform) -> None
     done = platform.run(*_job("--tags", tags))
     assert done.returncode == 1
     assert "Base date 2025-12-01: the window 2025-11-01 to 2025-12-01 never had rows" in done.stderr
-
-
-def test_dagster_asset_materialize(platform: Platform) -> None:
-    """The other command for machines does the same work."""
-    done = platform.run(
-        "dagster", "asset", "materialize", *_MODULE, "--select", "*", "--partition", BASE_DT,
-        "--config-json", json.dumps(_SMALL),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert platform.models()["summary.json"]["base_dt"] == BASE_DT
 
 
 def test_run_reports_and_status_lists(platform: Platform) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
-from mlflow.entities import ViewType
 
+from credit_ct_dagster_tests.end_state import check_same_end_state
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform, Templates
 
@@ -81,36 +81,6 @@ def _kill_at(platform: Platform, stage: str, *command: str) -> None:
     assert done.returncode == -signal.SIGKILL, (stage, done.returncode, done.stderr[-3000:])
 
 
-def _packages(platform: Platform) -> list[Path]:
-    folder = platform.folder / "var" / "bentoml" / "models" / platform.model_name
-    return [path for path in folder.iterdir() if path.is_dir()]
-
-
-def _check_same_end_state(
-    platform: Platform, undisturbed: Platform, instance: dg.DagsterInstance
-) -> None:
-    """Compare with a platform on the same rows that nobody killed."""
-    assert undisturbed.materialize(instance).success
-    assert platform.store.row_counts() == undisturbed.store.row_counts()
-    for name in ("train", "val", "holdout"):
-        file = f"{{model_name}}_{name}.parquet"
-        assert platform.splits()[file].equals(undisturbed.splits()[file])
-    for part in ("best", "rows", "trials", "data_fingerprint"):
-        assert (
-            platform.models()["summary.json"][part] == (undisturbed.models()["summary.json"][part])
-        )
-    assert len(_packages(platform)) == 1
-    assert list(platform.folder.rglob("*.tmp")) == []
-    client = platform.tracking.client
-    runs = client.search_runs([platform.tracking.experiment_id()], run_view_type=ViewType.ALL)
-    struck_out = [run for run in runs if run.info.status == "KILLED"]
-    assert {run.info.status for run in runs} - {"KILLED"} == {"FINISHED", "FAILED"}
-    assert {run.data.tags["credit_ct.reason"] for run in struck_out} <= {
-        "Killed before the search knew of it"
-    }
-    assert sum(run.info.status == "FINISHED" for run in runs) >= 3
-
-
 @pytest.mark.parametrize("kind", ["sqlite", "mariadb"])
 def test_the_same_command_again_reaches_the_same_state(
     request: pytest.FixtureRequest,
@@ -119,13 +89,13 @@ def test_the_same_command_again_reaches_the_same_state(
     instance: dg.DagsterInstance,
     kind: str,
 ) -> None:
-    """Killed once in every stage, one after the other; on MariaDB in the merge and the search."""
+    """Killed once in every stage, one after the other; on MariaDB in the merge."""
     folder = tmp_path / "killed"
     if kind == "sqlite":
         url, stages = None, list(_STAGES)
     else:
         server: MariaDB = request.getfixturevalue("mariadb")
-        url, stages = server.new_database(), ["merge", "search"]
+        url, stages = server.new_database(), ["merge"]
     platform = Platform.prepared(folder, templates, url)
     small = {"ops": {"tuned_runs": {"config": SMALL_SEARCH}}}
     (folder / "small.yaml").write_text(yaml.safe_dump(small))
@@ -138,7 +108,7 @@ def test_the_same_command_again_reaches_the_same_state(
     assert done.returncode == 0, done.stderr[-3000:]
     other = tmp_path / "undisturbed"
     other_url = server.new_database() if url else None
-    _check_same_end_state(platform, Platform.prepared(other, templates, other_url), instance)
+    check_same_end_state(platform, Platform.prepared(other, templates, other_url), instance)
 
 
 def test_another_command_ends_what_a_killed_one_left_open(

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import bentoml
-import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,7 +18,7 @@ from credit_ct_dagster.modeling.evaluation import predict
 from credit_ct_dagster.modeling.preparation import fit_scalers
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore, Lineage
 from credit_ct_dagster.sample_data import generate
-from credit_ct_dagster_tests.platform import BASE_DT, Platform
+from credit_ct_dagster_tests.platform import BASE_DT, Trained
 
 
 @pytest.fixture
@@ -67,10 +66,10 @@ json.dump({
 
 
 def test_a_clean_process_predicts_raw_rows_as_the_pipeline_did(
-    platform: Platform, instance: dg.DagsterInstance, tmp_path: Path
+    trained: Trained, tmp_path: Path
 ) -> None:
     """With the tag alone: no import of this project, no file of it, the very same numbers."""
-    assert platform.materialize(instance).success
+    platform = trained.platform
     holdout = platform.splits()["{model_name}_holdout.parquet"]
     raw = platform.store.read(BASE_DT).set_index("id").loc[holdout["id"]].reset_index()
     raw.to_parquet(tmp_path / "raw.parquet")
@@ -92,11 +91,9 @@ def test_a_clean_process_predicts_raw_rows_as_the_pipeline_did(
     assert served["foreign"] == []
 
 
-def test_a_package_tells_where_it_comes_from(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
+def test_a_package_tells_where_it_comes_from(trained: Trained) -> None:
     """Labels link it back, metadata shows parameters and metrics, both calls are batchable."""
-    result = platform.materialize(instance)
+    platform, result = trained.platform, trained.result
     summary = platform.models()["summary.json"]
     [package] = platform.packages.packages()
     assert package.info.labels == {

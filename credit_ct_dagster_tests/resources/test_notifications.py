@@ -1,99 +1,124 @@
-"""Notifications, against a real mail server on loopback."""
+"""Notifications, against real servers on loopback."""
 
-import logging
-import socket
 from collections.abc import Iterator
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
-from credit_ct_dagster.resources.notifications import Notifier
+from credit_ct_dagster.errors import NotToldError
+from credit_ct_dagster.resources.notifications import Alert, Kind, Mail, Webhook
+from credit_ct_dagster_tests.servers import Inbox, Receiver, free_port
 
-
-class _Inbox:
-    def __init__(self) -> None:
-        self.messages: list[Envelope] = []
-
-    async def handle_DATA(  # noqa: N802 aiosmtpd calls it so
-        self, server: object, session: object, envelope: Envelope
-    ) -> str:
-        self.messages.append(envelope)
-        return "250 OK"
-
-
-class _Authenticator:
-    def __call__(
-        self, server: object, session: object, envelope: object, mechanism: str, data: LoginPassword
-    ) -> AuthResult:
-        known = (data.login, data.password) == (b"ct", b"hush")
-        return AuthResult(success=known, handled=known)
+_ALERT = Alert(
+    Kind.run_failed,
+    "2025-01-31",
+    "continuous_training failed: 2025-01-31",
+    "features_target: 만료되었습니다",
+    {"run": "http://127.0.0.1:3000/runs/1"},
+    "1",
+)
 
 
 @pytest.fixture
-def inbox() -> _Inbox:
-    """What arrived."""
-    return _Inbox()
+def port() -> int:
+    """Where the mail server is."""
+    return free_port()
 
 
 @pytest.fixture
-def mail_server(inbox: _Inbox) -> Iterator[Controller]:
-    """A mail server on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    controller = Controller(
-        inbox,
-        hostname="127.0.0.1",
-        port=port,
-        authenticator=_Authenticator(),
-        auth_require_tls=False,
-    )
-    controller.start()
-    yield controller
-    controller.stop()
+def inbox(port: int) -> Iterator[Inbox]:
+    """What arrived there."""
+    with Inbox.running(port) as server:
+        yield server
 
 
-def _notifier(server: Controller, **options: Any) -> Notifier:
-    return Notifier(
+def _mail(port: int, **options: Any) -> Mail:
+    return Mail(
         smtp_host="127.0.0.1",
-        smtp_port=server.port,
+        smtp_port=port,
         smtp_starttls=False,
         mail_to=["ops@example.com", "ml@example.com"],
         **options,
     )
 
 
-def test_mail_arrives(mail_server: Controller, inbox: _Inbox) -> None:
-    """Subject, body, sender and every recipient."""
-    from email import message_from_bytes, policy
-
-    _notifier(mail_server).send("continuous_training failed: 2025-01-31", "features_target: why")
+def test_mail_arrives(port: int, inbox: Inbox) -> None:
+    """Subject, text, links, sender and every recipient."""
+    _mail(port).send(_ALERT)
     [envelope] = inbox.messages
+    assert isinstance(envelope.content, bytes)
     message = message_from_bytes(envelope.content, _class=EmailMessage, policy=policy.default)
     assert message["Subject"] == "continuous_training failed: 2025-01-31"
-    assert message.get_content().strip() == "features_target: why"
+    assert message.get_content().splitlines() == [
+        "features_target: 만료되었습니다",
+        "Run: http://127.0.0.1:3000/runs/1",
+    ]
     assert envelope.rcpt_tos == ["ops@example.com", "ml@example.com"]
 
 
-def test_it_logs_in(mail_server: Controller, inbox: _Inbox) -> None:
-    """User and password are used; a wrong one is an error, not a silence."""
-    _notifier(mail_server, smtp_user="ct", smtp_password="hush").send("s", "b")
+def test_mail_logs_in(port: int, inbox: Inbox) -> None:
+    """User and password are used; a wrong one is an error, not a silence, and is not repeated."""
+    _mail(port, smtp_user="ct", smtp_password="hush").send(_ALERT)
     assert len(inbox.messages) == 1
-    with pytest.raises(OSError, match="Authentication"):
-        _notifier(mail_server, smtp_user="ct", smtp_password="wrong").send("s", "b")
+    with pytest.raises(NotToldError, match="SMTPAuthenticationError, SMTP 535") as refused:
+        _mail(port, smtp_user="ct", smtp_password="wrong").send(_ALERT)
+    assert "wrong" not in str(refused.value)
 
 
-def test_without_a_server_it_logs(caplog: pytest.LogCaptureFixture) -> None:
-    """The default needs no configuration."""
-    with caplog.at_level(logging.INFO):
-        Notifier().send("continuous_training succeeded: 2025-01-31", "Run: http://…")
-    assert "continuous_training succeeded: 2025-01-31" in caplog.text
+def test_a_mail_server_that_is_down_is_an_error() -> None:
+    """The caller learns that nobody was told, of what, and what to look at."""
+    with pytest.raises(NotToldError, match=r"refused.*SMTP_HOST") as refused:
+        Mail(smtp_host="127.0.0.1", smtp_port=1, mail_to=["a@example.com"]).send(_ALERT)
+    assert _ALERT.subject in str(refused.value)
+    assert "a@example.com" not in str(refused.value)
 
 
-def test_a_server_that_is_down_is_an_error() -> None:
-    """The caller learns that nobody was told."""
-    with pytest.raises(OSError, match="refused"):
-        Notifier(smtp_host="127.0.0.1", smtp_port=1, mail_to=["a@example.com"]).send("s", "b")
+def test_a_webhook_gets_json() -> None:
+    """All that a machine needs to sort, and a person to act."""
+    with Receiver.running() as receiver:
+        Webhook(url=receiver.url).send(_ALERT)
+    assert receiver.received == [
+        {
+            "kind": "run_failed",
+            "base_dt": "2025-01-31",
+            "subject": "continuous_training failed: 2025-01-31",
+            "text": "features_target: 만료되었습니다",
+            "links": {"run": "http://127.0.0.1:3000/runs/1"},
+            "run_id": "1",
+        }
+    ]
+
+
+def test_a_webhook_that_stumbles_is_tried_again() -> None:
+    """Two errors of the server are not worth a word."""
+    with Receiver.running(answers=[503, 500, 204]) as receiver:
+        Webhook(url=receiver.url).send(_ALERT)
+    assert len(receiver.received) == 3
+
+
+@pytest.mark.parametrize("status", [302, 404, 503])
+def test_a_webhook_that_refuses_is_an_error(status: int) -> None:
+    """Whatever is not a 2xx; the path of the URL may be the secret, and is not repeated."""
+    with (
+        Receiver.running(answers=[status] * 3) as receiver,
+        pytest.raises(NotToldError, match=f"127.0.0.1 did not take .* .HTTP {status}.") as refused,
+    ):
+        Webhook(url=receiver.url).send(_ALERT)
+    assert Receiver.SECRET not in str(refused.value)
+
+
+def test_a_webhook_that_is_down_is_an_error() -> None:
+    """Nor does the library's own message, which has the URL, come along."""
+    with pytest.raises(NotToldError, match="ConnectionError") as refused:
+        Webhook(url=f"http://127.0.0.1:1/{Receiver.SECRET}").send(_ALERT)
+    assert refused.value.__suppress_context__
+    assert Receiver.SECRET not in str(refused.value)
+
+
+def test_nothing_is_configured_by_default() -> None:
+    """The defaults need no server."""
+    assert not Mail().is_configured
+    assert not Mail(smtp_host="127.0.0.1").is_configured
+    assert not Webhook().is_configured

@@ -1,0 +1,55 @@
+"""One run at a time works on a base date."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
+import dagster as dg
+from pydantic import Field
+from sqlalchemy.exc import SQLAlchemyError
+
+from credit_ct_dagster.resources.databases import alone, base_date_lock, location, parse_url
+
+_PARTITION_TAG = "dagster/partition"
+
+
+class BaseDateLock(dg.ConfigurableResource):
+    """Held by a run as long as its resources live; a second run of the base date waits for it.
+
+    While it is held, retention does not delete the rows of the base date.
+    """
+
+    url: str = Field(description="The feature store's database, which keeps the lock")
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
+        """Wait for other runs of the base date."""
+        run = context.dagster_run
+        base_dt = run.tags.get(_PARTITION_TAG) if run else None
+        # `dagster job execute` opens the resources once more when its run is over.
+        if base_dt is None or _is_over(context):
+            yield self
+            return
+        url = parse_url(self.url, "FEATURE_STORE_URL")
+        try:
+            with alone(url, base_date_lock(base_dt), lambda: _say_waiting(context, base_dt)):
+                yield self
+        except SQLAlchemyError as error:
+            said = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise dg.Failure(
+                f"Base date {base_dt}: the database at {location(url)}, whose lock a run needs,"
+                f" does not answer: {said}. Check that it runs and that FEATURE_STORE_URL is right,"
+                " then try again."
+            ) from error
+
+
+def _is_over(context: dg.InitResourceContext) -> bool:
+    run = context.dagster_run
+    assert run is not None
+    known = context.instance.get_run_by_id(run.run_id) if context.instance else None
+    return known is not None and known.is_finished
+
+
+def _say_waiting(context: dg.InitResourceContext, base_dt: str) -> None:
+    if context.log:
+        context.log.info(f"Another run works on base date {base_dt}: waiting for it to end")

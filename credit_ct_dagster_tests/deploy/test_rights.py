@@ -1,0 +1,127 @@
+"""The stack's users do their work on a real server, and nothing else."""
+
+import logging
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import mlflow
+import pytest
+import sqlalchemy as sa
+from dagster._core.instance import InstanceRef
+
+from credit_ct_dagster import sample_data
+from credit_ct_dagster.errors import FeatureStoreError
+from credit_ct_dagster.modeling.search_space import TuningParameters
+from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.resources.study_storage import StudyStorage
+from credit_ct_dagster_tests.deploy.conftest import USERS
+from credit_ct_dagster_tests.mariadb import MariaDB
+from credit_ct_dagster_tests.platform import BASE_DT, REPOSITORY
+
+_OWN_DATABASE = {
+    "feature_store": "mlops",
+    "feature_loader": "mlops",
+    "dagster": "dagster",
+    "mlflow": "mlflow",
+    "optuna": "optuna",
+}
+
+
+def _store(server: MariaDB, user: str) -> FeatureStore:
+    return FeatureStore(url=server.url("mlops", user))
+
+
+@pytest.fixture(scope="session")
+def loaded(least_privilege: MariaDB) -> MariaDB:
+    """The server, after the loader filled an empty feature store, and replaced what it holds."""
+    labels, features = sample_data.generate(2_000, date.fromisoformat(BASE_DT), seed=0)
+    frames = {"credit_score": labels, "credit_score_features": features}
+    loader = _store(least_privilege, "feature_loader")
+    assert loader.upsert(frames) == loader.upsert(frames)
+    return least_privilege
+
+
+def test_the_platform_merges_and_reads_what_the_loader_loaded(loaded: MariaDB) -> None:
+    """And replaces it when the base date is merged again."""
+    store = _store(loaded, "feature_store")
+    first = store.merge(BASE_DT)
+    assert first.rows_inserted > 0
+    assert store.merge(BASE_DT) == first
+    assert len(store.read(BASE_DT)) == first.rows_inserted
+
+
+@pytest.mark.parametrize(
+    ("user", "sql"),
+    [
+        ("feature_store", "INSERT INTO credit_score (id) VALUES ('1')"),
+        ("feature_store", "UPDATE credit_score SET credit_score = 'Good'"),
+        ("feature_store", "DELETE FROM credit_score_features"),
+        ("feature_store", "UPDATE credit_score_features_target SET credit_score = 'Good'"),
+        ("feature_store", "DROP TABLE credit_score_features_target"),
+        ("feature_store", "CREATE TABLE other (id INT)"),
+        ("feature_loader", "DELETE FROM credit_score"),
+        ("feature_loader", "DROP TABLE credit_score"),
+        ("feature_loader", "INSERT INTO credit_score_features_target (id) VALUES ('1')"),
+    ],
+)
+def test_feature_store_users_may_do_nothing_else(loaded: MariaDB, user: str, sql: str) -> None:
+    """Neither change what the other one is there for, nor drop or invent tables."""
+    with pytest.raises(sa.exc.OperationalError, match="command denied"):
+        loaded.execute(sql, url=loaded.url("mlops", user))
+
+
+def test_a_missing_right_is_told(loaded: MariaDB) -> None:
+    """By the platform, with what to do about it."""
+    with pytest.raises(FeatureStoreError, match="grant the user"):
+        _store(loaded, "feature_loader").merge(BASE_DT)
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_no_user_gets_into_another_database(least_privilege: MariaDB, user: str) -> None:
+    """Nor into the server's own tables."""
+    for database in {"mysql", *_OWN_DATABASE.values()} - {_OWN_DATABASE[user]}:
+        with pytest.raises(sa.exc.OperationalError, match="Access denied"):
+            least_privilege.execute("SELECT 1", url=least_privilege.url(database, user))
+
+
+def test_dagster_keeps_its_history(
+    least_privilege: MariaDB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the stack's own dagster.yaml: tables are made and migrated, a run is found again."""
+    url = least_privilege.url("dagster", "dagster").replace("pymysql", "mysqlconnector")
+    monkeypatch.setenv("DAGSTER_STORAGE_URL", url)
+    configuration = (REPOSITORY / "deploy" / "dagster.yaml").read_text()
+    (tmp_path / "dagster.yaml").write_text(configuration.replace("/data", str(tmp_path)))
+
+    @dg.asset
+    def one() -> int:
+        return 1
+
+    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path))) as instance:
+        instance.upgrade()
+        result = dg.materialize([one], instance=instance)
+    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path))) as instance:
+        run = instance.get_run_by_id(result.run_id)
+        assert run is not None
+        assert run.is_success
+        assert instance.run_monitoring_enabled
+        assert instance.run_launcher.supports_check_run_worker_health
+        assert instance.run_retries_enabled
+
+
+def test_optuna_keeps_studies(least_privilege: MariaDB) -> None:
+    """Tables are made, and a study is found again."""
+    storage = StudyStorage(url=least_privilege.url("optuna", "optuna"))
+    parameters = TuningParameters()
+    with storage.open("m", parameters, logging.getLogger(__name__)) as study:
+        study.tell(study.ask(parameters.distributions()), 0.5)
+    assert [trial.value for trial in storage.join("m").trials] == [0.5]
+
+
+def test_mlflow_keeps_runs(least_privilege: MariaDB) -> None:
+    """Tables and triggers are made, and a run is found again."""
+    client = mlflow.MlflowClient(least_privilege.url("mlflow", "mlflow"))
+    run = client.create_run(client.create_experiment("m"))
+    client.log_metric(run.info.run_id, "accuracy", 0.5)
+    assert client.get_run(run.info.run_id).data.metrics == {"accuracy": 0.5}

@@ -1,0 +1,87 @@
+"""One run at a time works on a base date, and its rows stay while it does."""
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import dagster as dg
+import pytest
+
+from credit_ct_dagster.resources.base_date_lock import BaseDateLock
+from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster_tests.platform import BASE_DT, load_sample_rows
+
+_HOLDER = """
+    import sys
+    import sqlalchemy as sa
+    from credit_ct_dagster.resources.databases import alone, base_date_lock
+    url, base_dt = sys.argv[1:]
+    with alone(sa.make_url(url), base_date_lock(base_dt), lambda: print("waiting", flush=True)):
+        print("held", flush=True)
+        sys.stdin.readline()
+"""
+
+
+@contextmanager
+def _process(url: str, base_dt: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that works on a base date, as soon as it may, until it is killed."""
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(_HOLDER), url, base_dt],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _says(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def _run(url: str, instance: dg.DagsterInstance, base_dt: str) -> bool:
+    """A run that needs the lock."""
+
+    @dg.op
+    def work(lock: BaseDateLock) -> None: ...
+
+    @dg.job
+    def job() -> None:
+        work()
+
+    return job.execute_in_process(
+        instance=instance,
+        resources={"lock": BaseDateLock(url=url)},
+        tags={"dagster/partition": base_dt},
+    ).success
+
+
+def test_a_second_run_of_a_base_date_waits(store_url: str, instance: dg.DagsterInstance) -> None:
+    """For the first to end, or to be killed; runs of other base dates do not wait."""
+    with _process(store_url, BASE_DT) as first:
+        assert _says(first) == "held"
+        assert _run(store_url, instance, "2025-03-09")
+        with _process(store_url, BASE_DT) as second, ThreadPoolExecutor(1) as thread:
+            said = thread.submit(_says, second)
+            with pytest.raises(TimeoutError):
+                said.result(timeout=4)
+            first.kill()
+            assert said.result() == "held", "a killed process kept the lock"
+    assert _run(store_url, instance, BASE_DT)
+
+
+def test_rows_stay_while_a_run_works_on_them(store_url: str) -> None:
+    """Retention passes over a base date in use, and deletes it with the next merge."""
+    store = FeatureStore(url=store_url)
+    load_sample_rows(store)
+    store.merge("2025-02-20")
+    with _process(store_url, "2025-02-20") as run:
+        assert _says(run) == "held"
+        assert store.merge(BASE_DT).expired == {}
+        assert set(store.row_counts()) == {"2025-02-20", BASE_DT}
+    assert set(store.merge(BASE_DT).expired) == {"2025-02-20"}
+    assert set(store.row_counts()) == {BASE_DT}

@@ -1,0 +1,106 @@
+"""Servers on loopback that alerts are sent to."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
+
+
+class Receiver(ThreadingHTTPServer):
+    """Keeps the JSON that it gets, and answers as it is told, then with 200."""
+
+    SECRET = "services/T00/B00/hush"
+
+    def __init__(self, port: int, answers: list[int]) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.answers = answers
+        self.received: list[dict[str, Any]] = []
+
+    @property
+    def url(self) -> str:
+        """Where to post: a path that nobody should see."""
+        return f"http://127.0.0.1:{self.server_port}/{self.SECRET}"
+
+    @classmethod
+    @contextmanager
+    def running(cls, port: int = 0, answers: list[int] | None = None) -> Iterator["Receiver"]:
+        """A server on a port. [default: a free one]"""  # noqa: D415
+        with cls(port, list(answers or [])) as server:
+            thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+            thread.start()
+            try:
+                yield server
+            finally:
+                server.shutdown()
+                thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        """Take it."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.received.append(json.loads(body))
+        status = self.server.answers.pop(0) if self.server.answers else 200
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def free_port() -> int:
+    """A port on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+class Inbox:
+    """Keeps the messages that a mail server takes; `ct` may log in, with `hush`."""
+
+    def __init__(self) -> None:
+        self.messages: list[Envelope] = []
+
+    async def handle_DATA(  # noqa: N802 aiosmtpd calls it so
+        self, server: object, session: object, envelope: Envelope
+    ) -> str:
+        """Take one."""
+        self.messages.append(envelope)
+        return "250 OK"
+
+    @classmethod
+    @contextmanager
+    def running(cls, port: int) -> Iterator["Inbox"]:
+        """A mail server on a port."""
+        inbox = cls()
+        controller = Controller(
+            inbox,
+            hostname="127.0.0.1",
+            port=port,
+            authenticator=_authenticate,
+            auth_require_tls=False,
+        )
+        controller.start()
+        try:
+            yield inbox
+        finally:
+            controller.stop()
+
+
+def _authenticate(
+    server: object, session: object, envelope: object, mechanism: str, data: LoginPassword
+) -> AuthResult:
+    known = (data.login, data.password) == (b"ct", b"hush")
+    return AuthResult(success=known, handled=known)

@@ -1,0 +1,49 @@
+"""The UI with its daemon, as a user starts it."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from credit_ct_dagster_tests.platform import Platform
+
+
+@contextmanager
+def dagster_dev(platform: Platform) -> Iterator[int]:
+    """The UI and its daemon, as `make dev` starts them, on a free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (platform.folder / "dev.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["dagster", "dev", "--host", "127.0.0.1", "--port", str(port)],
+            cwd=platform.folder,
+            env=platform.environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            yield port
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def until(condition: Any, seconds: float, what: str) -> Any:
+    """Ask again and again until the answer is true; a server may still be starting."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            value = condition()
+        except (urllib.error.URLError, ConnectionError, KeyError):
+            value = None
+        if value:
+            return value
+        time.sleep(1)
+    raise AssertionError(f"{what} took longer than {seconds} s")
