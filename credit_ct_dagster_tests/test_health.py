@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -38,7 +38,7 @@ from credit_ct_dagster.resources.bentoml_store import BentoMLStore, Lineage
 from credit_ct_dagster.resources.feature_store import FeatureStore
 from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster_tests.mariadb import MariaDB
-from credit_ct_dagster_tests.platform import Platform
+from credit_ct_dagster_tests.platform import Platform, Templates
 
 _TARGET = "credit_score_features_target"
 _Found = dict[str, tuple[State, str]]
@@ -54,18 +54,27 @@ def sleeper() -> None:
     """Off unless somebody switches it on."""
 
 
-@pytest.fixture
-def healthy(platform: Platform, instance: dg.DagsterInstance) -> Examination:
-    """A platform that nothing is wrong with."""
+def _at(instance: dg.DagsterInstance) -> Callable[[], dg.DagsterInstance]:
+    """Opens an instance whose daemon gives signs of life."""
     for kind in instance.get_required_daemon_types():
         instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), kind, None, None))
-    return Examination(
-        store=platform.store,
-        studies=platform.studies,
-        promotions=platform.promotions,
-        instance=lambda: dg.DagsterInstance.from_ref(instance.get_ref()),
-        instigators=[watchman],
-    )
+    return lambda: dg.DagsterInstance.from_ref(instance.get_ref())
+
+
+@pytest.fixture(scope="module")
+def healthy(
+    tmp_path_factory: pytest.TempPathFactory, templates: Templates
+) -> Iterator[Examination]:
+    """A platform that nothing is wrong with; tests look at it, and replace parts of it."""
+    platform = Platform.prepared(tmp_path_factory.mktemp("healthy"), templates)
+    with dg.instance_for_test() as instance:
+        yield Examination(
+            store=platform.store,
+            studies=platform.studies,
+            promotions=platform.promotions,
+            instance=_at(instance),
+            instigators=[watchman],
+        )
 
 
 def _found(examination: Examination) -> _Found:
@@ -193,11 +202,10 @@ def test_a_full_disk_is_reported(healthy: Examination, monkeypatch: pytest.Monke
     assert "credit-ct prune" in failed["artifacts"]
 
 
-def test_a_daemon_without_sign_of_life(healthy: Examination) -> None:
-    """Never, or not for minutes."""
-    with healthy.instance() as instance:
-        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - 600, "SENSOR", None, None))
-    failed = _failed(healthy)
+def test_a_daemon_without_sign_of_life(healthy: Examination, instance: dg.DagsterInstance) -> None:
+    examination = replace(healthy, instance=_at(instance))
+    instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - 600, "SENSOR", None, None))
+    failed = _failed(examination)
     assert list(failed) == ["daemon"]
     assert "from SENSOR: no schedule or sensor ticks" in failed["daemon"]
 
@@ -216,13 +224,12 @@ def _choose(instance: dg.DagsterInstance, name: str, status: InstigatorStatus) -
     )
 
 
-def test_what_is_switched_off_is_named(healthy: Examination) -> None:
+def test_what_is_switched_off_is_named(healthy: Examination, instance: dg.DagsterInstance) -> None:
     """By its definition, unless a person chose otherwise."""
-    both = replace(healthy, instigators=[watchman, sleeper])
+    both = replace(healthy, instance=_at(instance), instigators=[watchman, sleeper])
     assert "Off: sleeper. Switch on" in _failed(both)["schedules and sensors"]
-    with healthy.instance() as instance:
-        _choose(instance, "watchman", InstigatorStatus.STOPPED)
-        _choose(instance, "sleeper", InstigatorStatus.RUNNING)
+    _choose(instance, "watchman", InstigatorStatus.STOPPED)
+    _choose(instance, "sleeper", InstigatorStatus.RUNNING)
     assert "Off: watchman. Switch on" in _failed(both)["schedules and sensors"]
 
 

@@ -132,3 +132,18 @@ def test_a_killed_write_leaves_the_old_file_and_the_next_one_clears_up(tmp_path:
     artifacts._publish(artifacts.UPath(path), b"again")
     assert [entry.name for entry in tmp_path.iterdir()] == ["file.json"]
     assert path.read_bytes() == b"again"
+
+
+@pytest.mark.parametrize("place", ["disk", "object store"])
+def test_a_deleted_artifact_is_gone_and_its_neighbours_are_not(tmp_path: Path, place: str) -> None:
+    """With its sizes and its place among the base dates; twice is as good as once."""
+    base_path = str(tmp_path) if place == "disk" else f"memory://{tmp_path.name}"
+    manager, folder = ArtifactsIOManager(base_path=base_path, model_name="m"), "m/{base_dt}"
+    for base_dt in (_DAY, "2025-02-01"):
+        manager.write(folder, base_dt, {"a.html": "four", "b.html": ""})
+    assert manager.sizes(folder) == {_DAY: [4, 0], "2025-02-01": [4, 0]}
+    for _ in range(2):
+        manager.delete(folder, _DAY)
+        assert manager.sizes(folder) == {"2025-02-01": [4, 0]}
+        assert [base_dt for base_dt, _ in manager.open_all(folder)] == ["2025-02-01"]
+    assert manager.open(folder, "2025-02-01")["a.html"] == "four"
