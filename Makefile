@@ -48,7 +48,7 @@ logs: ## Follow what the stack prints
 
 .PHONY: test
 test: install ## Run the test suite
-	$(BIN)/pytest -n 3 --dist worksteal --ignore credit_ct_dagster_tests/e2e --ignore credit_ct_dagster_tests/faults
+	$(BIN)/pytest -n 3 --maxschedchunk 1 --ignore credit_ct_dagster_tests/e2e --ignore credit_ct_dagster_tests/faults
 
 .PHONY: faults
 faults: install ## Kill, tear and fill up whatever a run needs, at random moments; the table is build/faults.md
