@@ -50,13 +50,17 @@ logs: ## Follow what the stack prints
 test: install ## Run the test suite
 	$(BIN)/pytest -n 3 --maxschedchunk 1 --ignore credit_ct_dagster_tests/e2e --ignore credit_ct_dagster_tests/faults
 
+.PHONY: kills
+kills: install ## Kill a run in each of its stages, and run it again
+	$(BIN)/pytest -n 2 --maxschedchunk 1 credit_ct_dagster_tests/faults/test_kills.py
+
 .PHONY: faults
 faults: install ## Kill, tear and fill up whatever a run needs, at random moments; the table is build/faults.md
 	rm -f build/faults.md
 	$(BIN)/pytest credit_ct_dagster_tests/faults
 
 .PHONY: e2e
-e2e: install ## Train a base date from the UI, in a real browser (needs chromium); screenshots in build/e2e
+e2e: install ## From the UI: a base date in a real browser (needs chromium; screenshots in build/e2e), a backfill
 	$(BIN)/pytest credit_ct_dagster_tests/e2e
 
 .PHONY: lint

@@ -43,7 +43,7 @@ hypothesis.settings.load_profile("no deadline")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with what takes longest, so that two workers end together."""
-    longest = ["test_backfill", "test_kills", "test_commands", "test_dask"]
+    longest = ["test_dask", "test_commands"]
 
     def place(item: pytest.Item) -> int:
         return longest.index(item.path.stem) if item.path.stem in longest else len(longest)
