@@ -61,7 +61,7 @@ faults: install ## Kill, tear and fill up whatever a run needs, at random moment
 
 .PHONY: e2e
 e2e: install ## From the UI: a base date in a real browser (needs chromium; screenshots in build/e2e), a backfill
-	$(BIN)/pytest credit_ct_dagster_tests/e2e
+	$(BIN)/pytest -n 2 --maxschedchunk 1 credit_ct_dagster_tests/e2e
 
 .PHONY: lint
 lint: install ## Check style, format, types and the direction of imports
