@@ -95,7 +95,7 @@ def test_killed_at_random_moments(disturbed: Platform, undisturbed: Platform) ->
         process = _start(disturbed)
         started = time.perf_counter()
         try:
-            process.communicate(timeout=rng.uniform(3, max(length, 20)))
+            process.communicate(timeout=rng.uniform(2, length or 9))
             finished += 1
             length = time.perf_counter() - started
         except subprocess.TimeoutExpired:
