@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import mean, median
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -96,42 +97,39 @@ def _gate(rules: GateRules) -> Judge:
     return judge
 
 
-def _naive_elsewhere(
-    world: World,
-    day: int,
-    since: int,
-    challenger: np.ndarray,
-    champion: np.ndarray,
-    history: list[PastVerdict],
-) -> tuple[bool, Ground]:
-    """At least as accurate on as many rows, which are other ones every day."""
-    drawn = np.random.default_rng(day).integers(len(challenger), size=_WINDOW_DAYS * _ROWS_PER_DAY)
-    truth = world.rows[schema.TARGET].to_numpy()[drawn]
-    wins = (challenger[drawn] == truth).mean() >= (champion[drawn] == truth).mean()
-    return bool(wins), Ground.better
+def _naive(rows_of: Callable[[World, int], Any]) -> Judge:
+    """At least as accurate on the rows that are looked at on a day."""
+
+    def judge(
+        world: World,
+        day: int,
+        since: int,
+        challenger: np.ndarray,
+        champion: np.ndarray,
+        history: list[PastVerdict],
+    ) -> tuple[bool, Ground]:
+        rows = rows_of(world, day)
+        truth = world.rows[schema.TARGET].to_numpy()[rows]
+        wins = (challenger[rows] == truth).mean() >= (champion[rows] == truth).mean()
+        return bool(wins), Ground.better
+
+    return judge
 
 
-def _naive(
-    world: World,
-    day: int,
-    since: int,
-    challenger: np.ndarray,
-    champion: np.ndarray,
-    history: list[PastVerdict],
-) -> tuple[bool, Ground]:
-    """At least as accurate on the newest window."""
-    rows = world.holdout(day, 1)
-    truth = world.rows[schema.TARGET].to_numpy()[rows]
-    wins = (challenger[rows] == truth).mean() >= (champion[rows] == truth).mean()
-    return bool(wins), Ground.better
+def _other_rows(world: World, day: int) -> np.ndarray:
+    """As many rows as a window has, which are other ones every day."""
+    count = _WINDOW_DAYS * _ROWS_PER_DAY
+    return np.random.default_rng(day).integers(len(world.rows), size=count)
 
 
 def run(plan: Plan) -> Findings:
     """Simulate with and without a true gain."""
     histories, days = (10, 300) if plan.window_rows > 1_000 else (1, 20)
     gates: dict[str, Judge] = {
-        "challenger >= champion, on other rows every day": _naive_elsewhere,
-        "challenger >= champion, on windows that overlap": _naive,
+        "challenger >= champion, on other rows every day": _naive(_other_rows),
+        "challenger >= champion, on windows that overlap": _naive(
+            lambda world, day: world.holdout(day, 1)
+        ),
         "the gate": _gate(GateRules()),
         "the gate, accuracy": _gate(GateRules(metric="accuracy")),
         "the gate, 2 of 3 days agree": _gate(GateRules(agreeing=2, agreeing_of=3)),

@@ -11,6 +11,8 @@ from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.settings import get_settings
 
 TIMEZONE = "Asia/Seoul"
+PARTITION_TAG = "dagster/partition"
+"""The tag by which Dagster knows the base date of a run."""
 DUE_HOUR = 9
 """The hour by which yesterday's base date should be trained."""
 

@@ -20,7 +20,7 @@ from credit_ct_dagster.errors import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling.promotion import Decision, Ground, PastVerdict
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
-from credit_ct_dagster.resources.databases import alone, location, parse_url
+from credit_ct_dagster.resources.databases import alone, location, parse_url, said_by
 from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking
 from credit_ct_dagster.resources.model_registry import ModelRegistry, ModelVersion
 
@@ -128,10 +128,9 @@ class Promotions(dg.ConfigurableResource):
                 deciding.follow_last_record()
                 yield deciding
         except SQLAlchemyError as error:
-            said = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise UnavailableError(
                 f"The database at {location(url)}, whose lock a decision needs, does not answer:"
-                f" {said}. Check that it runs, then try again."
+                f" {said_by(error)}. Check that it runs, then try again."
             ) from error
 
     @cached_property

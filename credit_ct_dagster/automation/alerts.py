@@ -11,6 +11,7 @@ from credit_ct_dagster.assets.failures import reason_of
 from credit_ct_dagster.assets.model_card import model_card
 from credit_ct_dagster.partitions import (
     DUE_HOUR,
+    PARTITION_TAG,
     TIMEZONE,
     base_dates_after,
     newest_due_base_date,
@@ -18,7 +19,6 @@ from credit_ct_dagster.partitions import (
 from credit_ct_dagster.resources.notifications import Alert, Kind
 from credit_ct_dagster.settings import get_settings
 
-_PARTITION_TAG = "dagster/partition"
 _WILL_RETRY_TAG = "dagster/will_retry"
 _TELLING = {
     dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
@@ -132,7 +132,7 @@ def _of_run(
     asset: dg.AssetKey | None,
     view: dict[str, str] | None = None,
 ) -> Alert:
-    base_dt = run.tags.get(_PARTITION_TAG)
+    base_dt = run.tags.get(PARTITION_TAG)
     links = {"asset": _asset_url(asset, base_dt, view)} if asset else {}
     return Alert(
         kind,
@@ -145,7 +145,7 @@ def _of_run(
 
 
 def _of_missing(instance: dg.DagsterInstance, base_dt: str) -> Alert:
-    runs = instance.get_runs(dg.RunsFilter(tags={_PARTITION_TAG: base_dt}), limit=1)
+    runs = instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: base_dt}), limit=1)
     text = f"Base date {base_dt} has no model card at {DUE_HOUR:02}:00 {TIMEZONE}. "
     if not runs:
         text += (

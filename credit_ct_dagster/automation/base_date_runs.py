@@ -3,8 +3,8 @@
 import dagster as dg
 
 from credit_ct_dagster.automation.jobs import continuous_training_job
+from credit_ct_dagster.partitions import PARTITION_TAG
 
-_PARTITION_TAG = "dagster/partition"
 _FAILED = {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 
@@ -22,4 +22,4 @@ def was_started(instance: dg.DagsterInstance, base_dt: str) -> bool:
 
 
 def _runs(instance: dg.DagsterInstance, base_dt: str) -> list[dg.DagsterRun]:
-    return list(instance.get_runs(dg.RunsFilter(tags={_PARTITION_TAG: base_dt})))
+    return list(instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: base_dt})))

@@ -11,8 +11,8 @@ from credit_ct_dagster import stores
 from credit_ct_dagster.cli.console import console
 from credit_ct_dagster.cli.instance import configured_instance
 from credit_ct_dagster.io_managers.artifacts import MODEL_FOLDER, PREPROCESSING_FOLDER
+from credit_ct_dagster.partitions import PARTITION_TAG
 
-_PARTITION_TAG = "dagster/partition"
 _MAX_RUNS = 10_000
 _MAX_EVALUATIONS = 50_000
 _UNFINISHED = {
@@ -115,7 +115,7 @@ def _states_of_newest_runs(instance: dg.DagsterInstance) -> dict[str, str]:
     """Per base date, what its newest run says, unless that run succeeded."""
     newest: dict[str, dg.DagsterRunStatus] = {}
     for record in instance.get_run_records(limit=_MAX_RUNS):
-        base_dt = record.dagster_run.tags.get(_PARTITION_TAG)
+        base_dt = record.dagster_run.tags.get(PARTITION_TAG)
         if base_dt:
             newest.setdefault(base_dt, record.dagster_run.status)
     states = _UNFINISHED | {

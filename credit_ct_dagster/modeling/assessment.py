@@ -17,6 +17,7 @@ from credit_ct_dagster.modeling.calibration import (
     reliability_curve,
 )
 from credit_ct_dagster.modeling.confusion import Estimate
+from credit_ct_dagster.modeling.evaluation import predict_proba
 from credit_ct_dagster.modeling.slices import Slice, slices_of
 
 _CONFIDENCE = 0.95
@@ -99,7 +100,6 @@ def assess(model: CalibratedModel, prepared: pd.DataFrame, raw: pd.DataFrame) ->
         )
         for place, name in enumerate(schema.CLASSES)
     }
-    scores = model.scores(prepared)
     probabilities = aligned(model.predict_proba(prepared), model.classes)
     return Assessment(
         rows=len(prepared),
@@ -111,7 +111,7 @@ def assess(model: CalibratedModel, prepared: pd.DataFrame, raw: pd.DataFrame) ->
         confusion=total.tolist(),
         calibrated=ProbabilityQuality.of(truth, probabilities),
         raw=ProbabilityQuality.of(
-            truth, aligned(scores / scores.sum(axis=1, keepdims=True), model.classes)
+            truth, aligned(predict_proba(model.model, prepared), model.classes)
         ),
         reliability=reliability_curve(truth, probabilities),
         slices=slices_of(raw, predicted, _MIN_SLICE_ROWS),

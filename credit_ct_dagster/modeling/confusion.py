@@ -3,7 +3,7 @@
 A count is of shape (…, 3, 3): rows are true classes, columns predicted ones, as `schema.CLASSES`.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -33,10 +33,6 @@ class Estimate:
 
     def __str__(self) -> str:
         return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
-
-    def as_json(self) -> dict[str, float]:
-        """For JSON."""
-        return asdict(self)
 
 
 def counts_per_customer(rows: pd.DataFrame, predicted: np.ndarray) -> np.ndarray:

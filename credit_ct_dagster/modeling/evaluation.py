@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 from catboost import CatBoostClassifier
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.calibration import aligned, probability_log_loss
 from credit_ct_dagster.modeling.training import pool_of
 
 _SHAP_ROWS = 500
@@ -38,10 +39,7 @@ def evaluate(model: CatBoostClassifier, rows: pd.DataFrame) -> dict[str, float]:
     predicted = predict(model, rows)
     f1 = f1_score(truth, predicted, labels=schema.CLASSES, average=None, zero_division=0)
     # A class that no training row had gets probability 0, which log_loss clips.
-    probabilities = pd.DataFrame(
-        predict_proba(model, rows), columns=[str(c) for c in model.classes_]
-    )
-    by_name = probabilities.reindex(columns=sorted(schema.CLASSES), fill_value=0.0)
+    probabilities = aligned(predict_proba(model, rows), [str(name) for name in model.classes_])
     return {
         "accuracy": float(accuracy_score(truth, predicted)),
         "macro_f1": float(f1.mean()),
@@ -49,7 +47,7 @@ def evaluate(model: CatBoostClassifier, rows: pd.DataFrame) -> dict[str, float]:
             f"f1_{name.lower()}": float(value)
             for name, value in zip(schema.CLASSES, f1, strict=True)
         },
-        "log_loss": float(log_loss(truth, by_name.to_numpy(), labels=sorted(schema.CLASSES))),
+        "log_loss": probability_log_loss(rows[schema.TARGET], probabilities),
     }
 
 

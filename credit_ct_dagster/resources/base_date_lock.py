@@ -8,9 +8,14 @@ import dagster as dg
 from pydantic import Field
 from sqlalchemy.exc import SQLAlchemyError
 
-from credit_ct_dagster.resources.databases import alone, base_date_lock, location, parse_url
-
-_PARTITION_TAG = "dagster/partition"
+from credit_ct_dagster.partitions import PARTITION_TAG
+from credit_ct_dagster.resources.databases import (
+    alone,
+    base_date_lock,
+    location,
+    parse_url,
+    said_by,
+)
 
 
 class BaseDateLock(dg.ConfigurableResource):
@@ -25,7 +30,7 @@ class BaseDateLock(dg.ConfigurableResource):
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
         """Wait for other runs of the base date."""
         run = context.dagster_run
-        base_dt = run.tags.get(_PARTITION_TAG) if run else None
+        base_dt = run.tags.get(PARTITION_TAG) if run else None
         # `dagster job execute` opens the resources once more when its run is over.
         if base_dt is None or _is_over(context):
             yield self
@@ -35,11 +40,10 @@ class BaseDateLock(dg.ConfigurableResource):
             with alone(url, base_date_lock(base_dt), lambda: _say_waiting(context, base_dt)):
                 yield self
         except SQLAlchemyError as error:
-            said = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise dg.Failure(
                 f"Base date {base_dt}: the database at {location(url)}, whose lock a run needs,"
-                f" does not answer: {said}. Check that it runs and that FEATURE_STORE_URL is right,"
-                " then try again."
+                f" does not answer: {said_by(error)}. Check that it runs and that FEATURE_STORE_URL"
+                " is right, then try again."
             ) from error
 
 

@@ -54,6 +54,11 @@ def location(url: sa.URL) -> str:
     return url.set(query={}).render_as_string(hide_password=True)
 
 
+def said_by(error: BaseException | None) -> str:
+    """What the database itself said, in one line."""
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
+
+
 def take_server_lock(connection: Connection, name: str, seconds: int) -> bool:
     """Wait for a lock of a MySQL or MariaDB server; it is held as long as the connection lives.
 

@@ -21,6 +21,7 @@ from credit_ct_dagster.resources.databases import (
     alone,
     location,
     parse_url,
+    said_by,
     sqlite_file,
 )
 
@@ -151,9 +152,8 @@ class StudyStorage(dg.ConfigurableResource):
             yield
         except (SQLAlchemyError, StorageInternalError) as error:
             cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-            said = str(getattr(cause, "orig", None) or cause).splitlines()[0]
             raise UnavailableError(
-                f"Optuna's storage at {location(self._url)} does not answer: {said}. Check that it"
-                " runs and that OPTUNA_STORAGE_URL is right, then try again: finished trials are"
-                " kept."
+                f"Optuna's storage at {location(self._url)} does not answer: {said_by(cause)}."
+                " Check that it runs and that OPTUNA_STORAGE_URL is right, then try again:"
+                " finished trials are kept."
             ) from error
