@@ -1,25 +1,47 @@
-"""The UI with its daemon, as a user starts it."""
+"""The UI with its daemon, as a user starts it, and what its pages ask of it."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import time
 import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from credit_ct_dagster_tests.platform import Platform
+from credit_ct_dagster_tests.platform import REPOSITORY, Platform
+
+START_SECONDS = 90
+_LAUNCH = """
+mutation Launch($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+_STATUS = """
+query Status($id: String!) {
+  partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } }
+}
+"""
 
 
 @contextmanager
 def dagster_dev(platform: Platform) -> Iterator[int]:
-    """The UI and its daemon, as `make dev` starts them, on a free port."""
+    """The UI, its daemon and their runs, as `make dev` starts them, on a free port.
+
+    All of them are killed at the end, whatever they are at.
+    """
+    (platform.folder / "workspace.yaml").write_text((REPOSITORY / "workspace.yaml").read_text())
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with (platform.folder / "dev.log").open("wb") as log:
+    with (platform.folder / "dev.log").open("ab") as log:
         process = subprocess.Popen(
             ["dagster", "dev", "--host", "127.0.0.1", "--port", str(port)],
             cwd=platform.folder,
@@ -33,6 +55,30 @@ def dagster_dev(platform: Platform) -> Iterator[int]:
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def ask(port: int, query: str, **variables: Any) -> dict[str, Any]:
+    """What GraphQL answers to a query of one field."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/graphql",
+        json.dumps({"query": query, "variables": variables}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        [value] = json.loads(answer.read())["data"].values()
+        return value
+
+
+def launch_backfill(port: int, **params: Any) -> str:
+    """Launch a backfill as the UI does, once the UI is there; returns its id."""
+    launched = until(lambda: ask(port, _LAUNCH, params=params), START_SECONDS, "the UI's start")
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+    return str(launched["backfillId"])
+
+
+def backfill_status(port: int, backfill_id: str) -> str:
+    """Such as `REQUESTED` or `COMPLETED_SUCCESS`."""
+    return str(ask(port, _STATUS, id=backfill_id)["status"])
 
 
 def until(condition: Any, seconds: float, what: str) -> Any:
