@@ -28,7 +28,8 @@ def packages_of(platform: Platform) -> list[Path]:
 
 def _runs(platform: Platform) -> list[Run]:
     client = platform.tracking.client
-    found, token = [], None
+    found: list[Run] = []
+    token = None
     while True:
         page = client.search_runs(
             [platform.tracking.experiment_id()], run_view_type=ViewType.ALL, page_token=token

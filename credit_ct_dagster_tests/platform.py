@@ -44,6 +44,9 @@ ASSETS: list[dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset] = [
     champion_model,
     model_card,
 ]
+ASSET_NAMES = ["features_target", "preprocessed_splits", "robust_scalers", "tuned_runs",
+               "bentoml_model", "champion_model", "model_card"]  # fmt: skip
+"""What a run makes, in order."""
 SMALL_SEARCH: dict[str, Any] = {
     "depth": [3, 4],
     "rsm": [1.0],

@@ -81,7 +81,7 @@ def backfill_status(port: int, backfill_id: str) -> str:
     return str(ask(port, _STATUS, id=backfill_id)["status"])
 
 
-def until(condition: Any, seconds: float, what: str) -> Any:
+def until(condition: Any, seconds: float, what: str, pause: float = 1) -> Any:
     """Ask again and again until the answer is true; a server may still be starting."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -91,5 +91,5 @@ def until(condition: Any, seconds: float, what: str) -> Any:
             value = None
         if value:
             return value
-        time.sleep(1)
+        time.sleep(pause)
     raise AssertionError(f"{what} took longer than {seconds} s")

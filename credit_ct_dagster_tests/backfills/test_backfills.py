@@ -7,8 +7,9 @@ leaves a row in `build/backfills.md`.
 import itertools
 import json
 import random
+import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -21,7 +22,9 @@ from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster_tests.end_state import check_all_served, check_same_results
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import (
+    ASSET_NAMES,
     NO_FLOORS,
+    REPOSITORY,
     SMALL_SEARCH,
     Platform,
     Templates,
@@ -36,23 +39,13 @@ from credit_ct_dagster_tests.webserver import (
 
 _UNTIL = "2025-03-31"
 """The ninetieth base date."""
-_ASSETS = ["features_target", "preprocessed_splits", "robust_scalers", "tuned_runs",
-           "bentoml_model", "champion_model", "model_card"]  # fmt: skip
 _LIMIT = 2  # of dagster.yaml
-_SEARCH = {"tuned_runs": {"config": SMALL_SEARCH}, "champion_model": {"config": NO_FLOORS}}
-_RUN_SECONDS = 120
+_CONFIG = {"tuned_runs": {"config": SMALL_SEARCH}, "champion_model": {"config": NO_FLOORS}}
+_TRIALS = 2
+_RUN_SECONDS, _LONG_SECONDS = 120, 150
 _CANCEL = """
 mutation Cancel($id: String!) {
   cancelPartitionBackfill(backfillId: $id) { __typename }
-}
-"""
-_REEXECUTE = """
-mutation Reexecute($params: ReexecutionParams!) {
-  reexecutePartitionBackfill(reexecutionParams: $params) {
-    __typename
-    ... on LaunchBackfillSuccess { backfillId }
-    ... on PythonError { message }
-  }
 }
 """
 
@@ -63,6 +56,17 @@ def _days(number: int) -> list[str]:
 
 
 @dataclass(frozen=True)
+class _Step:
+    """A step of a run, from its begin to its end."""
+
+    base_dt: str
+    run_id: str
+    name: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
 class _History:
     """What Dagster recorded of a platform's runs."""
 
@@ -70,48 +74,66 @@ class _History:
 
     @classmethod
     def of(cls, platform: Platform) -> "_History":
-        """The history of `dagster.yaml`, which is relative to the working directory."""
+        """The history of `dagster.yaml`, whose paths are relative to the working directory."""
         return cls(dg.DagsterInstance.from_config(str(platform.folder)))
+
+    def materialized(self, asset: str) -> set[str]:
+        """The base dates of an asset that are there."""
+        return self.instance.get_materialized_partitions(dg.AssetKey(asset))
 
     def done(self) -> set[str]:
         """Base dates that went all the way."""
-        return self.instance.get_materialized_partitions(dg.AssetKey("model_card"))
+        return self.materialized(ASSET_NAMES[-1])
 
     def records(self) -> Sequence[dg.RunRecord]:
         """All runs."""
         return self.instance.get_run_records()
 
-    def steps(self, run_id: str) -> dict[str, tuple[float, float]]:
-        """When the steps of a run began and ended."""
-        return {
-            step.step_key: (step.start_time, step.end_time)
-            for step in self.instance.get_run_step_stats(run_id)
-            if step.start_time and step.end_time
-        }
+    def status(self, run_id: str) -> dg.DagsterRunStatus:
+        """What became of a run."""
+        run = self.instance.get_run_by_id(run_id)
+        assert run is not None
+        return run.status
+
+    def under_way(self, *statuses: dg.DagsterRunStatus) -> set[str]:
+        """Ids of runs that have not ended."""
+        runs = self.instance.get_runs(dg.RunsFilter(statuses=statuses or None))
+        return {run.run_id for run in runs if not run.is_finished}
 
     def base_dates_in(self, step: str) -> set[str]:
         """Base dates of which a step is under way."""
-        filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
         return {
             run.tags[PARTITION_TAG]
-            for run in self.instance.get_runs(filters)
-            for each in self.instance.get_run_step_stats(run.run_id)
+            for run_id in self.under_way(dg.DagsterRunStatus.STARTED)
+            if (run := self.instance.get_run_by_id(run_id))
+            for each in self.instance.get_run_step_stats(run_id)
             if each.step_key == step and each.start_time and not each.end_time
         }
 
-    def unfinished(self, *statuses: dg.DagsterRunStatus) -> set[str]:
-        """Ids of runs that have not ended."""
-        runs = self.instance.get_runs(dg.RunsFilter(statuses=list(statuses) or None))
-        return {run.run_id for run in runs if not run.is_finished}
+    def is_at_work(self, done: int) -> bool:
+        """Whether so many base dates are done, and another one is being tuned."""
+        return len(self.done()) >= done and bool(self.base_dates_in("tuned_runs"))
+
+    def steps(self) -> list[_Step]:
+        """Steps of all runs that began and ended."""
+        return [
+            _Step(
+                run.tags[PARTITION_TAG], run.run_id, step.step_key, step.start_time, step.end_time
+            )
+            for run in self.instance.get_runs()
+            for base_dt in [run.tags[PARTITION_TAG]]
+            for step in self.instance.get_run_step_stats(run.run_id)
+            if step.start_time and step.end_time
+        ]
 
 
 def _from_assets(port: int, base_dts: Sequence[str], ops: dict[str, Any] | None = None) -> str:
     """Launch from the lineage; Dagster puts the base dates in the order of the calendar."""
     return launch_backfill(
         port,
-        assetSelection=[{"path": [name]} for name in _ASSETS],
+        assetSelection=[{"path": [name]} for name in ASSET_NAMES],
         partitionNames=base_dts,
-        runConfigData={"ops": ops or _SEARCH},
+        runConfigData={"ops": ops or _CONFIG},
     )
 
 
@@ -127,16 +149,8 @@ def _from_job(port: int, base_dts: Sequence[str], ops: dict[str, Any] | None = N
             },
         },
         partitionNames=base_dts,
-        runConfigData={"ops": ops or _SEARCH},
+        runConfigData={"ops": ops or _CONFIG},
     )
-
-
-def _reexecuted(port: int, backfill: str) -> str:
-    """*Re-execute from failure*, of a backfill that has ended."""
-    params = {"parentRunId": backfill, "strategy": "FROM_FAILURE"}
-    answer = ask(port, _REEXECUTE, params=params)
-    assert answer["__typename"] == "LaunchBackfillSuccess", answer
-    return str(answer["backfillId"])
 
 
 @pytest.fixture
@@ -161,15 +175,8 @@ def _ends(port: int, backfill: str, seconds: float) -> str:
     return backfill_status(port, backfill)
 
 
-def _intervals(history: _History) -> Iterator[tuple[str, str, float, float]]:
-    """Base date, step, begin and end of every step of every run."""
-    for record in history.records():
-        for step, (start, end) in history.steps(record.dagster_run.run_id).items():
-            yield record.dagster_run.tags[PARTITION_TAG], step, start, end
-
-
 def _check_turns(history: _History) -> None:
-    """No more runs at once than allowed; a search holds up no other base date, only its own."""
+    """No more runs at once than allowed; steps of one base date never; a search holds up nobody."""
     changes = sorted(
         change
         for record in history.records()
@@ -177,82 +184,97 @@ def _check_turns(history: _History) -> None:
         for change in ((record.start_time, 1), (record.end_time, -1))
     )
     assert max(itertools.accumulate(change for _, change in changes)) == _LIMIT
-    steps = list(_intervals(history))
-    meanwhile = 0
-    for base_dt, step, start, end in steps:
-        for other, _, began, ended in steps:
-            if other != base_dt and step == "tuned_runs":
-                meanwhile += start < began and ended < end
-    assert meanwhile > 0
+    during_a_search = 0
+    for one, other in itertools.permutations(history.steps(), 2):
+        if one.base_dt == other.base_dt and one.run_id != other.run_id:
+            assert one.end <= other.start or other.end <= one.start, (one, other)
+        if one.base_dt != other.base_dt and one.name == "tuned_runs":
+            during_a_search += one.start < other.start and other.end < one.end
+    assert during_a_search > 0
+
+
+def _report(backfill: str, *cells: str) -> None:
+    """Add a row to the table."""
+    file = REPOSITORY / "build" / "backfills.md"
+    file.parent.mkdir(exist_ok=True)
+    if not file.exists():
+        head = ["backfill", "all processes killed", "cancelled", "end"]
+        file.write_text(f"| {' | '.join(head)} |\n{'|---' * len(head)}|\n")
+    with file.open("a") as table:
+        table.write(f"| {' | '.join([backfill, *cells])} |\n")
 
 
 @pytest.mark.parametrize(
-    ("number", "launch"),
-    [(10, _from_assets), (10, _from_job), (90, _from_assets), (90, _from_job)],
+    ("number", "launch"), [(10, _from_assets), (10, _from_job), (90, _from_job)]
 )
-def test_backfills(
+def test_as_fresh_runs_after_a_kill_and_a_cancellation(
     platforms: tuple[Platform, Platform],
     instance: dg.DagsterInstance,
     number: int,
     launch: Callable[[int, Sequence[str]], str],
 ) -> None:
-    """All processes killed, started again; the backfill cancelled, resumed: as fresh runs."""
+    """In any order: every base date ends as a fresh run of it on a platform left in peace."""
     disturbed, undisturbed = platforms
     base_dts = _days(number)
     mixed = random.Random(number).sample(base_dts, number)
     history, seconds = _History.of(disturbed), number * _RUN_SECONDS
     began = time.monotonic()
-    said = []
     with dagster_dev(disturbed) as port:
         backfill = launch(port, mixed)
-        until(
-            lambda: len(history.done()) >= number // 4 and history.base_dates_in("tuned_runs"),
-            seconds,
-            "a quarter",
-        )
-    killed = history.unfinished(dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING)
-    said.append(f"killed at {len(history.done())} done")
-    print(
-        history.unfinished().__len__(),
-        "unfinished",
-        len(killed),
-        "killed",
-        time.monotonic() - began,
-    )
+        until(lambda: history.is_at_work(done=number // 4), seconds, "a quarter", pause=0.1)
+    running = history.under_way(dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING)
+    kill = f"{len(running)} runs, after {time.monotonic() - began:.0f} s"
+
     with dagster_dev(disturbed) as port:
         again = time.monotonic()
-        until(lambda: not killed & history.unfinished(), _RUN_SECONDS * 3, "noticing the killed")
-        print("noticed after", time.monotonic() - again)
-        until(
-            lambda: len(history.done()) >= number // 2 and history.base_dates_in("tuned_runs"),
-            seconds,
-            "half",
-        )
+        until(lambda: not running & history.under_way(), _RUN_SECONDS, "noticing the killed")
+        kill += f"; noticed {time.monotonic() - again:.0f} s after the restart"
+        until(lambda: history.is_at_work(done=number // 2), seconds, "half", pause=0.1)
         ask(port, _CANCEL, id=backfill)
-        ended = _ends(port, backfill, _RUN_SECONDS)
-        print("cancelled", ended, len(history.done()), time.monotonic() - began)
-        assert ended == "CANCELED"
-        if launch is _from_assets:
-            backfill = _reexecuted(port, backfill)
-        else:
-            done = history.done()
-            backfill = launch(port, [base_dt for base_dt in mixed if base_dt not in done])
-        ended = _ends(port, backfill, seconds)
-        print("ended", ended, len(history.done()), time.monotonic() - began)
-        assert ended == "COMPLETED_SUCCESS"
+        assert _ends(port, backfill, _RUN_SECONDS) == "CANCELED"
+        done = history.done()
+        cancel = f"{len(done)} base dates done, after {time.monotonic() - began:.0f} s"
+        left = [base_dt for base_dt in mixed if base_dt not in done]
+        assert _ends(port, launch(port, left), seconds) == "COMPLETED_SUCCESS"
+        took = time.monotonic() - began
         doctor = disturbed.run("credit-ct", "doctor", "--json")
-    took = time.monotonic() - began
-    print("total", took)
-    assert history.unfinished() == set()
-    assert {
-        name: history.instance.get_materialized_partitions(dg.AssetKey(name)) for name in _ASSETS
-    } == dict.fromkeys(_ASSETS, set(base_dts))
+    log = (disturbed.folder / "dev.log").read_text()
+    assert [line for line in log.splitlines() if re.search("Traceback|locked|eadlock", line)] == []
+    assert {history.status(run_id) for run_id in running} == {dg.DagsterRunStatus.FAILURE}
+    assert history.under_way() == set()
+    assert all(history.materialized(name) == set(base_dts) for name in ASSET_NAMES)
     _check_turns(history)
     states = {each["subject"]: each["state"] for each in json.loads(doctor.stdout)}
     assert states["champion"] == states["daemon"] == "ok", doctor.stdout
 
     for base_dt in base_dts:
         assert undisturbed.materialize(instance, base_dt).success
-    print("undisturbed", time.monotonic() - began - took)
     check_same_results(disturbed, undisturbed, base_dts)
-    check_all_served(disturbed, undisturbed, base_dts, trials=2)
+    check_all_served(disturbed, undisturbed, base_dts, trials=_TRIALS)
+    where = launch.__name__.removeprefix("_").replace("_", " the ")
+    _report(f"{number} base dates, {where}", kill, cancel, f"after {took:.0f} s")
+
+
+def test_a_long_search_holds_up_its_own_base_date_alone(
+    platforms: tuple[Platform, Platform], instance: dg.DagsterInstance
+) -> None:
+    """Three others end meanwhile; a second run of the same base date waits for the first."""
+    platform, undisturbed = platforms
+    long, *others = _days(4)
+    history = _History.of(platform)
+    search = {"sampler": "random", "max_seconds": _LONG_SECONDS, "iterations": 200}
+    with dagster_dev(platform) as port:
+        slow = _from_job(port, [long], _CONFIG | {"tuned_runs": {"config": search}})
+        until(lambda: history.base_dates_in("tuned_runs"), _RUN_SECONDS, "the long search")
+        assert _ends(port, _from_assets(port, others), _LONG_SECONDS) == "COMPLETED_SUCCESS"
+        second = _from_job(port, [long])
+        until(lambda: len(history.under_way(dg.DagsterRunStatus.STARTED)) == _LIMIT,
+              _LONG_SECONDS, "the second run")  # fmt: skip
+        assert history.base_dates_in("tuned_runs") == {long}
+        assert backfill_status(port, slow) == "REQUESTED"
+        for backfill in (slow, second):
+            assert _ends(port, backfill, _LONG_SECONDS + _RUN_SECONDS) == "COMPLETED_SUCCESS"
+    _check_turns(history)
+    for base_dt in (long, *others):
+        assert undisturbed.materialize(instance, base_dt).success
+    check_same_results(platform, undisturbed, [long, *others])

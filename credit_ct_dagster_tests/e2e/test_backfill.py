@@ -3,7 +3,7 @@
 import json
 from datetime import date, timedelta
 
-from credit_ct_dagster_tests.platform import BASE_DT, Platform
+from credit_ct_dagster_tests.platform import ASSET_NAMES, BASE_DT, Platform
 from credit_ct_dagster_tests.webserver import (
     backfill_status,
     dagster_dev,
@@ -12,8 +12,6 @@ from credit_ct_dagster_tests.webserver import (
 )
 
 _SEARCH = {"depth": [5], "rsm": [1.0], "l2_leaf_reg": [3.0], "iterations": 40}
-_ASSETS = ["features_target", "preprocessed_splits", "robust_scalers", "tuned_runs",
-           "bentoml_model", "champion_model", "model_card"]  # fmt: skip
 _BACKFILL_SECONDS = 280
 
 
@@ -24,7 +22,7 @@ def test_a_backfill_of_four_base_dates(platform: Platform) -> None:
     with dagster_dev(platform) as port:
         backfill = launch_backfill(
             port,
-            assetSelection=[{"path": [name]} for name in _ASSETS],
+            assetSelection=[{"path": [name]} for name in ASSET_NAMES],
             partitionNames=base_dts,
             runConfigData={"ops": {"tuned_runs": {"config": _SEARCH}}},
         )
