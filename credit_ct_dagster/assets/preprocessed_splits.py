@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from credit_ct_dagster.assets.columns import column_schema
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.failures import RETRY_ONCE, failing_clearly
-from credit_ct_dagster.assets.features_target import features_target, rows_merged
+from credit_ct_dagster.assets.features_target import features_target
+from credit_ct_dagster.assets.merged_rows import rows_merged
 from credit_ct_dagster.errors import DataError, EmptyWindowError
 from credit_ct_dagster.io_managers.artifacts import (
     FOLDER,

@@ -298,46 +298,6 @@ def test_an_empty_window_fails_and_says_that_it_never_existed(
     assert {run.info.status for run in runs} == {"FAILED"}
 
 
-def test_an_expired_window_fails_and_says_that_it_expired(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
-    """Rows that retention deleted are told from rows that never were."""
-    only_merge = dg.AssetSelection.assets("features_target")
-    platform.materialize(instance, base_dt="2025-02-20", selection=only_merge)
-    platform.materialize(instance, base_dt=BASE_DT, selection=only_merge)
-    splits = dg.AssetSelection.assets("preprocessed_splits", "robust_scalers")
-    result = platform.materialize(instance, base_dt="2025-02-20", selection=splits)
-    said = failure_of(result)
-    assert "Base date 2025-02-20" in said
-    assert "have expired" in said
-    assert "2025-01-20 to 2025-02-20" in said
-    assert "Materialize features_target" in said
-    observed = instance.fetch_observations(
-        dg.AssetRecordsFilter(dg.AssetKey("features_target"), asset_partitions=["2025-02-20"]),
-        limit=10,
-    ).records
-    [observation] = [each.asset_observation for each in observed]
-    assert observation is not None
-    assert str(observation.metadata["expired_rows"].value) != "0"
-    assert observation.metadata["expired_by"].value == BASE_DT
-    assert f"the merge of {BASE_DT} deleted them" in (observation.description or "")
-
-
-def test_an_expired_base_date_can_be_made_again_from_its_archive(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
-    """The very same splits, though its rows and even the source tables are gone."""
-    splits = dg.AssetSelection.assets("preprocessed_splits", "robust_scalers")
-    merge = dg.AssetSelection.assets("features_target")
-    assert platform.materialize(instance, selection=merge | splits).success
-    folder = platform.folder / "artifacts" / "preprocessing"
-    tables = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
-    (platform.folder / "feature_store.db").unlink()
-    from_archive = {"preprocessing": {"config": {"from_archive": True}}}
-    assert platform.materialize(instance, selection=splits, config=from_archive).success
-    assert {path: path.read_bytes() for path in folder.rglob("*.parquet")} == tables
-
-
 def test_a_store_that_is_down_is_retried_once(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:

@@ -87,6 +87,7 @@ def test_one_percent_of_broken_rows_is_quarantined(
     checks = _results(result)
     assert {name: each.passed for name, each in checks.items()} == {
         "window_has_enough_rows": True,
+        "rows_have_not_expired": True,
         "quarantine_is_within_limit": True,
         "labels_hold_three_classes": True,
         "splits_share_no_customer": True,
