@@ -55,6 +55,7 @@ def tell_expired(
                 severity=dg.AssetCheckSeverity.WARN,
                 description=sentence,
                 metadata={"base_dt": base_dt, "observed": 0, "limit": rows},
+                partition=base_dt,
             )
         )
 

@@ -111,27 +111,29 @@ def _collect() -> list[BaseDateStatus]:
 
     with configured_instance() as instance:
         for base_dt, state in _states_of_newest_runs(instance).items():
-            of(base_dt).state = state
+            of(base_dt).state = state or of(base_dt).state
         for base_dt, checks in _check_results(instance).items():
-            of(base_dt).checks = checks
+            if base_dt in found:
+                of(base_dt).checks = checks
     for status in found.values():
         was_there = status.splits is not None or status.checks.get(EXPIRY_CHECK) is False
         status.expired = was_there and not status.rows
     return sorted(found.values(), key=lambda status: status.base_dt, reverse=True)
 
 
-def _states_of_newest_runs(instance: dg.DagsterInstance) -> dict[str, str]:
-    """Per base date, what its newest run says, unless that run succeeded."""
+def _states_of_newest_runs(instance: dg.DagsterInstance) -> dict[str, str | None]:
+    """Per base date, what its newest run says; None when that run succeeded."""
     newest: dict[str, dg.DagsterRunStatus] = {}
     for record in instance.get_run_records(limit=_MAX_RUNS):
         base_dt = record.dagster_run.tags.get(PARTITION_TAG)
         if base_dt:
             newest.setdefault(base_dt, record.dagster_run.status)
-    states = _UNFINISHED | {
+    states = {
+        **_UNFINISHED,
         dg.DagsterRunStatus.FAILURE: "failed",
         dg.DagsterRunStatus.CANCELED: "canceled",
     }
-    return {base_dt: states[status] for base_dt, status in newest.items() if status in states}
+    return {base_dt: states.get(status) for base_dt, status in newest.items()}
 
 
 def _check_results(instance: dg.DagsterInstance) -> dict[str, dict[str, bool]]:
