@@ -9,9 +9,12 @@ from contextlib import contextmanager
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
+from credit_ct_dagster.resources.databases import alone, base_date_lock
 from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import BASE_DT, load_sample_rows
 
 _HOLDER = """
@@ -72,6 +75,22 @@ def test_a_second_run_of_a_base_date_waits(store_url: str, instance: dg.DagsterI
             first.kill()
             assert said.result() == "held", "a killed process kept the lock"
     assert _run(store_url, instance, BASE_DT)
+
+
+def test_a_run_takes_a_lost_lock_again(mariadb: MariaDB) -> None:
+    """Its connection is gone, as with a server that starts again; the run goes on alone."""
+    url = mariadb.new_database()
+    with (
+        alone(sa.make_url(url), base_date_lock(BASE_DT), lambda: None) as keep,
+        sa.create_engine(url, poolclass=sa.NullPool).connect() as other,
+    ):
+        holder = sa.select(sa.func.is_used_lock(base_date_lock(BASE_DT)))
+        first = other.scalar(holder)
+        keep()
+        assert other.scalar(holder) == first
+        mariadb.execute(f"KILL {first}")
+        keep()
+        assert other.scalar(holder) not in {None, first}
 
 
 def test_rows_stay_while_a_run_works_on_them(store_url: str) -> None:
