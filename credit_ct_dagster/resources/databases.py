@@ -129,6 +129,8 @@ def _connection_with(url: sa.URL, lock: str, waiting: Callable[[], None]) -> Ite
 
 
 def _is_ours(connection: Connection, lock: str) -> bool:
+    if connection.closed:  # the last attempt to take it again failed
+        return False
     holder = sa.func.is_used_lock(lock[-_MAX_NAME:])
     try:
         ours = connection.scalar(sa.select(holder == sa.func.connection_id()))
