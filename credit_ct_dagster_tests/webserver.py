@@ -14,9 +14,20 @@ from credit_ct_dagster_tests.servers import free_port
 
 
 @contextmanager
-def dagster_dev(platform: Platform, **environment: str) -> Iterator[int]:
-    """The UI and its daemon, as `make dev` starts them, on a free port."""
-    (platform.folder / "workspace.yaml").write_text((REPOSITORY / "workspace.yaml").read_text())
+def dagster_dev(
+    platform: Platform, module: str = "credit_ct_dagster.definitions", **environment: str
+) -> Iterator[int]:
+    """The UI and its daemon, as `make dev` starts them, on a free port.
+
+    Args:
+        platform: Where it works.
+        module: The definitions.
+        environment: What its environment says besides.
+    """
+    workspace = (REPOSITORY / "workspace.yaml").read_text()
+    (platform.folder / "workspace.yaml").write_text(
+        workspace.replace("credit_ct_dagster.definitions", module)
+    )
     port = free_port()
     with (platform.folder / "dev.log").open("ab") as log:
         process = subprocess.Popen(

@@ -120,7 +120,10 @@ def _take_file(path: Path, held: ExitStack) -> bool:
 @contextmanager
 def _connection_with(url: sa.URL, lock: str, waiting: Callable[[], None]) -> Iterator[Connection]:
     """A connection that holds a server's lock."""
-    engine = sa.create_engine(url, poolclass=sa.NullPool, hide_parameters=True)
+    # Of a rollback on a lost connection, SQLAlchemy would print the traceback.
+    engine = sa.create_engine(
+        url, poolclass=sa.NullPool, pool_reset_on_return=None, hide_parameters=True
+    )
     with engine.connect() as connection:
         connection.execute(sa.text("SET SESSION wait_timeout = :s"), {"s": _WEEK_SECONDS})
         while not take_server_lock(connection, lock, _WAIT_SECONDS):

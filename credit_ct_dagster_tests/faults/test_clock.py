@@ -19,7 +19,7 @@ import pytest
 from credit_ct_dagster import sample_data
 from credit_ct_dagster.partitions import TIMEZONE
 from credit_ct_dagster_tests.faults.attempts import report
-from credit_ct_dagster_tests.platform import Platform
+from credit_ct_dagster_tests.platform import REPOSITORY, Platform
 from credit_ct_dagster_tests.servers import Receiver
 from credit_ct_dagster_tests.webserver import dagster_dev, until
 
@@ -27,6 +27,7 @@ _LIBRARY = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 # In the future: the library does not fake when a process began, and a run whose process began
 # after its own first word would look like one that was killed.
 _DAY_BEFORE, _DAY, _TODAY = "2031-03-09", "2031-03-10", "2031-03-11"
+_LOCATION = "credit_ct_dagster_tests.faults.small_search"
 _START_SECONDS, _TICK_SECONDS, _RUN_SECONDS = 120, 120, 400
 
 # With FAKETIME_DONT_FAKE_MONOTONIC=1 the library breaks Python's own way to sleep, until a moment
@@ -50,7 +51,7 @@ class _Clock:
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "PYTHONPATH": str(folder),
+            "PYTHONPATH": f"{folder}:{REPOSITORY}",
         }
 
     def set(self, day: str, clock: str) -> None:
@@ -101,7 +102,7 @@ def platform(platform: Platform) -> Platform:
 def _dagster(platform: Platform, clock: _Clock, **environment: str) -> Iterator[None]:
     """`dagster dev` under the clock, once its scheduler looks."""
     before = _scheduler(platform)
-    with dagster_dev(platform, **clock.environment, **environment):
+    with dagster_dev(platform, _LOCATION, **clock.environment, **environment):
         until(lambda: _scheduler(platform) != before, _START_SECONDS, "the daemon's start")
         yield
 
