@@ -94,10 +94,11 @@ def run_again(start: Start, platform: Platform, **environment: str) -> float:
     return attempt.seconds
 
 
-def report(fault: str, seen: str, back: str, seconds: float, lost: str = "nothing") -> None:
+def report(fault: str, seen: str, back: str = "–", seconds: float | None = None) -> None:
     """Add a row to the table: nothing was lost or left, as the caller has made sure."""
     _TABLE.parent.mkdir(exist_ok=True)
     if not _TABLE.exists():
         _TABLE.write_text(_HEAD)
+    took = "–" if seconds is None else f"{seconds:.0f} s"
     with _TABLE.open("a") as table:
-        table.write(f"| {fault} | {seen} | {lost} | {back} | {seconds:.0f} s |\n")
+        table.write(f"| {fault} | {seen} | nothing | {back} | {took} |\n")

@@ -162,14 +162,14 @@ def test_six_in_the_morning(platform: Platform, clock: _Clock) -> None:
         until(lambda: _runs(platform), _TICK_SECONDS, "the tick at 06:00")
         until(lambda: _runs(platform) == [(_DAY, "SUCCESS")], _RUN_SECONDS, "the run")
         began, _ = _times(platform, _DAY)
-        assert f"{_TODAY} 06:00:00" <= began <= f"{_TODAY} 06:00:40"
+        assert f"{_TODAY} 06:00:00" <= began <= f"{_TODAY} 06:03:00"
         _check_whole(platform, clock, _DAY)
 
         clock.set(_TODAY, "05:59:50")
         clock.wait_for(_TODAY, "06:00:40")
         assert _runs(platform) == [(_DAY, "SUCCESS")]
     report("the clock reaches 06:00, then is set back to 05:59:50",
-           f"began at {began[11:]}, once", "–", 0)  # fmt: skip
+           f"began at {began[11:]}, once")  # fmt: skip
 
     clock.set(_DAY, "23:59:40")
     with _dagster(platform, clock, **quiet):
@@ -183,7 +183,7 @@ def test_six_in_the_morning(platform: Platform, clock: _Clock) -> None:
         )
         assert _runs(platform) == [(_DAY, "SUCCESS")]
     report("the daemon starts again before midnight, with a clock set back, and passes 06:00",
-           "nothing was started twice", "–", 0)  # fmt: skip
+           "nothing was started twice")  # fmt: skip
 
 
 def test_a_run_over_midnight(platform: Platform, clock: _Clock) -> None:
@@ -212,29 +212,24 @@ def test_a_run_over_midnight(platform: Platform, clock: _Clock) -> None:
         assert tick["skip_reason"] == f"Base date {_DAY} has been started already"
         until(lambda: _runs(platform)[1:] == [(_DAY, "SUCCESS")], _RUN_SECONDS, "the next run")
         _check_whole(platform, clock, _DAY)
-    report(f"midnight during a run of {_DAY_BEFORE}", f"it ended at {ended[11:]}, as {_DAY_BEFORE}",
-           "–", 0)  # fmt: skip
-    report("06:00 during the run that the sensor started", "the schedule started none", "–", 0)
+    report(f"midnight during a run of {_DAY_BEFORE}", f"it ended at {ended[11:]}, as {_DAY_BEFORE}")
+    report("06:00 during the run that the sensor started", "the schedule started none")
 
 
 def _let_the_sensor_start(
     platform: Platform, clock: _Clock, day: str, hour: int, runs: list[tuple[str, str]]
 ) -> None:
     """It looks once a minute, and starts at the second look; its clock is put forward."""
-    for minute in range(0, 60, 2):
-        if _runs(platform)[: len(runs)] == runs:
-            return
+    minute = 2
+    while len(_runs(platform)) < len(runs):
         seen = len(_ticks(platform, "new_data_sensor"))
-        if len(_runs(platform)) < len(runs):
-            clock.set(day, f"{hour:02}:{minute:02}:00")
-            until(
-                lambda seen=seen: len(_ticks(platform, "new_data_sensor")) > seen
-                or len(_runs(platform)) == len(runs),
-                _TICK_SECONDS, "a look",
-            )  # fmt: skip
-        else:
-            time.sleep(1)
-    raise AssertionError(f"{_runs(platform)} at {clock.now()}")
+        clock.set(day, f"{hour:02}:{minute:02}:00")
+        minute += 2
+        until(
+            lambda seen=seen: len(_ticks(platform, "new_data_sensor")) > seen, _TICK_SECONDS,
+            f"a look at {clock.now()}",
+        )  # fmt: skip
+    until(lambda: _runs(platform) == runs, _RUN_SECONDS, "the start of the run")
 
 
 def test_nine_in_the_morning(platform: Platform, clock: _Clock) -> None:
@@ -260,5 +255,4 @@ def test_nine_in_the_morning(platform: Platform, clock: _Clock) -> None:
     [alert] = receiver.received
     assert (alert["kind"], alert["base_dt"]) == ("base_date_missing", _DAY)
     assert "No run was started for it" in alert["text"]
-    report("the clock reaches 09:00 without a base date, twice", f"told at {told[11:]}, once",
-           "–", 0)  # fmt: skip
+    report("the clock reaches 09:00 without a base date, twice", f"told at {told[11:]}, once")
