@@ -1,6 +1,7 @@
 """The process of a run is killed at moments nobody chose, interrupted, or one of two."""
 
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -11,6 +12,7 @@ from credit_ct_dagster_tests.platform import Platform
 
 _RANDOM_KILLS = 20
 _TWO_AT_ONCE = 10
+_FIRST_AT_ONCE = 5
 
 
 def test_killed_at_random_moments(disturbed: Platform, undisturbed: Platform, start: Start) -> None:
@@ -57,3 +59,16 @@ def test_two_runs_of_one_base_date_at_once(
         assert [each.ended() for each in both] == [0, 0], [each.said for each in both]
     check_same_results(disturbed, undisturbed)
     report(f"two runs of one base date at once, {_TWO_AT_ONCE} times", "all ended well, in turns")
+
+
+def test_the_first_commands_of_a_folder_at_once(platform: Platform, start: Start) -> None:
+    """Dagster's databases are made by one of them; the next command finds them whole."""
+    history = platform.folder / "var" / "dagster"
+    for _ in range(_FIRST_AT_ONCE):
+        assert not history.exists()
+        for at_once in (3, 1):
+            commands = [start(platform, "credit-ct", "status") for _ in range(at_once)]
+            assert [each.ended() for each in commands] == [0] * at_once
+        shutil.rmtree(history)
+    report(f"three commands at once, the first in their folder, {_FIRST_AT_ONCE} times",
+           "one made Dagster's databases, the others waited")  # fmt: skip
