@@ -55,7 +55,7 @@ kills: install ## Kill a run in each of its stages, and run it again
 	$(BIN)/pytest -n 2 --maxschedchunk 1 credit_ct_dagster_tests/faults/test_kills.py
 
 .PHONY: faults
-faults: install ## Kill, tear and fill up whatever a run needs, at random moments; the table is build/faults.md
+faults: install ## Kill, tear, fill up and set the clock of whatever a run needs (needs mariadbd and faketime); the table is build/faults.md
 	rm -f build/faults.md
 	$(BIN)/pytest credit_ct_dagster_tests/faults
 

@@ -110,6 +110,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory, templates: Templates) -> I
 
 
 @pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts follow each other at once in this process."""
+    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0)
+
+
+@pytest.fixture
 def platform(tmp_path: Path, templates: Templates) -> Platform:
     """The whole platform in a folder, on SQLite, with sample rows."""
     return Platform.prepared(tmp_path, templates)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -10,20 +9,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from credit_ct_dagster_tests.platform import Platform
+from credit_ct_dagster_tests.platform import REPOSITORY, Platform
+from credit_ct_dagster_tests.servers import free_port
 
 
 @contextmanager
-def dagster_dev(platform: Platform) -> Iterator[int]:
-    """The UI and its daemon, as `make dev` starts them, on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with (platform.folder / "dev.log").open("wb") as log:
+def dagster_dev(
+    platform: Platform, module: str = "credit_ct_dagster.definitions", **environment: str
+) -> Iterator[int]:
+    """The UI and its daemon, as `make dev` starts them, on a free port.
+
+    Args:
+        platform: Where it works.
+        module: The definitions.
+        environment: What its environment says besides.
+    """
+    workspace = (REPOSITORY / "workspace.yaml").read_text()
+    (platform.folder / "workspace.yaml").write_text(
+        workspace.replace("credit_ct_dagster.definitions", module)
+    )
+    port = free_port()
+    with (platform.folder / "dev.log").open("ab") as log:
         process = subprocess.Popen(
             ["dagster", "dev", "--host", "127.0.0.1", "--port", str(port)],
             cwd=platform.folder,
-            env=platform.environment,
+            env=platform.environment | environment,
             stdout=log,
             stderr=log,
             start_new_session=True,

@@ -33,7 +33,7 @@ def features_target(
     labels or feature rows with one id and customer, the newest counts.
     """
     base_dt = context.partition_key
-    with failing_clearly(base_dt):
+    with failing_clearly(context):
         merged = feature_store.merge(base_dt)
     tell_expired(context, feature_store, merged)
     if not merged.rows_inserted:

@@ -17,6 +17,7 @@ from credit_ct_dagster.modeling.evaluation import evaluate, predict
 from credit_ct_dagster.modeling.preparation import prepare
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.modeling.training import TEXT_PROCESSING
+from credit_ct_dagster.resources.feature_store import FeatureStore
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import (
     ASSETS,
@@ -298,18 +299,29 @@ def test_an_empty_window_fails_and_says_that_it_never_existed(
     assert {run.info.status for run in runs} == {"FAILED"}
 
 
-def test_a_store_that_is_down_is_retried_once(
-    platform: Platform, instance: dg.DagsterInstance
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize("asset", ["features_target", "preprocessed_splits"])
+def test_a_store_that_is_down_is_tried_again(
+    platform: Platform, instance: dg.DagsterInstance, asset: str
 ) -> None:
-    """The seed's retries=1: a failure that another attempt may mend gets one."""
-    from credit_ct_dagster.resources.feature_store import FeatureStore
-
+    """What another attempt may mend gets several, and fails in the end with the sentence."""
     platform.materialize(instance, selection=dg.AssetSelection.assets("features_target"))
     down = FeatureStore(url="mysql+pymysql://root@127.0.0.1:1/mlops")
-    splits = dg.AssetSelection.assets("preprocessed_splits", "robust_scalers")
-    result = platform.materialize(instance, selection=splits, feature_store=down)
-    assert sum(event.is_step_up_for_retry for event in result.all_events) == 1
+    step = dg.AssetSelection.assets(asset).required_multi_asset_neighbors()
+    result = platform.materialize(instance, selection=step, feature_store=down)
+    assert sum(event.is_step_up_for_retry for event in result.all_events) == 4
+    assert f"Base date {BASE_DT}: The feature store at" in failure_of(result)
     assert "does not answer" in failure_of(result)
+
+
+def test_what_nobody_foresaw_is_not_tried_again(
+    platform: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same code fails the same way; a search is not run five times for it."""
+    monkeypatch.setattr(FeatureStore, "merge", lambda self, base_dt: self.merge[base_dt])
+    result = platform.materialize(instance, selection=dg.AssetSelection.assets("features_target"))
+    assert not any(event.is_step_up_for_retry for event in result.all_events)
+    assert "not subscriptable" in failure_of(result)
 
 
 def test_all_candidates_failing_fails_the_run_with_the_first_cause(

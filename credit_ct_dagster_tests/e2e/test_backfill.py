@@ -5,7 +5,7 @@ import urllib.request
 from datetime import date, timedelta
 from typing import Any
 
-from credit_ct_dagster_tests.platform import BASE_DT, REPOSITORY, Platform
+from credit_ct_dagster_tests.platform import BASE_DT, Platform
 from credit_ct_dagster_tests.webserver import dagster_dev, until
 
 _SEARCH = {"depth": [5], "rsm": [1.0], "l2_leaf_reg": [3.0], "iterations": 40}
@@ -43,7 +43,6 @@ def test_a_backfill_of_four_base_dates(platform: Platform) -> None:
     """Launched as the UI launches it, every base date ends packaged."""
     last = date.fromisoformat(BASE_DT)
     base_dts = [(last - timedelta(days=n)).isoformat() for n in range(3, -1, -1)]
-    (platform.folder / "workspace.yaml").write_text((REPOSITORY / "workspace.yaml").read_text())
     with dagster_dev(platform) as port:
         launched = until(
             lambda: _ask(

@@ -59,7 +59,6 @@ def _materialize(page: Page, base_dt: str) -> None:
 
 def test_a_base_date_is_trained_from_the_ui(platform: Platform, browser: Browser) -> None:
     """Lineage, launch, metadata, checks, and the model card, light and dark."""
-    (platform.folder / "workspace.yaml").write_text((REPOSITORY / "workspace.yaml").read_text())
     page = browser.new_page(viewport={"width": 1600, "height": 1000})
     page.set_default_timeout(_PAGE_MILLISECONDS)
     expect.set_options(timeout=_PAGE_MILLISECONDS)

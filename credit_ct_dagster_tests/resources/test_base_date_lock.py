@@ -3,15 +3,21 @@
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
+from credit_ct_dagster.resources.databases import alone, base_date_lock
 from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster_tests.mariadb import MariaDB
+from credit_ct_dagster_tests.network import Proxy
 from credit_ct_dagster_tests.platform import BASE_DT, load_sample_rows
 
 _HOLDER = """
@@ -72,6 +78,28 @@ def test_a_second_run_of_a_base_date_waits(store_url: str, instance: dg.DagsterI
             first.kill()
             assert said.result() == "held", "a killed process kept the lock"
     assert _run(store_url, instance, BASE_DT)
+
+
+def test_a_run_takes_a_lost_lock_again(mariadb: MariaDB) -> None:
+    """Its connection is gone, and at first so is the server; then the run goes on alone."""
+    direct = sa.make_url(mariadb.new_database())
+    with Proxy.running(mariadb.port) as proxy:
+        url = direct.set(port=proxy.port)
+        with (
+            alone(url, base_date_lock(BASE_DT), lambda: None) as keep,
+            sa.create_engine(direct, poolclass=sa.NullPool).connect() as other,
+        ):
+            holder = sa.select(sa.func.is_used_lock(base_date_lock(BASE_DT)))
+            first = other.scalar(holder)
+            keep()
+            assert other.scalar(holder) == first
+            proxy.tear(after=0, seconds=1)
+            with pytest.raises(OperationalError):
+                keep()
+            assert other.scalar(holder) is None
+            time.sleep(1)
+            keep()
+            assert other.scalar(holder) not in {None, first}
 
 
 def test_rows_stay_while_a_run_works_on_them(store_url: str) -> None:
