@@ -71,6 +71,12 @@ def trained() -> None:
     """Leaves a run with a materialization in Dagster's history."""
 
 
+@dg.asset_check(asset=trained)
+def is_good() -> dg.AssetCheckResult:
+    """Leaves a result there."""
+    return dg.AssetCheckResult(passed=True)
+
+
 class _KilledError(BaseException):
     pass
 
@@ -96,7 +102,9 @@ class _World:
     def train(self, base_dt: str, decision: Decision) -> None:
         """Leave what a run of a base date leaves."""
         platform = self.platform
-        run_id = dg.materialize([trained], partition_key=base_dt, instance=self.instance).run_id
+        run_id = dg.materialize(
+            [trained, is_good], partition_key=base_dt, instance=self.instance
+        ).run_id
         parent = self.client.create_run(
             platform.tracking.experiment_id(),
             tags={BASE_DATE_TAG: base_dt, PARENT_DAGSTER_RUN_TAG: run_id},
@@ -148,6 +156,13 @@ class _World:
             "Dagster runs": list(
                 self.instance.get_runs(dg.RunsFilter(tags={"dagster/partition": base_dt}))
             ),
+            "checks": [
+                each.run_id
+                for each in self.instance.event_log_storage.get_asset_check_execution_history(
+                    is_good.check_key, limit=100
+                )
+                if each.partition == base_dt
+            ],
             "materialized": sorted(
                 {base_dt} & self.instance.get_materialized_partitions(trained.key)
             ),
@@ -200,7 +215,7 @@ def test_old_base_dates_go_and_what_serves_stays(world: _World) -> None:
     needed = world.files()
     world.train(OLD, _KEPT)
     everything = world.left(OLD)
-    assert len(everything) == 7
+    assert len(everything) == 8
 
     plan = world.retention.plan(_KEEP_DAYS)
     assert plan.last_expired == EDGE
@@ -271,7 +286,7 @@ def test_a_killed_prune_is_finished_by_the_next(
     assert [path for path in world.files() if path.is_file() and path.name != "latest"] == []
     assert world.retention.plan(_KEEP_DAYS).expired == {}
     world.train(OLD, _KEPT)
-    assert len(world.left(OLD)) == 7
+    assert len(world.left(OLD)) == 8
 
 
 def test_a_half_deleted_package_is_gone_after_the_next_writer(
@@ -387,7 +402,7 @@ def test_the_command_only_looks_unless_told(world: _World, prune: Any) -> None:
     assert looked.exit_code == 0, looked.output
     assert f"Base date {OLDER} is kept: champion" in looked.output
     assert "Nothing was deleted" in looked.output
-    assert len(world.left(OLD)) == 7
+    assert len(world.left(OLD)) == 8
     assert json.loads(prune("--json", "--keep-days", "92").output)["expired"] == {}
     deleted = json.loads(prune("--yes", "--json").output)
     assert deleted["deleted"] == [OLD]
