@@ -70,7 +70,7 @@ class Mail(dg.ConfigurableResource):
 
     smtp_host: str | None = Field(default=None, description="Mail server; none: no e-mail")
     smtp_port: int = Field(default=587, description="Its port")
-    smtp_starttls: bool = Field(default=True, description="Encrypt, to a server whose certificate is trusted")
+    smtp_starttls: bool = Field(default=True, description="Encrypt, to a trusted certificate")
     smtp_user: str | None = Field(default=None, description="Log in as this user")
     smtp_password: str | None = Field(default=None, description="With this password")
     mail_from: str = Field(default="credit-ct@localhost", description="Sender")

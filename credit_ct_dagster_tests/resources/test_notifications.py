@@ -37,11 +37,8 @@ def inbox(port: int) -> Iterator[Inbox]:
 
 
 def _mail(port: int, **options: Any) -> Mail:
-    return Mail(
-        smtp_port=port,
-        mail_to=["ops@example.com", "ml@example.com"],
-        **{"smtp_host": "127.0.0.1", "smtp_starttls": False} | options,
-    )
+    where = {"smtp_host": "127.0.0.1", "smtp_port": port, "smtp_starttls": False}
+    return Mail(**where | {"mail_to": ["ops@example.com", "ml@example.com"]} | options)
 
 
 def test_mail_arrives(port: int, inbox: Inbox) -> None:
