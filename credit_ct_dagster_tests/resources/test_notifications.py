@@ -37,7 +37,7 @@ def inbox(port: int) -> Iterator[Inbox]:
 
 
 def _mail(port: int, **options: Any) -> Mail:
-    where = {"smtp_host": "127.0.0.1", "smtp_port": port, "smtp_starttls": False}
+    where: dict[str, Any] = {"smtp_host": "127.0.0.1", "smtp_port": port, "smtp_starttls": False}
     return Mail(**where | {"mail_to": ["ops@example.com", "ml@example.com"]} | options)
 
 
