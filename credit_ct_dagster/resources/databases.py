@@ -103,7 +103,10 @@ def _take(url: sa.URL, lock: str, held: ExitStack) -> bool:
             return False
         return True
     engine = sa.create_engine(url, poolclass=sa.NullPool, hide_parameters=True)
-    connection = held.enter_context(engine.connect())
+    try:
+        connection = held.enter_context(engine.connect())
+    except OSError as error:  # such as a certificate that is not there
+        raise sa.exc.OperationalError("connect", None, error) from error
     connection.execute(sa.text("SET SESSION wait_timeout = :s"), {"s": _WEEK_SECONDS})
     return take_server_lock(connection, lock, _WAIT_SECONDS)
 
