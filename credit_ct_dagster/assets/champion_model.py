@@ -79,7 +79,10 @@ def champion_model(
         drift: Sequence[Drift] = []
         if record["before"]:
             before = ModelVersion(**record["before"])
-            drift = _drift(base_dt, before, promotions.packages.load(before.bentoml_tag), rows)
+            # It may have been packaged again since.
+            package = promotions.packages.newest(before.base_dt, before.mlflow_run_id)
+            tag = str(package.tag) if package else before.bentoml_tag
+            drift = _drift(base_dt, before, promotions.packages.load(tag), rows)
     decision = record["decision"]
     context.log.info(decision["sentence"])
     comparison = decision["comparison"] or {}

@@ -1,9 +1,11 @@
 """How a failure of the platform appears in a Dagster run."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
+from dagster._utils.error import SerializableErrorInfo
 
 from credit_ct_dagster.errors import CreditCtError, UnavailableError
 
@@ -11,6 +13,8 @@ OUTAGE_RETRIES = dg.RetryPolicy(
     max_retries=4, delay=4, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
 )
 """After 4, 12, 28 and 60 s, each 4 s more or less: a server that starts again needs a minute."""
+
+_CLASS_OF_OURS = re.compile(r"^(dagster\.\S+\.Failure|credit_ct_dagster\.errors\.\w+): ")
 
 
 @contextmanager
@@ -52,9 +56,14 @@ def reason_of(events: Iterable[dg.DagsterEvent]) -> str | None:
             if blocked:
                 return " ".join(blocked)
             if data.error:
-                return f"{event.step_key}: {(data.error.cause or data.error).message.strip()}"
+                return f"{event.step_key}: {_said(data.error)}"
         if event.is_failure and event.event_type == dg.DagsterEventType.RUN_FAILURE:
             # A run whose process was killed has a message alone.
             error = event.event_specific_data and event.job_failure_data.error
-            return (error.cause or error).message.strip() if error else event.message
+            return _said(error) if error else event.message
     return None
+
+
+def _said(error: SerializableErrorInfo) -> str:
+    """What an error says; of a failure of ours, as of a resource or a check, the sentence alone."""
+    return _CLASS_OF_OURS.sub("", (error.cause or error).message.strip())

@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from credit_ct_dagster.errors import CreditCtError
 
@@ -124,11 +124,18 @@ def _connection_with(url: sa.URL, lock: str, waiting: Callable[[], None]) -> Ite
     engine = sa.create_engine(
         url, poolclass=sa.NullPool, pool_reset_on_return=None, hide_parameters=True
     )
-    with engine.connect() as connection:
+    with _connected(engine) as connection:
         connection.execute(sa.text("SET SESSION wait_timeout = :s"), {"s": _WEEK_SECONDS})
         while not take_server_lock(connection, lock, _WAIT_SECONDS):
             waiting()
         yield connection
+
+
+def _connected(engine: sa.Engine) -> Connection:
+    try:
+        return engine.connect()
+    except OSError as error:  # such as a certificate that is not there
+        raise OperationalError("connect", None, error) from error
 
 
 def _is_ours(connection: Connection, lock: str) -> bool:
