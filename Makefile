@@ -48,7 +48,8 @@ logs: ## Follow what the stack prints
 
 .PHONY: test
 test: install ## Run the test suite
-	$(BIN)/pytest -n 3 --maxschedchunk 1 --ignore credit_ct_dagster_tests/e2e --ignore credit_ct_dagster_tests/faults
+	$(BIN)/pytest -n 3 --maxschedchunk 1 --ignore credit_ct_dagster_tests/e2e --ignore credit_ct_dagster_tests/faults \
+		--ignore credit_ct_dagster_tests/backfills
 
 .PHONY: kills
 kills: install ## Kill a run in each of its stages, and run it again
@@ -62,6 +63,11 @@ faults: install ## Kill, tear, fill up and set the clock of whatever a run needs
 .PHONY: e2e
 e2e: install ## From the UI: a base date in a real browser (needs chromium; screenshots in build/e2e), a backfill
 	$(BIN)/pytest -n 2 --maxschedchunk 1 credit_ct_dagster_tests/e2e
+
+.PHONY: backfills
+backfills: install ## Ten and ninety base dates from the UI, killed, cancelled and resumed (half an hour); the table is build/backfills.md
+	rm -f build/backfills.md
+	$(BIN)/pytest credit_ct_dagster_tests/backfills
 
 .PHONY: lint
 lint: install ## Check style, format, types, the direction of imports, and YAML against its schemas

@@ -44,6 +44,9 @@ ASSETS: list[dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset] = [
     champion_model,
     model_card,
 ]
+ASSET_NAMES = ["features_target", "preprocessed_splits", "robust_scalers", "tuned_runs",
+               "bentoml_model", "champion_model", "model_card"]  # fmt: skip
+"""What a run makes, in order."""
 SMALL_SEARCH: dict[str, Any] = {
     "depth": [3, 4],
     "rsm": [1.0],
@@ -79,9 +82,9 @@ class Templates:
     feature_store: Path
 
 
-def load_sample_rows(store: FeatureStore) -> None:
+def load_sample_rows(store: FeatureStore, until: str = BASE_DT) -> None:
     """Enough sample rows for a small model to be worth something."""
-    labels, features = sample_data.generate(12_000, date.fromisoformat(BASE_DT), seed=0)
+    labels, features = sample_data.generate(12_000, date.fromisoformat(until), seed=0)
     store.upsert({"credit_score": labels, "credit_score_features": features})
 
 
@@ -92,25 +95,40 @@ class Platform:
     folder: Path
     url: str
     model_name: str
+    studies_url: str
 
     @classmethod
-    def prepared(cls, folder: Path, templates: Templates, url: str | None = None) -> "Platform":
-        """A platform with 12,000 sample labels, 1,500 a month, up to `BASE_DT`.
+    def prepared(
+        cls,
+        folder: Path,
+        templates: Templates,
+        url: str | None = None,
+        studies_url: str | None = None,
+        until: str = BASE_DT,
+    ) -> "Platform":
+        """A platform with 12,000 sample labels, 1,500 a month.
 
         Args:
             folder: Where it is.
             templates: Stores to copy.
             url: Its feature store, empty. [default: on SQLite, in the folder]
+            studies_url: Optuna's database, empty. [default: on SQLite, in the folder]
+            until: The newest label of a feature store that is given.
         """
         file = folder / "feature_store.db"
-        made = cls(folder, url or f"sqlite:///{file}", f"m{uuid4().hex[:8]}")
+        made = cls(
+            folder,
+            url or f"sqlite:///{file}",
+            f"m{uuid4().hex[:8]}",
+            studies_url or f"sqlite:///{folder}/var/optuna.db",
+        )
         (folder / "var").mkdir(parents=True, exist_ok=True)
         shutil.copy(templates.mlflow, folder / "var" / "mlflow.db")
         shutil.copy(REPOSITORY / "dagster.yaml", folder / "dagster.yaml")
         if url is None:
             shutil.copy(templates.feature_store, file)
         else:
-            load_sample_rows(made.store)
+            load_sample_rows(made.store, until)
         return made
 
     @cached_property
@@ -130,7 +148,7 @@ class Platform:
     @cached_property
     def studies(self) -> StudyStorage:
         """Optuna's studies."""
-        return StudyStorage(url=f"sqlite:///{self.folder}/var/optuna.db")
+        return StudyStorage(url=self.studies_url)
 
     @cached_property
     def packages(self) -> BentoMLStore:
@@ -222,7 +240,7 @@ class Platform:
             "FEATURE_STORE_URL": self.url,
             "ARTIFACTS_PATH": "artifacts",
             "MLFLOW_TRACKING_URI": "sqlite:///var/mlflow.db",
-            "OPTUNA_STORAGE_URL": f"sqlite:///{self.folder}/var/optuna.db",
+            "OPTUNA_STORAGE_URL": self.studies_url,
             "BENTOML_HOME": "var/bentoml",
             "MODEL_NAME": self.model_name,
         }

@@ -197,7 +197,9 @@ def world(
 ) -> _World:
     """A platform on which nothing was trained yet."""
     if getattr(request, "param", "disk") == "objects":
-        platform = _OnObjects(platform.folder, platform.url, platform.model_name)
+        platform = _OnObjects(
+            platform.folder, platform.url, platform.model_name, platform.studies_url
+        )
     return _World(platform, instance, fitted)
 
 

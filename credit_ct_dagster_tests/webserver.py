@@ -1,10 +1,12 @@
-"""The UI with its daemon, as a user starts it."""
+"""The UI with its daemon, as a user starts it, and what its pages ask of it."""
 
+import json
 import os
 import signal
 import subprocess
 import time
 import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,12 +14,30 @@ from typing import Any
 from credit_ct_dagster_tests.platform import REPOSITORY, Platform
 from credit_ct_dagster_tests.servers import free_port
 
+START_SECONDS = 90
+_LAUNCH = """
+mutation Launch($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+_STATUS = """
+query Status($id: String!) {
+  partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } }
+}
+"""
+
 
 @contextmanager
 def dagster_dev(
     platform: Platform, module: str = "credit_ct_dagster.definitions", **environment: str
 ) -> Iterator[int]:
-    """The UI and its daemon, as `make dev` starts them, on a free port.
+    """The UI, its daemon and their runs, as `make dev` starts them, on a free port.
+
+    All of them are killed at the end, whatever they are at.
 
     Args:
         platform: Where it works.
@@ -45,7 +65,31 @@ def dagster_dev(
             process.wait()
 
 
-def until(condition: Any, seconds: float, what: str) -> Any:
+def ask(port: int, query: str, **variables: Any) -> dict[str, Any]:
+    """What GraphQL answers to a query of one field."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/graphql",
+        json.dumps({"query": query, "variables": variables}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        [value] = json.loads(answer.read())["data"].values()
+        return value
+
+
+def launch_backfill(port: int, **params: Any) -> str:
+    """Launch a backfill as the UI does, once the UI is there; returns its id."""
+    launched = until(lambda: ask(port, _LAUNCH, params=params), START_SECONDS, "the UI's start")
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+    return str(launched["backfillId"])
+
+
+def backfill_status(port: int, backfill_id: str) -> str:
+    """Such as `REQUESTED` or `COMPLETED_SUCCESS`."""
+    return str(ask(port, _STATUS, id=backfill_id)["status"])
+
+
+def until(condition: Any, seconds: float, what: str, pause: float = 1) -> Any:
     """Ask again and again until the answer is true; a server may still be starting."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -55,5 +99,5 @@ def until(condition: Any, seconds: float, what: str) -> Any:
             value = None
         if value:
             return value
-        time.sleep(1)
+        time.sleep(pause)
     raise AssertionError(f"{what} took longer than {seconds} s")

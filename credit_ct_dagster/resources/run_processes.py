@@ -10,6 +10,7 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 HOST_TAG = "credit_ct/host"
 
 _BEGINS_WITHIN = timedelta(minutes=10)  # a second, usually; then it is queued or started
+_UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 _STARTED_BEFORE_SECONDS = 5.0  # clocks are adjusted; process ids do not come round that fast
 
 
@@ -27,9 +28,9 @@ def is_over(instance: dg.DagsterInstance, run_id: str) -> bool:
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
     """Mark runs as failed whose process on this machine is gone, or was before they began.
 
-    A run left as started would hold its place in the queue for ever, and one that never began would
-    keep the schedule from its base date. Looked at are runs of an instance in SQLite, which one
-    machine has to itself, and runs tagged with this machine.
+    A run left as started would hold its place in the queue for ever, one left as starting for
+    minutes, and one that never began would keep the schedule from its base date. Looked at are runs
+    of an instance in SQLite, which one machine has to itself, and runs tagged with this machine.
 
     Returns:
         The ids of the runs that were marked.
@@ -38,7 +39,7 @@ def fail_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
     host = socket.gethostname()
     abandoned = [
         run
-        for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+        for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY))
         if (local or run.tags.get(HOST_TAG) == host) and _is_gone(instance, run.run_id)
     ]
     for run in abandoned:

@@ -1,42 +1,18 @@
 """Base dates from the UI: `dagster dev`, GraphQL, queue, daemon and run workers for real."""
 
 import json
-import urllib.request
 from datetime import date, timedelta
-from typing import Any
 
-from credit_ct_dagster_tests.platform import BASE_DT, Platform
-from credit_ct_dagster_tests.webserver import dagster_dev, until
+from credit_ct_dagster_tests.platform import ASSET_NAMES, BASE_DT, Platform
+from credit_ct_dagster_tests.webserver import (
+    backfill_status,
+    dagster_dev,
+    launch_backfill,
+    until,
+)
 
 _SEARCH = {"depth": [5], "rsm": [1.0], "l2_leaf_reg": [3.0], "iterations": 40}
-_ASSETS = ["features_target", "preprocessed_splits", "robust_scalers", "tuned_runs",
-           "bentoml_model", "champion_model", "model_card"]  # fmt: skip
-_LAUNCH = """
-mutation Launch($params: LaunchBackfillParams!) {
-  launchPartitionBackfill(backfillParams: $params) {
-    __typename
-    ... on LaunchBackfillSuccess { backfillId }
-    ... on PythonError { message }
-  }
-}
-"""
-_STATUS = """
-query Status($id: String!) {
-  partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } }
-}
-"""
-_START_SECONDS, _BACKFILL_SECONDS = 90, 280
-
-
-def _ask(port: int, query: str, **variables: Any) -> dict[str, Any]:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/graphql",
-        json.dumps({"query": query, "variables": variables}).encode(),
-        {"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        [value] = json.loads(answer.read())["data"].values()
-        return value
+_BACKFILL_SECONDS = 280
 
 
 def test_a_backfill_of_four_base_dates(platform: Platform) -> None:
@@ -44,32 +20,18 @@ def test_a_backfill_of_four_base_dates(platform: Platform) -> None:
     last = date.fromisoformat(BASE_DT)
     base_dts = [(last - timedelta(days=n)).isoformat() for n in range(3, -1, -1)]
     with dagster_dev(platform) as port:
-        launched = until(
-            lambda: _ask(
-                port,
-                _LAUNCH,
-                params={
-                    "assetSelection": [{"path": [name]} for name in _ASSETS],
-                    "partitionNames": base_dts,
-                    "runConfigData": {"ops": {"tuned_runs": {"config": _SEARCH}}},
-                },
-            ),
-            _START_SECONDS,
-            "the UI's start",
+        backfill = launch_backfill(
+            port,
+            assetSelection=[{"path": [name]} for name in ASSET_NAMES],
+            partitionNames=base_dts,
+            runConfigData={"ops": {"tuned_runs": {"config": _SEARCH}}},
         )
-        assert launched["__typename"] == "LaunchBackfillSuccess", launched
-        ended = until(
-            lambda: next(
-                (
-                    status
-                    for status in [_ask(port, _STATUS, id=launched["backfillId"])["status"]]
-                    if status not in ("REQUESTED", "COMPLETING")
-                ),
-                None,
-            ),
+        until(
+            lambda: backfill_status(port, backfill) not in ("REQUESTED", "COMPLETING"),
             _BACKFILL_SECONDS,
             "the backfill",
         )
+        ended = backfill_status(port, backfill)
         assert ended == "COMPLETED_SUCCESS", (platform.folder / "dev.log").read_text()[-3000:]
     status = platform.run("credit-ct", "status", "--json")
     listed = {each["base_dt"]: each for each in json.loads(status.stdout)}

@@ -13,11 +13,9 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from credit_ct_dagster_tests.platform import BASE_DT, REPOSITORY, Platform
+from credit_ct_dagster_tests.platform import ASSET_NAMES, BASE_DT, REPOSITORY, Platform
 from credit_ct_dagster_tests.webserver import dagster_dev, until
 
-_ASSETS = ["features_target", "preprocessed_splits", "robust_scalers", "tuned_runs",
-           "bentoml_model", "champion_model", "model_card"]  # fmt: skip
 _PAGE_MILLISECONDS = 60_000
 _RUN_SECONDS = 180
 _PICTURES = REPOSITORY / "build" / "e2e"
@@ -66,7 +64,7 @@ def test_a_base_date_is_trained_from_the_ui(platform: Platform, browser: Browser
         root = f"http://127.0.0.1:{port}"
         until(lambda: urlopen(f"{root}/server_info").status == 200, 90, "the UI's start")
         page.goto(f"{root}/assets/tuned_runs?view=lineage&lineageScope=upstream&lineageDepth=9")
-        for asset in ("credit_score_features", *_ASSETS[:2]):
+        for asset in ("credit_score_features", *ASSET_NAMES[:2]):
             expect(page.get_by_text(asset, exact=True).first).to_be_visible()
         _keep(page, "1_lineage")
 
