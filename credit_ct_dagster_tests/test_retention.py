@@ -105,6 +105,9 @@ class _World:
         run_id = dg.materialize(
             [trained, is_good], partition_key=base_dt, instance=self.instance
         ).run_id
+        self.instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(trained.key, "is_good", passed=False, partition=base_dt)
+        )
         parent = self.client.create_run(
             platform.tracking.experiment_id(),
             tags={BASE_DATE_TAG: base_dt, PARENT_DAGSTER_RUN_TAG: run_id},
