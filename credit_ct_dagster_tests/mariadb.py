@@ -35,7 +35,7 @@ class MariaDB:
     def running(cls, folder: Path, *options: str) -> Iterator["MariaDB"]:
         """Start a server with its data in a folder; stop it at the end."""
         install = shutil.which("mariadb-install-db", path=_PATH) or "mariadb-install-db"
-        subprocess.run(
+        made = subprocess.run(
             [
                 install,
                 "--no-defaults",
@@ -44,9 +44,11 @@ class MariaDB:
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
             ],
-            check=True,
+            check=False,
             capture_output=True,
+            text=True,
         )
+        assert made.returncode == 0, made.stdout + made.stderr
         server = cls(folder, options)
         server.start()
         try:
