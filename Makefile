@@ -40,11 +40,11 @@ up: ## Build the image and start the stack of deploy/ (docs/deployment.md)
 
 .PHONY: down
 down: ## Stop the stack; history, models and data stay in their volumes
-	$(COMPOSE) --profile scale --profile tools down
+	$(COMPOSE) --profile scale --profile tools --profile metrics down
 
 .PHONY: logs
 logs: ## Follow what the stack prints
-	$(COMPOSE) --profile scale --profile tools logs --follow --tail 100
+	$(COMPOSE) --profile scale --profile tools --profile metrics logs --follow --tail 100
 
 .PHONY: test
 test: install ## Run the test suite
@@ -56,7 +56,7 @@ kills: install ## Kill a run in each of its stages, and run it again
 	$(BIN)/pytest -n 2 --maxschedchunk 1 credit_ct_dagster_tests/faults/test_kills.py
 
 .PHONY: faults
-faults: install ## Kill, tear and fill up whatever a run needs, at random moments; the table is build/faults.md
+faults: install ## Kill, tear, fill up and set the clock of whatever a run needs (needs mariadbd and faketime); the table is build/faults.md
 	rm -f build/faults.md
 	$(BIN)/pytest credit_ct_dagster_tests/faults
 
@@ -70,11 +70,13 @@ backfills: install ## Ten and ninety base dates from the UI, killed, cancelled a
 	$(BIN)/pytest credit_ct_dagster_tests/backfills
 
 .PHONY: lint
-lint: install ## Check style, format, types and the direction of imports
+lint: install ## Check style, format, types, the direction of imports, and YAML against its schemas
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 
 .PHONY: format
 format: install ## Apply style and format

@@ -20,7 +20,7 @@ from credit_ct_dagster.automation.sensors import (
 )
 from credit_ct_dagster.automation.terminal_log import terminal_logger
 from credit_ct_dagster.checks.champion_model import drift_is_small
-from credit_ct_dagster.checks.features_target import window_has_enough_rows
+from credit_ct_dagster.checks.features_target import rows_have_not_expired, window_has_enough_rows
 from credit_ct_dagster.checks.preprocessed_splits import (
     labels_hold_three_classes,
     quarantine_is_within_limit,
@@ -50,6 +50,7 @@ packages = BentoMLStore(home=str(settings.bentoml_home.absolute()), model_name=s
 
 CHECKS = [
     window_has_enough_rows,
+    rows_have_not_expired,
     quarantine_is_within_limit,
     labels_hold_three_classes,
     splits_share_no_customer,

@@ -144,10 +144,8 @@ class Examination:
             chosen = {state.name: state.status for state in instance.all_instigator_state()}
         off = [each.name for each in self.instigators if not _is_on(each, chosen.get(each.name))]
         if off:
-            raise CreditCtError(
-                f"Off: {', '.join(off)}. Switch on in the UI, under Automation, or by dagster"
-                " schedule start and dagster sensor start."
-            )
+            # `dagster schedule start` finds the embedded instance only by DAGSTER_HOME.
+            raise CreditCtError(f"Off: {', '.join(off)}. Switch on in the UI, under Automation.")
         return f"{len(self.instigators)} are on"
 
 

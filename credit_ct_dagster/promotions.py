@@ -56,6 +56,11 @@ class Promotions(dg.ConfigurableResource):
         """The version that served before."""
         return self._registry.with_alias(PREVIOUS)
 
+    def recorded_champion(self) -> str | None:
+        """The version that is the champion by the newest record."""
+        records = self.records()
+        return records[-1][CHAMPION] if records else None
+
     def needed_base_dates(self) -> dict[str, str]:
         """Base dates of models that serve or may serve again, each with the reason.
 
@@ -225,7 +230,12 @@ class Deciding:
             The record.
         """
         champion, previous = self.champion(), self._promotions.previous()
-        after = (model, champion) if decision.promoted else (champion, previous)
+        recorded = self._promotions.recorded_champion()
+        by_alias = [each.version if each else None for each in (champion, previous)]
+        serves = model.version if decision.promoted else by_alias[0]
+        served = (
+            [by_alias[0], recorded, by_alias[1]] if decision.promoted else [by_alias[1], recorded]
+        )
         record = {
             "number": len(self._records) + 1,
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -235,10 +245,9 @@ class Deciding:
             "model": asdict(model),
             "before": champion and asdict(champion),
             "decision": decision.as_json(),
-            **{
-                alias: each and each.version
-                for alias, each in zip((CHAMPION, PREVIOUS), after, strict=True)
-            },
+            CHAMPION: serves,
+            # A person may have moved the champion's alias onto the one that served before.
+            PREVIOUS: next((each for each in served if each not in {None, serves}), None),
         }
         name = f"{record['number']:06d}.json"
         self._promotions.artifacts.write(RECORDS_FOLDER, "", {name: record})

@@ -266,4 +266,4 @@ class _DagsterRuns:
     def remove(self, base_dt: str) -> None:
         for run_id in self._ids.get(base_dt, []):
             self._history.remove(run_id)
-        self._history.forget_cached_status()
+        self._history.forget(base_dt)

@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     )
     smtp_host: str | None = Field(default=None, description="Mail server; none: no e-mail")
     smtp_port: int = Field(default=587, ge=1, le=65535)
-    smtp_starttls: bool = Field(default=True, description="Encrypt before logging in")
+    smtp_starttls: bool = Field(default=True, description="Encrypt, to a trusted certificate")
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     mail_from: str = "credit-ct@localhost"

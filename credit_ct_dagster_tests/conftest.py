@@ -23,10 +23,12 @@ import shutil  # noqa: E402
 import dagster as dg  # noqa: E402
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
+import yaml  # noqa: E402
 
 from credit_ct_dagster.resources.feature_store import FeatureStore  # noqa: E402
 from credit_ct_dagster_tests.mariadb import MariaDB  # noqa: E402
 from credit_ct_dagster_tests.platform import (  # noqa: E402
+    REPOSITORY,
     Platform,
     Templates,
     Trained,
@@ -81,9 +83,17 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    """A Dagster instance of its own."""
-    with dg.instance_for_test() as instance:
+def instance(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance of its own; with the parameter `mariadb`, stored as in the stack."""
+    overrides = {}
+    if getattr(request, "param", "sqlite") == "mariadb":
+        url = request.getfixturevalue("mariadb").new_database()
+        monkeypatch.setenv("DAGSTER_STORAGE_URL", url.replace("pymysql", "mysqlconnector"))
+        stack = yaml.safe_load((REPOSITORY / "deploy" / "dagster.yaml").read_text())
+        overrides = {"storage": stack["storage"]}
+    with dg.instance_for_test(overrides) as instance:
         yield instance
 
 
@@ -107,6 +117,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory, templates: Templates) -> I
         result = platform.materialize(instance)
         assert result.success
         yield Trained(platform, instance, result)
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts follow each other at once in this process."""
+    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0)
 
 
 @pytest.fixture

@@ -5,24 +5,25 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import sqlalchemy as sa
 
+from credit_ct_dagster_tests.servers import free_port
+
 _PATH = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
 _START_SECONDS = 60
 
 
-@dataclass(frozen=True)
 class MariaDB:
     """A running server, whose user `root` needs no password."""
 
-    port: int
-    process: subprocess.Popen
+    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
+        self._folder, self._options = folder, options
+        self.port = free_port()
 
     @staticmethod
     def program() -> str | None:
@@ -33,49 +34,60 @@ class MariaDB:
     @contextmanager
     def running(cls, folder: Path, *options: str) -> Iterator["MariaDB"]:
         """Start a server with its data in a folder; stop it at the end."""
-        program, user = cls.program(), getpass.getuser()
-        assert program is not None
-        data = folder / "data"
         install = shutil.which("mariadb-install-db", path=_PATH) or "mariadb-install-db"
-        subprocess.run(
+        made = subprocess.run(
             [
                 install,
                 "--no-defaults",
-                f"--user={user}",
-                f"--datadir={data}",
+                f"--user={getpass.getuser()}",
+                f"--datadir={folder / 'data'}",
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
             ],
-            check=True,
+            check=False,
             capture_output=True,
+            text=True,
         )
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
+        assert made.returncode == 0, made.stdout + made.stderr
+        server = cls(folder, options)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.process.terminate()
+            server.process.wait(timeout=_START_SECONDS)
+
+    def start(self) -> None:
+        """Start it on its data and its port, and wait until it answers."""
+        program = self.program()
+        assert program is not None
+        with (self._folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
                 [
                     program,
                     "--no-defaults",
-                    f"--user={user}",
-                    f"--datadir={data}",
-                    f"--port={port}",
+                    f"--user={getpass.getuser()}",
+                    f"--datadir={self._folder / 'data'}",
+                    f"--port={self.port}",
                     "--bind-address=127.0.0.1",
-                    f"--socket={folder}/s",
-                    f"--pid-file={folder}/pid",
-                    "--innodb-flush-log-at-trx-commit=0",
-                    *options,
+                    f"--socket={self._folder}/s",
+                    f"--pid-file={self._folder}/pid",
+                    "--innodb-flush-log-at-trx-commit=0",  # fast; an option may say otherwise
+                    *self._options,
                 ],
                 stdout=log,
                 stderr=log,
             )
-        server = cls(port, process)
         try:
-            server._wait(folder / "log")
-            yield server
-        finally:
-            process.terminate()
-            process.wait(timeout=_START_SECONDS)
+            self._wait(self._folder / "log")
+        except BaseException:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """With SIGKILL, as if the power was cut to it."""
+        self.process.kill()
+        self.process.wait()
 
     def _wait(self, log: Path) -> None:
         deadline = time.monotonic() + _START_SECONDS

@@ -2,14 +2,16 @@
 
 import json
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 
 
 class Receiver(ThreadingHTTPServer):
@@ -68,10 +70,16 @@ def free_port() -> int:
 
 
 class Inbox:
-    """Keeps the messages that a mail server takes; `ct` may log in, with `hush`."""
+    """Keeps the messages that a mail server takes; `ct` may log in, with `hush`.
+
+    Attributes:
+        messages: What it took.
+        in_the_clear: What was sent to it before encryption, or without.
+    """
 
     def __init__(self) -> None:
         self.messages: list[Envelope] = []
+        self.in_the_clear = b""
 
     async def handle_DATA(  # noqa: N802 aiosmtpd calls it so
         self, server: object, session: object, envelope: Envelope
@@ -82,21 +90,41 @@ class Inbox:
 
     @classmethod
     @contextmanager
-    def running(cls, port: int) -> Iterator["Inbox"]:
-        """A mail server on a port."""
+    def running(cls, port: int, certificate: tuple[Path, Path] | None = None) -> Iterator["Inbox"]:
+        """A mail server on a port; with a certificate and its key, it insists on STARTTLS."""
         inbox = cls()
-        controller = Controller(
+        tls = None
+        if certificate:
+            tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            tls.load_cert_chain(*certificate)
+        controller = _Controller(
             inbox,
             hostname="127.0.0.1",
             port=port,
             authenticator=_authenticate,
-            auth_require_tls=False,
+            tls_context=tls,
+            require_starttls=bool(tls),
+            auth_require_tls=bool(tls),
         )
         controller.start()
         try:
             yield inbox
         finally:
             controller.stop()
+
+
+class _Controller(Controller):
+    def factory(self) -> SMTP:
+        """One connection."""
+        return _Overheard(self.handler, **self.SMTP_kwargs)
+
+
+class _Overheard(SMTP):
+    def data_received(self, data: bytes) -> None:
+        """Keep what anybody on the way could read."""
+        if self.session.ssl is None:
+            self.event_handler.in_the_clear += data
+        super().data_received(data)
 
 
 def _authenticate(

@@ -283,7 +283,7 @@ def test_a_champion_that_is_not_what_was_decided(platform: Platform) -> None:
     with pytest.raises(CreditCtError, match="has the label role: none, but MLflow's alias"):
         promotions.agreement()
     platform.packages.remove([tag])
-    with pytest.raises(CreditCtError, match="materialize bentoml_model of its base date again"):
+    with pytest.raises(CreditCtError, match="materialize bentoml_model and champion_model"):
         promotions.agreement()
     client.delete_registered_model_alias(platform.model_name, "champion")
     with pytest.raises(CreditCtError, match="champion is on no version"):

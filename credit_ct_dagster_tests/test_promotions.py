@@ -156,12 +156,49 @@ def test_an_alias_moved_by_hand_is_not_overruled(
         assert deciding.promotion_of(first.version)["number"] == 1
 
 
+@pytest.mark.parametrize("command", ["promote", "rollback"])
+def test_an_alias_moved_by_hand_is_put_on_record(
+    platform: Platform, fitted: CatBoostClassifier, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """As the doctor asks for: onto the one that served before, which nobody is twice then."""
+    monkeypatch.setattr(stores, "promotions", lambda: platform.promotions)
+    monkeypatch.setattr(stores, "artifacts", lambda: platform.artifacts)
+    first = _decide(platform, fitted, "2025-03-01", _WINS)
+    second = _decide(platform, fitted, "2025-03-03", _WINS)
+    summary = {"summary.json": {"mlflow": {"best_run_id": first.mlflow_run_id}}}
+    platform.artifacts.write(MODEL_FOLDER, "2025-03-01", summary)
+    client = platform.tracking.client
+    client.set_registered_model_alias(platform.model_name, "champion", first.version)
+    with pytest.raises(CreditCtError, match="promote or credit-ct rollback"):
+        platform.promotions.agreement()
+    which = ("--partition", "2025-03-01") if command == "promote" else ()
+    done = _ask(command, *which, "--by", "Kim", "--reason", "it was me")
+    assert done.exit_code == 0, done.output
+    assert (platform.promotions.champion(), platform.promotions.previous()) == (first, second)
+    assert platform.promotions.agreement().startswith("version 1 of base date 2025-03-01")
+
+
 def test_a_run_without_package_is_refused(platform: Platform) -> None:
     with (
         pytest.raises(CreditCtError, match="is not packaged: materialize bentoml_model"),
         platform.promotions.deciding() as deciding,
     ):
         deciding.register("2025-03-01", "0" * 32)
+
+
+def test_a_model_that_mlflow_lost_is_refused(
+    platform: Platform, fitted: CatBoostClassifier
+) -> None:
+    """Somebody deleted it there, before it was registered: only a new search helps."""
+    run_id = _packaged(platform, fitted, "2025-03-01")
+    client = platform.tracking.client
+    [model] = client.search_logged_models([platform.tracking.experiment_id()])
+    client.delete_logged_model(model.model_id)
+    with (
+        platform.promotions.deciding() as deciding,
+        pytest.raises(CreditCtError, match=r"has no model any more: .* resume: false"),
+    ):
+        deciding.register("2025-03-01", run_id)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "mariadb"])

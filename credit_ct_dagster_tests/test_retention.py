@@ -5,6 +5,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,15 @@ from catboost import CatBoostClassifier
 from click.testing import CliRunner, Result
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
+from upath import UPath
 
 from credit_ct_dagster import stores
 from credit_ct_dagster.cli.main import main
-from credit_ct_dagster.io_managers.artifacts import MODEL_FOLDER, PREPROCESSING_FOLDER
+from credit_ct_dagster.io_managers.artifacts import (
+    MODEL_FOLDER,
+    PREPROCESSING_FOLDER,
+    ArtifactsIOManager,
+)
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.calibration import CalibratedModel
 from credit_ct_dagster.modeling.promotion import Decision, Ground
@@ -65,6 +71,12 @@ def trained() -> None:
     """Leaves a run with a materialization in Dagster's history."""
 
 
+@dg.asset_check(asset=trained)
+def is_good() -> dg.AssetCheckResult:
+    """Leaves a result there."""
+    return dg.AssetCheckResult(passed=True)
+
+
 class _KilledError(BaseException):
     pass
 
@@ -90,7 +102,12 @@ class _World:
     def train(self, base_dt: str, decision: Decision) -> None:
         """Leave what a run of a base date leaves."""
         platform = self.platform
-        run_id = dg.materialize([trained], partition_key=base_dt, instance=self.instance).run_id
+        run_id = dg.materialize(
+            [trained, is_good], partition_key=base_dt, instance=self.instance
+        ).run_id
+        self.instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(trained.key, "is_good", passed=False, partition=base_dt)
+        )
         parent = self.client.create_run(
             platform.tracking.experiment_id(),
             tags={BASE_DATE_TAG: base_dt, PARENT_DAGSTER_RUN_TAG: run_id},
@@ -137,11 +154,18 @@ class _World:
                 for package in platform.packages.packages()
                 if package.info.labels["base_dt"] == base_dt
             ],
-            "artifacts": list((platform.folder / "artifacts").glob(f"*/*/*{base_dt}*")),
+            "artifacts": list(UPath(platform.artifacts.base_path).glob(f"*/*/*{base_dt}*")),
             "MLflow runs": [run.info.run_id for run in runs],
             "Dagster runs": list(
                 self.instance.get_runs(dg.RunsFilter(tags={"dagster/partition": base_dt}))
             ),
+            "checks": [
+                each.run_id
+                for each in self.instance.event_log_storage.get_asset_check_execution_history(
+                    is_good.check_key, limit=100
+                )
+                if each.partition == base_dt
+            ],
             "materialized": sorted(
                 {base_dt} & self.instance.get_materialized_partitions(trained.key)
             ),
@@ -157,12 +181,37 @@ class _World:
         return {path for folder in folders for path in folder.rglob("*")}
 
 
+class _OnObjects(Platform):
+    """Its artifacts lie in an object store."""
+
+    @cached_property
+    def artifacts(self) -> ArtifactsIOManager:
+        return ArtifactsIOManager(
+            base_path=f"memory://{self.model_name}", model_name=self.model_name
+        )
+
+
 @pytest.fixture
-def world(platform: Platform, instance: dg.DagsterInstance, fitted: CatBoostClassifier) -> _World:
+def world(
+    request: pytest.FixtureRequest,
+    platform: Platform,
+    instance: dg.DagsterInstance,
+    fitted: CatBoostClassifier,
+) -> _World:
     """A platform on which nothing was trained yet."""
+    if getattr(request, "param", "disk") == "objects":
+        platform = _OnObjects(
+            platform.folder, platform.url, platform.model_name, platform.studies_url
+        )
     return _World(platform, instance, fitted)
 
 
+_every_store = pytest.mark.parametrize(
+    ("instance", "world"), [("sqlite", "disk"), ("mariadb", "objects")], indirect=True
+)
+
+
+@_every_store
 def test_old_base_dates_go_and_what_serves_stays(world: _World) -> None:
     """From every store, and only then; looking changes nothing, and twice is as good as once."""
     world.train(OLDER, _PROMOTED)
@@ -171,7 +220,7 @@ def test_old_base_dates_go_and_what_serves_stays(world: _World) -> None:
     needed = world.files()
     world.train(OLD, _KEPT)
     everything = world.left(OLD)
-    assert len(everything) == 7
+    assert len(everything) == 8
 
     plan = world.retention.plan(_KEEP_DAYS)
     assert plan.last_expired == EDGE
@@ -203,6 +252,7 @@ def test_the_newest_base_date_that_goes_is_as_old_as_asked(world: _World) -> Non
     assert world.retention.plan(91).expired == {}
 
 
+@pytest.mark.parametrize("instance", ["sqlite", "mariadb"], indirect=True)
 def test_a_killed_prune_is_finished_by_the_next(
     world: _World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,7 +291,7 @@ def test_a_killed_prune_is_finished_by_the_next(
     assert [path for path in world.files() if path.is_file() and path.name != "latest"] == []
     assert world.retention.plan(_KEEP_DAYS).expired == {}
     world.train(OLD, _KEPT)
-    assert len(world.left(OLD)) == 7
+    assert len(world.left(OLD)) == 8
 
 
 def test_a_half_deleted_package_is_gone_after_the_next_writer(
@@ -295,6 +345,7 @@ def test_any_alias_keeps_a_base_date(world: _World) -> None:
     assert set(plan.expired) == {OLDER}
 
 
+@_every_store
 def test_a_base_date_in_use_stays(world: _World) -> None:
     """While a run of it is queued or goes on, also one that began after the plan was made."""
     world.train(OLD, _KEPT)
@@ -314,6 +365,7 @@ def test_a_base_date_in_use_stays(world: _World) -> None:
     assert world.left(OLD) == {}
 
 
+@_every_store
 def test_runs_without_base_date_go_by_the_day_they_began(world: _World) -> None:
     """Dagster's, and MLflow's of a run that failed early; other people's MLflow runs stay."""
     experiment = world.platform.tracking.experiment_id()
@@ -355,7 +407,7 @@ def test_the_command_only_looks_unless_told(world: _World, prune: Any) -> None:
     assert looked.exit_code == 0, looked.output
     assert f"Base date {OLDER} is kept: champion" in looked.output
     assert "Nothing was deleted" in looked.output
-    assert len(world.left(OLD)) == 7
+    assert len(world.left(OLD)) == 8
     assert json.loads(prune("--json", "--keep-days", "92").output)["expired"] == {}
     deleted = json.loads(prune("--yes", "--json").output)
     assert deleted["deleted"] == [OLD]

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from credit_ct_dagster_tests.platform import REPOSITORY, Platform
+from credit_ct_dagster_tests.servers import free_port
 
 START_SECONDS = 90
 _LAUNCH = """
@@ -32,20 +32,28 @@ query Status($id: String!) {
 
 
 @contextmanager
-def dagster_dev(platform: Platform) -> Iterator[int]:
+def dagster_dev(
+    platform: Platform, module: str = "credit_ct_dagster.definitions", **environment: str
+) -> Iterator[int]:
     """The UI, its daemon and their runs, as `make dev` starts them, on a free port.
 
     All of them are killed at the end, whatever they are at.
+
+    Args:
+        platform: Where it works.
+        module: The definitions.
+        environment: What its environment says besides.
     """
-    (platform.folder / "workspace.yaml").write_text((REPOSITORY / "workspace.yaml").read_text())
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    workspace = (REPOSITORY / "workspace.yaml").read_text()
+    (platform.folder / "workspace.yaml").write_text(
+        workspace.replace("credit_ct_dagster.definitions", module)
+    )
+    port = free_port()
     with (platform.folder / "dev.log").open("ab") as log:
         process = subprocess.Popen(
             ["dagster", "dev", "--host", "127.0.0.1", "--port", str(port)],
             cwd=platform.folder,
-            env=platform.environment,
+            env=platform.environment | environment,
             stdout=log,
             stderr=log,
             start_new_session=True,

@@ -46,7 +46,7 @@ def bentoml_model(
     if removed:
         context.log.info(f"Removed what killed runs left: {', '.join(removed)}")
 
-    with failing_clearly(base_dt):
+    with failing_clearly(context):
         summary, model = tuned_runs[SUMMARY_FILE], tuned_runs[BEST_MODEL_FILE]
         scalers = robust_scalers[SCALERS_FILE]
         if scalers_fingerprint(scalers) != summary["scalers_fingerprint"]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from credit_ct_dagster.assets.bentoml_model import bentoml_model
 from credit_ct_dagster.assets.config import refuses_bad_values
-from credit_ct_dagster.assets.failures import RETRY_ONCE, failing_clearly
+from credit_ct_dagster.assets.failures import failing_clearly
 from credit_ct_dagster.assets.preprocessed_splits import SCALERS_FILE, SCALERS_FOLDER
 from credit_ct_dagster.assets.tables import table_of
 from credit_ct_dagster.assets.tuned_runs import SUMMARY_FILE
@@ -54,7 +54,6 @@ class GateConfig(GateRules, dg.Config):
     io_manager_key="artifacts",
     metadata={FOLDER: MODEL_FOLDER},
     required_resource_keys={"base_date_lock", "promotions", "artifacts"},
-    retry_policy=RETRY_ONCE,
 )
 def champion_model(
     context: dg.AssetExecutionContext, config: GateConfig, tuned_runs: ArtifactFolder
@@ -66,7 +65,7 @@ def champion_model(
     """
     base_dt = context.partition_key
     promotions: Promotions = context.resources.promotions
-    with failing_clearly(base_dt), promotions.deciding(context.log) as deciding:
+    with failing_clearly(context), promotions.deciding(context.log) as deciding:
         challenger = deciding.register(base_dt, tuned_runs[SUMMARY_FILE]["mlflow"]["best_run_id"])
         champion = deciding.champion()
         rows = _Rows(context.resources.artifacts)
@@ -80,7 +79,10 @@ def champion_model(
         drift: Sequence[Drift] = []
         if record["before"]:
             before = ModelVersion(**record["before"])
-            drift = _drift(base_dt, before, promotions.packages.load(before.bentoml_tag), rows)
+            # It may have been packaged again since.
+            package = promotions.packages.newest(before.base_dt, before.mlflow_run_id)
+            tag = str(package.tag) if package else before.bentoml_tag
+            drift = _drift(base_dt, before, promotions.packages.load(tag), rows)
     decision = record["decision"]
     context.log.info(decision["sentence"])
     comparison = decision["comparison"] or {}

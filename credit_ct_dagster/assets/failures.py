@@ -1,26 +1,44 @@
 """How a failure of the platform appears in a Dagster run."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
+from dagster._utils.error import SerializableErrorInfo
 
 from credit_ct_dagster.errors import CreditCtError, UnavailableError
 
-RETRY_ONCE = dg.RetryPolicy(max_retries=1, delay=5)
-"""One more attempt, after a moment in which a database may come back."""
+OUTAGE_RETRIES = dg.RetryPolicy(
+    max_retries=4, delay=4, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+)
+"""After 4, 12, 28 and 60 s, each 4 s more or less: a server that starts again needs a minute."""
+
+_CLASS_OF_OURS = re.compile(r"^(dagster\.\S+\.Failure|credit_ct_dagster\.errors\.\w+): ")
 
 
 @contextmanager
-def failing_clearly(base_dt: str) -> Iterator[None]:
-    """Name the base date in a failure, and retry only what another attempt can mend."""
+def failing_clearly(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """Name the base date in a failure, and retry only what another attempt can mend.
+
+    An attempt begins with the lock of the base date, which is gone when its server went away.
+    The policy is not given to Dagster, which would also retry what nobody foresaw, and Ctrl-C.
+
+    Args:
+        context: Of an asset that requires the resource `base_date_lock`.
+    """
     try:
+        context.resources.base_date_lock.keep()
         yield
     except CreditCtError as error:
-        raise dg.Failure(
-            description=f"Base date {base_dt}: {error}",
-            allow_retries=isinstance(error, UnavailableError),
-        ) from error
+        failure = dg.Failure(f"Base date {context.partition_key}: {error}", allow_retries=False)
+        failure.__cause__ = error
+        if not isinstance(error, UnavailableError):
+            raise failure from error
+        wait = OUTAGE_RETRIES.calculate_delay(context.retry_number + 1)
+        context.log.warning(f"{failure.description} Attempt {context.retry_number + 1} of"
+                            f" {OUTAGE_RETRIES.max_retries + 1}.")  # fmt: skip
+        raise dg.RetryRequested(OUTAGE_RETRIES.max_retries, wait) from failure
 
 
 def reason_of(events: Iterable[dg.DagsterEvent]) -> str | None:
@@ -38,9 +56,14 @@ def reason_of(events: Iterable[dg.DagsterEvent]) -> str | None:
             if blocked:
                 return " ".join(blocked)
             if data.error:
-                return f"{event.step_key}: {(data.error.cause or data.error).message.strip()}"
+                return f"{event.step_key}: {_said(data.error)}"
         if event.is_failure and event.event_type == dg.DagsterEventType.RUN_FAILURE:
             # A run whose process was killed has a message alone.
             error = event.event_specific_data and event.job_failure_data.error
-            return (error.cause or error).message.strip() if error else event.message
+            return _said(error) if error else event.message
     return None
+
+
+def _said(error: SerializableErrorInfo) -> str:
+    """What an error says; of a failure of ours, as of a resource or a check, the sentence alone."""
+    return _CLASS_OF_OURS.sub("", (error.cause or error).message.strip())

@@ -4,15 +4,12 @@ import dagster as dg
 
 from credit_ct_dagster.assets.columns import column_schema
 from credit_ct_dagster.assets.failures import failing_clearly
+from credit_ct_dagster.assets.merged_rows import ROW_COUNT, tell_expired
 from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import base_date_partitions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.feature_store import FeatureStore
-
-ROW_COUNT = "dagster/partition_row_count"
-EXPIRED_ROWS = "expired_rows"
-"""Metadata of an observation: how many rows of its base date retention has deleted."""
 
 
 @dg.asset(
@@ -36,19 +33,9 @@ def features_target(
     labels or feature rows with one id and customer, the newest counts.
     """
     base_dt = context.partition_key
-    with failing_clearly(base_dt):
+    with failing_clearly(context):
         merged = feature_store.merge(base_dt)
-    for expired, rows in merged.expired.items():
-        context.log_event(
-            dg.AssetObservation(
-                context.asset_key,
-                partition=expired,
-                description=f"The {rows:,} rows of base date {expired} have expired: the merge of"
-                f" {base_dt} deleted them. Materialize features_target for {expired} to bring them"
-                " back.",
-                metadata={EXPIRED_ROWS: rows, "expired_by": base_dt},
-            )
-        )
+    tell_expired(context, feature_store, merged)
     if not merged.rows_inserted:
         context.log.warning(f"Base date {base_dt}: no label from {merged.window} has features.")
     context.log.info(f"{merged.rows_inserted} rows merged for {base_dt}, labels {merged.window}")
@@ -66,13 +53,3 @@ def features_target(
             "table": f"{feature_store.location} credit_score_features_target",
         }
     )
-
-
-def rows_merged(instance: dg.DagsterInstance, base_dt: str) -> int | None:
-    """How many rows the newest merge of a base date reported; none if there was no merge."""
-    merges = instance.fetch_materializations(
-        dg.AssetRecordsFilter(features_target.key, asset_partitions=[base_dt]), limit=1
-    ).records
-    merge = merges[0].asset_materialization if merges else None
-    rows = merge.metadata.get(ROW_COUNT) if merge else None
-    return int(str(rows.value)) if rows else None

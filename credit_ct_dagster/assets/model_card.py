@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from credit_ct_dagster.assets.champion_model import DECISION_FILE, DRIFT_FILE
-from credit_ct_dagster.assets.failures import RETRY_ONCE, failing_clearly
+from credit_ct_dagster.assets.failures import failing_clearly
 from credit_ct_dagster.assets.preprocessed_splits import SCALERS_FILE, SPLITS_SUMMARY
 from credit_ct_dagster.assets.tuned_runs import BEST_MODEL_FILE, SUMMARY_FILE
 from credit_ct_dagster.io_managers.artifacts import FOLDER, MODEL_FOLDER, ArtifactFolder
@@ -34,7 +34,6 @@ ASSESSMENT_FILE = "assessment.json"
     kinds={"html"},
     io_manager_key="artifacts",
     metadata={FOLDER: MODEL_FOLDER},
-    retry_policy=RETRY_ONCE,
 )
 def model_card(
     context: dg.AssetExecutionContext,
@@ -50,7 +49,7 @@ def model_card(
 
     The same as JSON beside it. The page is also logged to the MLflow run of the model.
     """
-    with failing_clearly(context.partition_key):
+    with failing_clearly(context):
         record, summary = champion_model[DECISION_FILE], tuned_runs[SUMMARY_FILE]
         model = ModelVersion(**record["model"])
         package = bentoml_store.get(model.bentoml_tag)
@@ -69,11 +68,12 @@ def model_card(
             bentoml_tag=model.bentoml_tag,
             data_fingerprint=model.data_fingerprint,
         )
+        mlflow_run = tracking.run_url(model.mlflow_run_id)
         html = ModelCard(
             lineage=lineage,
             links=Links(
                 dagster_run=f"{get_settings().webserver_url.rstrip('/')}/runs/{model.dagster_run_id}",
-                mlflow_run=tracking.run_url(model.mlflow_run_id),
+                mlflow_run=mlflow_run,
             ),
             splits=preprocessed_splits[SPLITS_SUMMARY],
             winner=summary["best"]["params"] | {"trees": summary["best"]["iterations"]},
@@ -94,9 +94,7 @@ def model_card(
         },
         metadata={
             "card": dg.MetadataValue.path(str(tuned_runs.path / CARD_FILE)),
-            "card_in_mlflow": dg.MetadataValue.url(
-                f"{tracking.run_url(model.mlflow_run_id)}/artifacts/{CARD_FILE}"
-            ),
+            "card_in_mlflow": dg.MetadataValue.url(f"{mlflow_run}/artifacts/{CARD_FILE}"),
             "decision": record["decision"]["sentence"],
             "lineage": dg.MetadataValue.json(asdict(lineage)),
             **{f"holdout_{name}": str(estimate) for name, estimate in holdout.metrics.items()},

@@ -8,8 +8,9 @@ from pydantic import Field, model_validator
 
 from credit_ct_dagster.assets.columns import column_schema
 from credit_ct_dagster.assets.config import refuses_bad_values
-from credit_ct_dagster.assets.failures import RETRY_ONCE, failing_clearly
-from credit_ct_dagster.assets.features_target import features_target, rows_merged
+from credit_ct_dagster.assets.failures import failing_clearly
+from credit_ct_dagster.assets.features_target import features_target
+from credit_ct_dagster.assets.merged_rows import rows_merged
 from credit_ct_dagster.errors import DataError, EmptyWindowError
 from credit_ct_dagster.io_managers.artifacts import (
     FOLDER,
@@ -97,7 +98,6 @@ class SplitConfig(RowRules, dg.Config):
     name="preprocessing",
     deps=[features_target],
     partitions_def=base_date_partitions,
-    retry_policy=RETRY_ONCE,
 )
 def preprocessing(
     context: dg.AssetExecutionContext,
@@ -108,7 +108,7 @@ def preprocessing(
 ) -> Iterator[dg.Output]:
     """Sort out what breaks a rule, split by customer, fit the scalers on train, scale."""
     base_dt = context.partition_key
-    with failing_clearly(base_dt):
+    with failing_clearly(context):
         if config.from_archive:
             rows = artifacts.open(PREPROCESSING_FOLDER, base_dt)[ARCHIVE_FILE]
         else:

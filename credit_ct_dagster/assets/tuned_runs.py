@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from credit_ct_dagster.assets.config import refuses_bad_values
-from credit_ct_dagster.assets.failures import RETRY_ONCE, failing_clearly
+from credit_ct_dagster.assets.failures import failing_clearly
 from credit_ct_dagster.assets.preprocessed_splits import SPLITS_SUMMARY
 from credit_ct_dagster.assets.tables import table_of
 from credit_ct_dagster.io_managers.artifacts import (
@@ -97,7 +97,6 @@ class TuningConfig(TuningParameters, dg.Config):
         "artifacts",
         "dask",
     },
-    retry_policy=RETRY_ONCE,
 )
 def tuned_runs(
     context: dg.AssetExecutionContext, config: TuningConfig, preprocessed_splits: ArtifactFolder
@@ -111,7 +110,7 @@ def tuned_runs(
     base_dt = context.partition_key
     tracking: MlflowTracking = context.resources.tracking
     seconds = _Stopwatch()
-    with failing_clearly(base_dt):
+    with failing_clearly(context):
         splits = preprocessed_splits[SPLITS_SUMMARY]
         train, val, holdout = (_read(preprocessed_splits, name, splits) for name in SPLITS)
         parent_run_id = context.resources.mlflow.active_run().info.run_id
@@ -133,7 +132,8 @@ def tuned_runs(
                 if trial.run_id
             }
         seconds.lap("track")
-    summary = _summary(context, splits, trials, best, on_holdout, seconds)
+        summary = _summary(context, splits, trials, best, on_holdout, seconds)
+        mlflow_run, mlflow_best_run = map(tracking.run_url, (parent_run_id, best.run_id))
     table = trials_table(trials)
     pictures = {
         "search": search_png(trials, curves),
@@ -147,8 +147,8 @@ def tuned_runs(
             "holdout_accuracy": on_holdout["accuracy"],
             "holdout_macro_f1": on_holdout["macro_f1"],
             "best_params": dg.MetadataValue.json(best.params | {"iterations": best.iterations}),
-            "mlflow_run": dg.MetadataValue.url(tracking.run_url(parent_run_id)),
-            "mlflow_best_run": dg.MetadataValue.url(tracking.run_url(best.run_id)),
+            "mlflow_run": dg.MetadataValue.url(mlflow_run),
+            "mlflow_best_run": dg.MetadataValue.url(mlflow_best_run),
             "trials": _records(table.drop(columns="run_id")),
             **{name: _picture(png, name.replace("_", " ")) for name, png in pictures.items()},
             "summary": dg.MetadataValue.json(summary),

@@ -30,17 +30,34 @@ _FETCHED = 100
 _Ended = Literal[dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_SUCCESS]
 
 
+class Told(BaseModel, frozen=True):
+    """The last event of its kind that was told.
+
+    Attributes:
+        number: Dagster's number of it.
+        at: When it happened, in seconds since 1970.
+    """
+
+    number: int = -1
+    at: float = 0.0
+
+    @classmethod
+    def of(cls, record: dg.EventLogRecord) -> "Told":
+        """This event."""
+        return cls(number=record.storage_id, at=record.timestamp)
+
+
 class Position(BaseModel, frozen=True):
     """How far a channel has told: kept as the cursor of its sensor.
 
     Attributes:
-        failed: Dagster's number of the last failure.
-        succeeded: Of the last success.
+        failed: The last failure.
+        succeeded: The last success.
         due: The last base date that was looked for when it was due.
     """
 
-    failed: int
-    succeeded: int
+    failed: Told
+    succeeded: Told
     due: str | None
 
     @classmethod
@@ -59,8 +76,8 @@ def untold(instance: dg.DagsterInstance, told: Position) -> Iterator[tuple[Alert
     Yields:
         An alert, or None where all is well, and the position to go on from once it is told.
     """
-    for number, run in _ended(instance, dg.DagsterEventType.RUN_FAILURE, told.failed):
-        told = told.model_copy(update={"failed": number})
+    for failed, run in _ended(instance, dg.DagsterEventType.RUN_FAILURE, told.failed):
+        told = told.model_copy(update={"failed": failed})
         yield _of_failure(instance, run), told
     due = newest_due_base_date()
     if due is not None:
@@ -68,28 +85,39 @@ def untold(instance: dg.DagsterInstance, told: Position) -> Iterator[tuple[Alert
             told = told.model_copy(update={"due": base_dt})
             missing = not _is_there(instance, base_dt)
             yield (_of_missing(instance, base_dt) if missing else None), told
-    for number, run in _ended(instance, dg.DagsterEventType.RUN_SUCCESS, told.succeeded):
-        told = told.model_copy(update={"succeeded": number})
+    for succeeded, run in _ended(instance, dg.DagsterEventType.RUN_SUCCESS, told.succeeded):
+        told = told.model_copy(update={"succeeded": succeeded})
         yield _of_success(instance, run), told
 
 
-def _newest(instance: dg.DagsterInstance, outcome: _Ended) -> int:
+def _newest(instance: dg.DagsterInstance, outcome: _Ended) -> Told:
     records = instance.fetch_run_status_changes(outcome, limit=1).records
-    return records[0].storage_id if records else -1
+    return Told.of(records[0]) if records else Told()
 
 
 def _ended(
-    instance: dg.DagsterInstance, outcome: _Ended, after: int
-) -> Iterator[tuple[int, dg.DagsterRun]]:
+    instance: dg.DagsterInstance, outcome: _Ended, after: Told
+) -> Iterator[tuple[Told, dg.DagsterRun]]:
     records = instance.fetch_run_status_changes(
-        dg.RunStatusChangeRecordsFilter(outcome, after_storage_id=after),
-        ascending=True,
-        limit=_FETCHED,
+        _later(instance, outcome, after), ascending=True, limit=_FETCHED
     ).records
     for record in records:
         run = instance.get_run_by_id(record.event_log_entry.run_id)
         if run is not None:  # deleted since
-            yield record.storage_id, run
+            yield Told.of(record), run
+
+
+def _later(
+    instance: dg.DagsterInstance, outcome: _Ended, after: Told
+) -> dg.RunStatusChangeRecordsFilter:
+    """By number, as events are stored; by time when the one that was told last is deleted.
+
+    SQLite gives the numbers of deleted events to later ones.
+    """
+    same = dg.RunStatusChangeRecordsFilter(outcome, storage_ids=[after.number])
+    if after in map(Told.of, instance.fetch_run_status_changes(same, limit=1).records):
+        return dg.RunStatusChangeRecordsFilter(outcome, after_storage_id=after.number)
+    return dg.RunStatusChangeRecordsFilter(outcome, after_timestamp=after.at)
 
 
 def _of_failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Alert:

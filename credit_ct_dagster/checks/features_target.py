@@ -6,9 +6,11 @@ from statistics import median
 import dagster as dg
 from pydantic import Field
 
-from credit_ct_dagster.assets.features_target import features_target, rows_merged
+from credit_ct_dagster.assets.features_target import features_target
+from credit_ct_dagster.assets.merged_rows import EXPIRY_CHECK, rows_merged
 from credit_ct_dagster.checks.results import base_date_of, result
 from credit_ct_dagster.partitions import LabelWindow
+from credit_ct_dagster.resources.feature_store import FeatureStore
 
 
 class WindowConfig(dg.Config):
@@ -49,3 +51,33 @@ def window_has_enough_rows(
     if rows < limit:
         sentence += " Load the labels and features that are missing, then run this base date again."
     return result(context, passed=rows >= limit, observed=rows, limit=limit, sentence=sentence)
+
+
+@dg.asset_check(
+    asset=features_target,
+    name=EXPIRY_CHECK,
+    description="The rows that were merged are still in the feature store; only warns. A later"
+    " merge whose retention deletes them fails this check for their base date.",
+)
+def rows_have_not_expired(
+    context: dg.AssetCheckExecutionContext, feature_store: FeatureStore
+) -> dg.AssetCheckResult:
+    """Count them."""
+    base_dt = base_date_of(context)
+    merged = rows_merged(context.instance, base_dt) or 0
+    there = feature_store.row_counts().get(base_dt, 0)
+    sentence = f"{there:,} of {merged:,} merged rows are in the feature store."
+    if there < merged:
+        sentence += (
+            f" The others have expired: retention deletes a base date"
+            f" {feature_store.retention_days} days later. Materialize features_target for this base"
+            " date to bring them back."
+        )
+    return result(
+        context,
+        passed=there >= merged,
+        observed=there,
+        limit=merged,
+        sentence=sentence,
+        severity=dg.AssetCheckSeverity.WARN,
+    )

@@ -8,7 +8,10 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.instance import InstanceRef
 
+from credit_ct_dagster.resources.databases import file_lock
+
 _EMBEDDED_FOLDER = Path("var/dagster")
+_WAIT_SECONDS = 120
 
 
 @contextmanager
@@ -23,5 +26,8 @@ def configured_instance() -> Iterator[dg.DagsterInstance]:
         return
     _EMBEDDED_FOLDER.mkdir(parents=True, exist_ok=True)
     reference = InstanceRef.from_dir(str(_EMBEDDED_FOLDER.absolute()), config_dir=str(Path.cwd()))
-    with dg.DagsterInstance.from_ref(reference) as instance:
+    # Two commands that make its databases at the same time would leave them broken for good.
+    with file_lock(_EMBEDDED_FOLDER.with_name("dagster.lock"), _WAIT_SECONDS):
+        opened = dg.DagsterInstance.from_ref(reference)
+    with opened as instance:
         yield instance

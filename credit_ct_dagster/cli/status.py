@@ -5,16 +5,20 @@ from dataclasses import asdict, dataclass, field
 
 import click
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import (
+    COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
+)
 from rich.table import Table
 
 from credit_ct_dagster import stores
+from credit_ct_dagster.assets.merged_rows import EXPIRY_CHECK
 from credit_ct_dagster.cli.console import console
 from credit_ct_dagster.cli.instance import configured_instance
 from credit_ct_dagster.io_managers.artifacts import MODEL_FOLDER, PREPROCESSING_FOLDER
 from credit_ct_dagster.partitions import PARTITION_TAG
 
 _MAX_RUNS = 10_000
-_MAX_EVALUATIONS = 50_000
+_MAX_EVALUATIONS = 10_000
 _UNFINISHED = {
     dg.DagsterRunStatus.QUEUED: "queued",
     dg.DagsterRunStatus.NOT_STARTED: "queued",
@@ -32,7 +36,8 @@ class BaseDateStatus:
         base_dt: The base date.
         state: Of its newest run while that goes on or when it failed (`queued`, `running`,
             `failed`, `canceled`); else how far it came: `merged`, `split`, `tuned`, `packaged`.
-        rows: Rows in the feature store now; 0 when they have expired.
+        rows: Rows in the feature store now.
+        expired: Whether its rows were there and retention has deleted them.
         splits: Rows per split.
         val_accuracy: Of the best model.
         holdout_accuracy: Of the best model.
@@ -46,6 +51,7 @@ class BaseDateStatus:
     base_dt: str
     state: str = "merged"
     rows: int = 0
+    expired: bool = False
     splits: dict[str, int] | None = None
     val_accuracy: float | None = None
     holdout_accuracy: float | None = None
@@ -105,39 +111,44 @@ def _collect() -> list[BaseDateStatus]:
 
     with configured_instance() as instance:
         for base_dt, state in _states_of_newest_runs(instance).items():
-            of(base_dt).state = state
+            of(base_dt).state = state or of(base_dt).state
         for base_dt, checks in _check_results(instance).items():
-            of(base_dt).checks = checks
+            if base_dt in found:
+                of(base_dt).checks = checks
+    for status in found.values():
+        was_there = status.splits is not None or status.checks.get(EXPIRY_CHECK) is False
+        status.expired = was_there and not status.rows
     return sorted(found.values(), key=lambda status: status.base_dt, reverse=True)
 
 
-def _states_of_newest_runs(instance: dg.DagsterInstance) -> dict[str, str]:
-    """Per base date, what its newest run says, unless that run succeeded."""
+def _states_of_newest_runs(instance: dg.DagsterInstance) -> dict[str, str | None]:
+    """Per base date, what its newest run says; None when that run succeeded."""
     newest: dict[str, dg.DagsterRunStatus] = {}
     for record in instance.get_run_records(limit=_MAX_RUNS):
         base_dt = record.dagster_run.tags.get(PARTITION_TAG)
         if base_dt:
             newest.setdefault(base_dt, record.dagster_run.status)
-    states = _UNFINISHED | {
+    states = {
+        **_UNFINISHED,
         dg.DagsterRunStatus.FAILURE: "failed",
         dg.DagsterRunStatus.CANCELED: "canceled",
     }
-    return {base_dt: states[status] for base_dt, status in newest.items() if status in states}
+    return {base_dt: states.get(status) for base_dt, status in newest.items()}
 
 
 def _check_results(instance: dg.DagsterInstance) -> dict[str, dict[str, bool]]:
     """Per base date and check, whether it passed when it last ran."""
+    from credit_ct_dagster.definitions import CHECKS
+
     results: dict[str, dict[str, bool]] = {}
-    events = instance.get_event_records(
-        dg.EventRecordsFilter(dg.DagsterEventType.ASSET_CHECK_EVALUATION), limit=_MAX_EVALUATIONS
-    )
-    for record in events:  # newest first
-        assert record.event_log_entry.dagster_event is not None
-        evaluation = record.event_log_entry.dagster_event.asset_check_evaluation_data
-        base_dt = evaluation.metadata.get("base_dt")
-        if base_dt is not None:
-            of_base_date = results.setdefault(str(base_dt.value), {})
-            of_base_date.setdefault(evaluation.check_name, evaluation.passed)
+    for key in [key for check in CHECKS for key in check.check_keys]:
+        history = instance.event_log_storage.get_asset_check_execution_history(
+            key, limit=_MAX_EVALUATIONS, status=COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES
+        )
+        for record in history:  # newest first
+            if record.evaluation and "base_dt" in record.evaluation.metadata:
+                base_dt = str(record.evaluation.metadata["base_dt"].value)
+                results.setdefault(base_dt, {}).setdefault(key.name, record.evaluation.passed)
     return results
 
 
@@ -158,7 +169,7 @@ def _table(found: list[BaseDateStatus]) -> Table:
         table.add_row(
             status.base_dt,
             status.state,
-            f"{status.rows:,}" if status.rows or not splits else "expired",
+            "expired" if status.expired else f"{status.rows:,}",
             splits,
             *(
                 "" if accuracy is None else f"{accuracy:.4f}"

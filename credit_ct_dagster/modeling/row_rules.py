@@ -24,7 +24,6 @@ _CLOSED_SETS = {
     schema.TARGET: schema.CLASSES,
 }
 _ONCE = ["id", schema.CUSTOMER]
-_EXAMPLES = 3
 
 
 class Bounds(BaseModel):
@@ -159,20 +158,14 @@ class SortedRows:
         """Of all rows, 0 to 1."""
         return len(self.quarantined) / max(1, len(self.kept) + len(self.quarantined))
 
-    def examples(self) -> dict[str, list[str]]:
-        """Some ids per rule, most broken rule first."""
-        broken = self.quarantined.assign(rule=self.quarantined[REASONS].str.split("; "))
-        ids = broken.explode("rule").groupby("rule")["id"]
-        return {rule: ids.get_group(rule).head(_EXAMPLES).tolist() for rule in self.per_rule}
-
     def sentence(self) -> str:
-        """What is in quarantine, for a person; ids are all that it shows of a row."""
+        """What is in quarantine, for a person; alerts carry it away, so it shows nothing of a row.
+
+        A row may break several rules; the most broken one stands first.
+        """
         if self.quarantined.empty:
             return f"All {len(self.kept):,} rows keep every rule."
-        rules = "; ".join(
-            f"{rule} ({self.per_rule[rule]:,} rows, such as {', '.join(ids)})"
-            for rule, ids in self.examples().items()
-        )
+        rules = "; ".join(f"{rule} ({rows:,} rows)" for rule, rows in self.per_rule.items())
         total = len(self.kept) + len(self.quarantined)
         return (
             f"{len(self.quarantined):,} of {total:,} rows ({self.quarantined_share:.2%}) break a"

@@ -1,13 +1,14 @@
 """One run at a time works on a base date."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 from sqlalchemy.exc import SQLAlchemyError
 
+from credit_ct_dagster.errors import UnavailableError
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.resources.databases import (
     alone,
@@ -26,6 +27,28 @@ class BaseDateLock(dg.ConfigurableResource):
 
     url: str = Field(description="The feature store's database, which keeps the lock")
 
+    _keep: Callable[[], None] | None = PrivateAttr(default=None)
+
+    def keep(self) -> None:
+        """Take the lock again if it was lost with its server; wait if another run has it now.
+
+        Raises:
+            UnavailableError: The database does not answer.
+        """
+        if self._keep is None:
+            return
+        try:
+            self._keep()
+        except SQLAlchemyError as error:
+            raise UnavailableError(self._unavailable(error)) from error
+
+    def _unavailable(self, error: SQLAlchemyError) -> str:
+        return (
+            f"the database at {location(parse_url(self.url, 'FEATURE_STORE_URL'))}, whose lock a"
+            f" run needs, does not answer: {said_by(error)}. Check that it runs and that"
+            " FEATURE_STORE_URL is right, then try again."
+        )
+
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
         """Wait for other runs of the base date."""
@@ -37,14 +60,11 @@ class BaseDateLock(dg.ConfigurableResource):
             return
         url = parse_url(self.url, "FEATURE_STORE_URL")
         try:
-            with alone(url, base_date_lock(base_dt), lambda: _say_waiting(context, base_dt)):
+            lock = base_date_lock(base_dt)
+            with alone(url, lock, lambda: _say_waiting(context, base_dt)) as self._keep:
                 yield self
         except SQLAlchemyError as error:
-            raise dg.Failure(
-                f"Base date {base_dt}: the database at {location(url)}, whose lock a run needs,"
-                f" does not answer: {said_by(error)}. Check that it runs and that FEATURE_STORE_URL"
-                " is right, then try again."
-            ) from error
+            raise dg.Failure(f"Base date {base_dt}: {self._unavailable(error)}") from error
 
 
 def _is_over(context: dg.InitResourceContext) -> bool:

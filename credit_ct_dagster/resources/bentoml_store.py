@@ -152,8 +152,8 @@ class BentoMLStore(dg.ConfigurableResource):
             if str(package.tag) == tag:
                 return package
         raise CreditCtError(
-            f"Package {tag} is not in the BentoML store {self.home}: materialize bentoml_model of"
-            " its base date again."
+            f"Package {tag} is not in the BentoML store {self.home}: materialize bentoml_model and"
+            " champion_model of its base date again."
         )
 
     def load(self, tag: str) -> PackagedModel:
@@ -165,8 +165,8 @@ class BentoMLStore(dg.ConfigurableResource):
         package = self.get(tag)
         if _MODEL not in package.custom_objects:
             raise CreditCtError(
-                f"Package {tag} predicts no calibrated probabilities: materialize bentoml_model of"
-                f" base date {package.info.labels.get('base_dt')} again."
+                f"Package {tag} predicts no calibrated probabilities: materialize bentoml_model and"
+                f" champion_model of base date {package.info.labels.get('base_dt')} again."
             )
         return PackagedModel(
             tag=tag,

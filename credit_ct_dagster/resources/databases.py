@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from credit_ct_dagster.errors import CreditCtError
 
@@ -76,7 +76,7 @@ def take_server_lock(connection: Connection, name: str, seconds: int) -> bool:
 
 
 @contextmanager
-def alone(url: sa.URL, lock: str, waiting: Callable[[], None]) -> Iterator[None]:
+def alone(url: sa.URL, lock: str, waiting: Callable[[], None]) -> Iterator[Callable[[], None]]:
     """Hold a lock that all processes with the same database share; wait as long as it takes.
 
     A killed process frees it: a file's lock goes with its process, a server's with its connection.
@@ -85,27 +85,69 @@ def alone(url: sa.URL, lock: str, waiting: Callable[[], None]) -> Iterator[None]
         url: The database; of SQLite, the lock is a file beside it.
         lock: What is locked.
         waiting: Called twice a minute while another process holds it.
+
+    Yields:
+        Takes the lock again if the server or the network went away; otherwise does nothing.
     """
     with ExitStack() as held:
-        while not _take(url, lock, held):
+        file = sqlite_file(url)
+        if file:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            while not _take_file(file.with_name(lock), held):
+                waiting()
+            yield lambda: None
+            return
+        connection = held.enter_context(_connection_with(url, lock, waiting))
+
+        def keep() -> None:
+            nonlocal connection
+            if not _is_ours(connection, lock):
+                held.close()
+                connection = held.enter_context(_connection_with(url, lock, waiting))
+
+        yield keep
+
+
+def _take_file(path: Path, held: ExitStack) -> bool:
+    """Wait for a file's lock for a while; returns whether it is held, until the stack closes."""
+    try:
+        held.enter_context(file_lock(path, _WAIT_SECONDS))
+    except Timeout:
+        return False
+    return True
+
+
+@contextmanager
+def _connection_with(url: sa.URL, lock: str, waiting: Callable[[], None]) -> Iterator[Connection]:
+    """A connection that holds a server's lock."""
+    # Of a rollback on a lost connection, SQLAlchemy would print the traceback.
+    engine = sa.create_engine(
+        url, poolclass=sa.NullPool, pool_reset_on_return=None, hide_parameters=True
+    )
+    with _connected(engine) as connection:
+        connection.execute(sa.text("SET SESSION wait_timeout = :s"), {"s": _WEEK_SECONDS})
+        while not take_server_lock(connection, lock, _WAIT_SECONDS):
             waiting()
-        yield
+        yield connection
 
 
-def _take(url: sa.URL, lock: str, held: ExitStack) -> bool:
-    """Wait for a lock for a while; returns whether it is held, until the stack closes."""
-    file = sqlite_file(url)
-    if file:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            held.enter_context(file_lock(file.with_name(lock), _WAIT_SECONDS))
-        except Timeout:
-            return False
-        return True
-    engine = sa.create_engine(url, poolclass=sa.NullPool, hide_parameters=True)
-    connection = held.enter_context(engine.connect())
-    connection.execute(sa.text("SET SESSION wait_timeout = :s"), {"s": _WEEK_SECONDS})
-    return take_server_lock(connection, lock, _WAIT_SECONDS)
+def _connected(engine: sa.Engine) -> Connection:
+    try:
+        return engine.connect()
+    except OSError as error:  # such as a certificate that is not there
+        raise OperationalError("connect", None, error) from error
+
+
+def _is_ours(connection: Connection, lock: str) -> bool:
+    if connection.closed:  # the last attempt to take it again failed
+        return False
+    holder = sa.func.is_used_lock(lock[-_MAX_NAME:])
+    try:
+        ours = connection.scalar(sa.select(holder == sa.func.connection_id()))
+        connection.commit()
+    except DBAPIError:
+        return False
+    return bool(ours)
 
 
 def base_date_lock(base_dt: str) -> str:

@@ -156,17 +156,21 @@ class MlflowTracking(dg.ConfigurableResource):
         """The model of a trial's run.
 
         Raises:
+            UnavailableError: MLflow does not answer.
             CreditCtError: It is not there any more.
         """
         _ = self.client
-        try:
-            return catboost_flavor.load_model(f"runs:/{run_id}/{_MODEL}")
-        except MlflowException as error:
-            raise CreditCtError(
-                f"The model of the best trial, MLflow run {run_id}, cannot be read:"
-                f" {str(error).splitlines()[0]} If it was deleted, run this base date again with"
-                " resume: false in the configuration of tuned_runs."
-            ) from error
+        with failures_told("the model of the best trial"):
+            try:
+                return catboost_flavor.load_model(f"runs:/{run_id}/{_MODEL}")
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                raise CreditCtError(
+                    f"The model of the best trial, MLflow run {run_id}, cannot be read:"
+                    f" {str(error).splitlines()[0]}. Somebody deleted it: run this base date again"
+                    " with resume: false in the configuration of tuned_runs."
+                ) from error
 
     @failures_told("reading a curve")
     def curve(self, run_id: str) -> list[float]:

@@ -142,17 +142,28 @@ class ModelRegistry:
                 raise
 
     def _create_version(self, model: ModelVersion, tags: dict[str, str]) -> MlflowVersion:
-        run = self._client.get_run(model.mlflow_run_id)
-        outputs = run.outputs.model_outputs if run.outputs else []
-        if not outputs:
+        model_id = self._model_of(model.mlflow_run_id)
+        if model_id is None:
             raise CreditCtError(
                 f"MLflow run {model.mlflow_run_id} has no model any more: run base date"
                 f" {model.base_dt} again with resume: false in the configuration of tuned_runs."
             )
-        model_id = outputs[0].model_id
         return self._client.create_model_version(
             self.name, f"models:/{model_id}", model.mlflow_run_id, tags=tags, model_id=model_id
         )
+
+    def _model_of(self, run_id: str) -> str | None:
+        """The id of the model that a run logged; none when somebody deleted it since."""
+        run = self._client.get_run(run_id)
+        outputs = run.outputs.model_outputs if run.outputs else []
+        try:
+            return str(self._client.get_logged_model(outputs[0].model_id).model_id)
+        except IndexError:
+            return None
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
 
 
 def _read(found: MlflowVersion) -> ModelVersion:

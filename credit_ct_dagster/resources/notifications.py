@@ -1,6 +1,7 @@
 """Ways to reach people: e-mail, and a webhook. Where each is configured."""
 
 import smtplib
+import ssl
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from email.message import EmailMessage
@@ -69,7 +70,7 @@ class Mail(dg.ConfigurableResource):
 
     smtp_host: str | None = Field(default=None, description="Mail server; none: no e-mail")
     smtp_port: int = Field(default=587, description="Its port")
-    smtp_starttls: bool = Field(default=True, description="Encrypt before logging in")
+    smtp_starttls: bool = Field(default=True, description="Encrypt, to a trusted certificate")
     smtp_user: str | None = Field(default=None, description="Log in as this user")
     smtp_password: str | None = Field(default=None, description="With this password")
     mail_from: str = Field(default="credit-ct@localhost", description="Sender")
@@ -97,7 +98,8 @@ class Mail(dg.ConfigurableResource):
                 self.smtp_host, self.smtp_port, timeout=_MAIL_TIMEOUT_SECONDS
             ) as server:
                 if self.smtp_starttls:
-                    server.starttls()
+                    # By itself, smtplib trusts whoever answers.
+                    server.starttls(context=ssl.create_default_context())
                 if self.smtp_user and self.smtp_password:
                     server.login(self.smtp_user, self.smtp_password)
                 server.send_message(message)

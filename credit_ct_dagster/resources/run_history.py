@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import dagster as dg
+import sqlalchemy as sa
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.tags import PARTITION_NAME_TAG
@@ -38,19 +41,31 @@ class RunHistory:
         return sum(file.stat().st_size for file in files)
 
     def remove(self, run_id: str) -> None:
-        """Delete a run's logs and events, then the run; killed between, the run is still listed.
+        """Delete a run's logs, checks and events, then the run; killed between, it is still listed.
 
         `DagsterInstance.delete_run` goes the other way round, and leaves the files.
         """
         self._instance.compute_log_manager.delete_logs(prefix=[run_id])
+        self._delete_check_results(AssetCheckExecutionsTable.c.run_id == run_id)
         self._instance.event_log_storage.delete_events(run_id)
         for file in self._own_files(run_id):
             file.unlink(missing_ok=True)
         self._instance.run_storage.delete_run(run_id)
 
-    def forget_cached_status(self) -> None:
-        """Let the UI count anew which base dates are materialized."""
+    def forget(self, base_dt: str) -> None:
+        """Delete what was said of a base date outside of its runs, such as that its rows expired.
+
+        And let the UI count anew which base dates are materialized.
+        """
+        self._delete_check_results(AssetCheckExecutionsTable.c.partition == base_dt)
         self._instance.wipe_asset_cached_status(self._instance.all_asset_keys())
+
+    def _delete_check_results(self, which: sa.ColumnElement[bool]) -> None:
+        """Those that the UI lists per check: Dagster leaves them there for ever."""
+        storage = self._instance.event_log_storage
+        assert isinstance(storage, SqlEventLogStorage)
+        with storage.index_transaction() as connection:
+            connection.execute(AssetCheckExecutionsTable.delete().where(which))
 
     def _ids(self, statuses: Iterable[dg.DagsterRunStatus]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = defaultdict(list)

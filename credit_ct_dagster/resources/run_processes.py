@@ -1,6 +1,7 @@
 """Runs whose process was killed: nobody else notices those that no daemon launched."""
 
 import socket
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import psutil
@@ -8,6 +9,7 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 
 HOST_TAG = "credit_ct/host"
 
+_BEGINS_WITHIN = timedelta(minutes=10)  # a second, usually; then it is queued or started
 _UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 _STARTED_BEFORE_SECONDS = 5.0  # clocks are adjusted; process ids do not come round that fast
 
@@ -24,11 +26,11 @@ def is_over(instance: dg.DagsterInstance, run_id: str) -> bool:
 
 
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark runs as failed whose process on this machine is gone.
+    """Mark runs as failed whose process on this machine is gone, or was before they began.
 
     A run left as started would hold its place in the queue for ever, one left as starting for
-    minutes. Looked at are runs of an instance in SQLite, which one machine has to itself, and runs
-    tagged with this machine.
+    minutes, and one that never began would keep the schedule from its base date. Looked at are runs
+    of an instance in SQLite, which one machine has to itself, and runs tagged with this machine.
 
     Returns:
         The ids of the runs that were marked.
@@ -42,6 +44,13 @@ def fail_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
     ]
     for run in abandoned:
         instance.report_run_failed(run, "The process that ran it was killed.")
+    never_began = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.NOT_STARTED],
+        created_before=datetime.now(UTC) - _BEGINS_WITHIN,
+    )
+    for run in instance.get_runs(never_began):
+        instance.report_run_failed(run, "The process that was to run it was killed.")
+        abandoned.append(run)
     return [run.run_id for run in abandoned]
 
 

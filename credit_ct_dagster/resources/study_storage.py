@@ -140,7 +140,7 @@ class StudyStorage(dg.ConfigurableResource):
             engine_kwargs=options | {"hide_parameters": True},
         )
 
-    def _alone(self, name: str, log: logging.Logger) -> AbstractContextManager[None]:
+    def _alone(self, name: str, log: logging.Logger) -> AbstractContextManager[object]:
         """Hold the lock of a study."""
         lock = f"credit_ct.study.{blake2b(name.encode(), digest_size=8).hexdigest()}"
         message = "Another run searches with the same rows and configuration: waiting"

@@ -17,6 +17,7 @@ from credit_ct_dagster.modeling.evaluation import evaluate, predict
 from credit_ct_dagster.modeling.preparation import prepare
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.modeling.training import TEXT_PROCESSING
+from credit_ct_dagster.resources.feature_store import FeatureStore
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import (
     ASSETS,
@@ -298,58 +299,29 @@ def test_an_empty_window_fails_and_says_that_it_never_existed(
     assert {run.info.status for run in runs} == {"FAILED"}
 
 
-def test_an_expired_window_fails_and_says_that_it_expired(
-    platform: Platform, instance: dg.DagsterInstance
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize("asset", ["features_target", "preprocessed_splits"])
+def test_a_store_that_is_down_is_tried_again(
+    platform: Platform, instance: dg.DagsterInstance, asset: str
 ) -> None:
-    """Rows that retention deleted are told from rows that never were."""
-    only_merge = dg.AssetSelection.assets("features_target")
-    platform.materialize(instance, base_dt="2025-02-20", selection=only_merge)
-    platform.materialize(instance, base_dt=BASE_DT, selection=only_merge)
-    splits = dg.AssetSelection.assets("preprocessed_splits", "robust_scalers")
-    result = platform.materialize(instance, base_dt="2025-02-20", selection=splits)
-    said = failure_of(result)
-    assert "Base date 2025-02-20" in said
-    assert "have expired" in said
-    assert "2025-01-20 to 2025-02-20" in said
-    assert "Materialize features_target" in said
-    observed = instance.fetch_observations(
-        dg.AssetRecordsFilter(dg.AssetKey("features_target"), asset_partitions=["2025-02-20"]),
-        limit=10,
-    ).records
-    [observation] = [each.asset_observation for each in observed]
-    assert observation is not None
-    assert str(observation.metadata["expired_rows"].value) != "0"
-    assert observation.metadata["expired_by"].value == BASE_DT
-    assert f"the merge of {BASE_DT} deleted them" in (observation.description or "")
-
-
-def test_an_expired_base_date_can_be_made_again_from_its_archive(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
-    """The very same splits, though its rows and even the source tables are gone."""
-    splits = dg.AssetSelection.assets("preprocessed_splits", "robust_scalers")
-    merge = dg.AssetSelection.assets("features_target")
-    assert platform.materialize(instance, selection=merge | splits).success
-    folder = platform.folder / "artifacts" / "preprocessing"
-    tables = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
-    (platform.folder / "feature_store.db").unlink()
-    from_archive = {"preprocessing": {"config": {"from_archive": True}}}
-    assert platform.materialize(instance, selection=splits, config=from_archive).success
-    assert {path: path.read_bytes() for path in folder.rglob("*.parquet")} == tables
-
-
-def test_a_store_that_is_down_is_retried_once(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
-    """The seed's retries=1: a failure that another attempt may mend gets one."""
-    from credit_ct_dagster.resources.feature_store import FeatureStore
-
+    """What another attempt may mend gets several, and fails in the end with the sentence."""
     platform.materialize(instance, selection=dg.AssetSelection.assets("features_target"))
     down = FeatureStore(url="mysql+pymysql://root@127.0.0.1:1/mlops")
-    splits = dg.AssetSelection.assets("preprocessed_splits", "robust_scalers")
-    result = platform.materialize(instance, selection=splits, feature_store=down)
-    assert sum(event.is_step_up_for_retry for event in result.all_events) == 1
+    step = dg.AssetSelection.assets(asset).required_multi_asset_neighbors()
+    result = platform.materialize(instance, selection=step, feature_store=down)
+    assert sum(event.is_step_up_for_retry for event in result.all_events) == 4
+    assert f"Base date {BASE_DT}: The feature store at" in failure_of(result)
     assert "does not answer" in failure_of(result)
+
+
+def test_what_nobody_foresaw_is_not_tried_again(
+    platform: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same code fails the same way; a search is not run five times for it."""
+    monkeypatch.setattr(FeatureStore, "merge", lambda self, base_dt: self.merge[base_dt])
+    result = platform.materialize(instance, selection=dg.AssetSelection.assets("features_target"))
+    assert not any(event.is_step_up_for_retry for event in result.all_events)
+    assert "not subscriptable" in failure_of(result)
 
 
 def test_all_candidates_failing_fails_the_run_with_the_first_cause(

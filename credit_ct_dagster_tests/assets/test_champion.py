@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
+from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.splitting import customer_position
 from credit_ct_dagster.resources.tables import credit_score
@@ -171,6 +172,26 @@ def test_a_package_that_is_gone_promotes_nobody(
     champion = platform.promotions.champion()
     assert champion is not None
     assert champion.base_dt == _EARLIER
+
+
+def test_a_package_that_is_gone_can_be_made_again(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """As the sentence says, the champion's as well as its predecessor's."""
+    import bentoml
+
+    made_again = dg.AssetSelection.assets("bentoml_model", "champion_model")
+    assert platform.materialize(instance, _EARLIER, _POOR_SEARCH, checks=False).success
+    assert platform.materialize(instance, BASE_DT, _GOOD_SEARCH).success
+    for package in platform.packages.packages():
+        bentoml.models.delete(package.tag)
+    with pytest.raises(CreditCtError, match="bentoml_model and champion_model of its base date"):
+        platform.promotions.agreement()
+    packaged = dg.AssetSelection.assets("bentoml_model")
+    assert platform.materialize(instance, _EARLIER, selection=packaged).success
+    for base_dt in (BASE_DT, _EARLIER):
+        assert platform.materialize(instance, base_dt, selection=made_again).success
+    assert platform.promotions.agreement().startswith("version 2 of base date")
 
 
 def test_a_challenger_of_a_tenth_of_the_rows_is_not_promoted(

@@ -23,6 +23,7 @@ from credit_ct_dagster.automation.sensors import (
 )
 from credit_ct_dagster.partitions import base_date_partitions
 from credit_ct_dagster.resources.notifications import Mail, Webhook
+from credit_ct_dagster.resources.run_history import RunHistory
 from credit_ct_dagster.settings import get_settings
 from credit_ct_dagster_tests.servers import Inbox, Receiver, free_port
 
@@ -46,6 +47,9 @@ webhook_and_log = dg.Definitions(
     sensors=[webhook_alerts_sensor, log_alerts_sensor],
     resources={"webhook": Webhook(url=dg.EnvVar("ALERT_WEBHOOK_URL"))},
 )
+
+
+_every_history = pytest.mark.parametrize("instance", ["sqlite", "mariadb"], indirect=True)
 
 
 @dg.asset(partitions_def=base_date_partitions)
@@ -141,6 +145,7 @@ def run(instance: dg.DagsterInstance) -> Callable[..., str]:
     return materialize
 
 
+@_every_history
 def test_a_failure_is_told_once(
     daemon: _Daemon, receiver: Receiver, run: Callable[..., str]
 ) -> None:
@@ -163,6 +168,7 @@ def test_a_failure_is_told_once(
     ]
 
 
+@_every_history
 def test_a_check_that_only_warns_is_told(
     daemon: _Daemon, receiver: Receiver, run: Callable[..., str]
 ) -> None:
@@ -212,6 +218,7 @@ def test_a_killed_run_is_told_with_its_reason(
     assert list(alert["links"]) == ["run"]
 
 
+@_every_history
 def test_a_base_date_that_is_not_there_at_nine_is_told_once(
     daemon: _Daemon, receiver: Receiver
 ) -> None:
@@ -241,6 +248,7 @@ def test_a_missing_base_date_is_told_with_its_run(
     assert missing["links"]["run"].endswith(run_id)
 
 
+@_every_history
 def test_a_base_date_that_is_there_is_not_missed(
     daemon: _Daemon, receiver: Receiver, run: Callable[..., str]
 ) -> None:
@@ -250,6 +258,23 @@ def test_a_base_date_that_is_there_is_not_missed(
     assert [each["kind"] for each in receiver.received] == ["run_succeeded"]
 
 
+@_every_history
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_run_that_fails_after_a_prune_is_told(
+    daemon: _Daemon, receiver: Receiver, run: Callable[..., str], deleted: bool
+) -> None:
+    """Also when the newest run went: SQLite hands out the numbers of its events again."""
+    told = run(failing_model_card)
+    daemon.tick()
+    if deleted:
+        RunHistory(daemon.instance).remove(told)
+    untold = run(failing_model_card)
+    daemon.tick()
+    daemon.tick()
+    assert [each["run_id"] for each in receiver.received] == [told, untold]
+
+
+@_every_history
 def test_a_server_that_was_down_gets_every_alert_once(
     daemon: _Daemon, port: int, run: Callable[..., str]
 ) -> None:

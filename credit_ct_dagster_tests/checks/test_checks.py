@@ -87,6 +87,7 @@ def test_one_percent_of_broken_rows_is_quarantined(
     checks = _results(result)
     assert {name: each.passed for name, each in checks.items()} == {
         "window_has_enough_rows": True,
+        "rows_have_not_expired": True,
         "quarantine_is_within_limit": True,
         "labels_hold_three_classes": True,
         "splits_share_no_customer": True,
@@ -104,18 +105,22 @@ def test_one_percent_of_broken_rows_is_quarantined(
 def test_five_percent_of_broken_rows_stop_the_base_date(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
-    """The sentence names rules, ids and the way out; what was sorted out can be looked at."""
+    """The sentence counts, names the way out and no row: alerts carry it out of the house."""
     ids = _break_rows(platform, rows=77)
     result = platform.materialize(instance)
     assert not result.success
     sentence = failure_of(result)
     assert sentence.startswith(
         f"quarantine_is_within_limit: Base date {BASE_DT}: 77 of 1,543 rows (4.99%) break a rule:"
-        " age must be 14 to 120 (26 rows, such as "
+        " age must be 14 to 120 (26 rows); "
     )
     assert "At most 2.00% may (max_quarantined_share)" in sentence
-    assert any(each in sentence for each in ids)
-    assert len(platform.splits()["quarantine.parquet"]) == 77
+    assert f"quarantine.parquet of {platform.splits().path}: correct them" in sentence
+    quarantine = platform.splits()["quarantine.parquet"]
+    assert sorted(quarantine["id"]) == sorted(ids)
+    told = f"{sentence} {_results(result)['quarantine_is_within_limit'].metadata}"
+    for name in ("id", schema.CUSTOMER):
+        assert not any(value in told for value in quarantine[name])
     assert not platform.models().path.exists()
 
 

@@ -113,12 +113,12 @@ def test_run_reports_and_status_lists(platform: Platform) -> None:
     assert trained["mlflow_run_id"] == summary["mlflow"]["best_run_id"]
     assert trained["bentoml_tag"].startswith(f"{platform.model_name}:")
     assert (trained["role"], trained["decision"]) == (None, "kept: below floor")
-    assert len(trained["checks"]) == 7
+    assert len(trained["checks"]) == 8
     assert all(trained["checks"].values())
-    assert newest["checks"] == {"window_has_enough_rows": False}
+    assert newest["checks"] == {"window_has_enough_rows": False, "rows_have_not_expired": True}
     table = platform.run("credit-ct", "status").stdout
     assert trained["bentoml_tag"] in table
-    assert "0 passed, failed: window_has_enough_rows" in table
+    assert "1 passed, failed: window_has_enough_rows" in table
 
 
 def test_an_empty_store_gets_sample_rows_or_files(platform: Platform) -> None:

@@ -131,7 +131,7 @@ def test_a_package_that_is_not_there_is_named(model: CalibratedModel, scalers: d
     with pytest.raises(CreditCtError, match="missing:gone is not in the BentoML store"):
         store.load("missing:gone")
     old = bentoml.catboost.save_model("missing", model.model, labels=_lineage().labels())
-    with pytest.raises(CreditCtError, match=f"bentoml_model of base date {BASE_DT} again"):
+    with pytest.raises(CreditCtError, match=f"champion_model of base date {BASE_DT} again"):
         store.load(str(old.tag))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from credit_ct_dagster.errors import UnavailableError
+from credit_ct_dagster.errors import CreditCtError, UnavailableError
 from credit_ct_dagster.modeling.trials import FittedTrial, Trial, TrialState
 from credit_ct_dagster.resources.feature_store import FeatureStore
 from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, Nesting
@@ -169,6 +169,19 @@ def test_a_server_that_is_down_is_told(platform: Platform) -> None:
         database.execute("DROP TABLE runs")
     with pytest.raises(UnavailableError, match=r"MLflow failed \(trial 3\).*try again"):
         tracker.record(_fitted(3))
+
+
+def test_a_model_that_is_gone_is_told_from_a_server_that_is_down(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the first, fit again; for the second, wait."""
+    with pytest.raises(CreditCtError, match="resume: false") as gone:
+        platform.tracking.load_model("0" * 32)
+    assert not isinstance(gone.value, UnavailableError)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    down = MlflowTracking(tracking_uri="http://127.0.0.1:1", model_name="m", ui_url="http://ui")
+    with pytest.raises(UnavailableError, match="Check that it runs"):
+        down.load_model("0" * 32)
 
 
 def _any_job() -> dg.JobDefinition:

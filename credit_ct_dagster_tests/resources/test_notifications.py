@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from credit_ct_dagster.errors import NotToldError
 from credit_ct_dagster.resources.notifications import Alert, Kind, Mail, Webhook
+from credit_ct_dagster_tests.certificates import self_signed
 from credit_ct_dagster_tests.servers import Inbox, Receiver, free_port
 
 _ALERT = Alert(
@@ -35,13 +37,8 @@ def inbox(port: int) -> Iterator[Inbox]:
 
 
 def _mail(port: int, **options: Any) -> Mail:
-    return Mail(
-        smtp_host="127.0.0.1",
-        smtp_port=port,
-        smtp_starttls=False,
-        mail_to=["ops@example.com", "ml@example.com"],
-        **options,
-    )
+    where: dict[str, Any] = {"smtp_host": "127.0.0.1", "smtp_port": port, "smtp_starttls": False}
+    return Mail(**where | {"mail_to": ["ops@example.com", "ml@example.com"]} | options)
 
 
 def test_mail_arrives(port: int, inbox: Inbox) -> None:
@@ -65,6 +62,57 @@ def test_mail_logs_in(port: int, inbox: Inbox) -> None:
     with pytest.raises(NotToldError, match="SMTPAuthenticationError, SMTP 535") as refused:
         _mail(port, smtp_user="ct", smtp_password="wrong").send(_ALERT)
     assert "wrong" not in str(refused.value)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """The mail server's."""
+    return self_signed(tmp_path, "mail")
+
+
+_ENCRYPTED = {"smtp_starttls": True, "smtp_user": "ct", "smtp_password": "hush"}
+
+
+def test_mail_is_encrypted(
+    port: int, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By STARTTLS, when the certificate is one that this machine trusts."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    with Inbox.running(port, certificate) as inbox:
+        _mail(port, **_ENCRYPTED).send(_ALERT)
+        assert len(inbox.messages) == 1
+        assert _commands(inbox.in_the_clear) == [b"EHLO", b"STARTTLS"]
+
+
+@pytest.mark.parametrize("wrong", ["authority", "name"])
+def test_a_mail_server_that_is_not_the_one_meant_gets_nothing(
+    port: int, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    """Neither user and password nor the alert, whoever signed it, whatever it calls itself."""
+    options: dict[str, Any] = dict(_ENCRYPTED)
+    if wrong == "name":
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+        options["smtp_host"] = "localhost"
+    with (
+        Inbox.running(port, certificate) as inbox,
+        pytest.raises(NotToldError, match=r"certificate verify failed.*SMTP_HOST") as refused,
+    ):
+        _mail(port, **options).send(_ALERT)
+    assert inbox.messages == []
+    assert _commands(inbox.in_the_clear) == [b"EHLO", b"STARTTLS"]
+    assert "hush" not in str(refused.value)
+
+
+def test_a_mail_server_that_cannot_encrypt_gets_nothing(port: int, inbox: Inbox) -> None:
+    """Somebody on the way may have taken the offer out of its greeting."""
+    with pytest.raises(NotToldError, match="SMTPNotSupportedError"):
+        _mail(port, **_ENCRYPTED).send(_ALERT)
+    assert inbox.messages == []
+    assert set(_commands(inbox.in_the_clear)) == {b"EHLO", b"QUIT"}
+
+
+def _commands(sent: bytes) -> list[bytes]:
+    return [line.split()[0].upper() for line in sent.splitlines()]
 
 
 def test_a_mail_server_that_is_down_is_an_error() -> None:

@@ -1,0 +1,118 @@
+"""What the files for Kubernetes promise about themselves, without the chart at hand."""
+
+from importlib.metadata import version
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+import yaml
+
+from credit_ct_dagster_tests.platform import REPOSITORY
+
+_DEPLOY = REPOSITORY / "deploy"
+_FOLDER = _DEPLOY / "kubernetes"
+_OBJECTS: dict[tuple[str, str], dict[str, Any]] = {
+    (item["kind"], item["metadata"]["name"]): item
+    for name in ("instance.yaml", "platform.yaml", "dask.yaml")
+    for item in yaml.safe_load_all((_FOLDER / name).read_text())
+}
+_INSTANCE = yaml.safe_load(_OBJECTS["ConfigMap", "credit-ct-instance"]["data"]["dagster.yaml"])
+_LAUNCHER = _INSTANCE["run_launcher"]["config"]
+_VALUES = yaml.safe_load((_FOLDER / "values.yaml").read_text())
+_CODE = _VALUES["dagster-user-deployments"]["deployments"][0]
+_CHART_PODS = {
+    "webserver": _VALUES["dagsterWebserver"],
+    "daemon": _VALUES["dagsterDaemon"],
+    "code location": _CODE,
+}
+_OUR_PODS = {
+    name: item["spec"]["template"]["spec"]
+    for (kind, name), item in _OBJECTS.items()
+    if kind == "Deployment"
+}
+_SERVICES = yaml.safe_load((_DEPLOY / "compose.yaml").read_text())["services"]
+_DIFFERENT = {"run_launcher", "concurrency"}
+
+
+def test_the_instance_is_that_of_the_compose_stack() -> None:
+    """But for where runs are, and how many."""
+    compose = yaml.safe_load((_DEPLOY / "dagster.yaml").read_text())
+    assert set(_INSTANCE) == set(compose)
+    assert {name for name in compose if _INSTANCE[name] != compose[name]} == _DIFFERENT
+
+
+def test_the_code_location_is_started_as_by_compose() -> None:
+    """The same module at the same port."""
+    command = _SERVICES["code"]["command"]
+    assert str(_CODE["port"]) == command[command.index("--port") + 1]
+    assert _CODE["dagsterApiGrpcArgs"] == command[command.index("--module-name") :]
+    webserver = _SERVICES["webserver"]["command"]
+    port = int(webserver[webserver.index("--port") + 1])
+    assert _VALUES["dagsterWebserver"]["service"]["port"] == port
+    assert _VALUES["dagsterWebserver"]["readinessProbe"]["httpGet"]["port"] == port
+
+
+@pytest.mark.parametrize("name", ["mlflow", "dask-scheduler", "dask-worker"])
+def test_what_the_chart_does_not_know_is_started_as_by_compose(name: str) -> None:
+    """The same command, at the other address, and the same question for its health."""
+    (container,) = _OUR_PODS[f"credit-ct-{name}"]["containers"]
+    assert [part.replace("//credit-ct-", "//") for part in container["args"]] == _SERVICES[name][
+        "command"
+    ]
+    assert (
+        container["readinessProbe"]["exec"]["command"]
+        == (_SERVICES[name]["healthcheck"]["test"][1:])
+    )
+
+
+def test_no_pod_has_rights() -> None:
+    """A user without any, a file system that cannot be written, no capabilities; runs as well."""
+    run = _LAUNCHER["run_k8s_config"]
+    user, fence = run["pod_spec_config"]["security_context"], run["container_config"]
+    assert user["runAsNonRoot"] is True
+    assert fence["security_context"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    for name, pod in _CHART_PODS.items():
+        assert pod["podSecurityContext"] == user, name
+        assert pod["securityContext"] == fence["security_context"], name
+    for name, pod in _OUR_PODS.items():
+        assert pod["securityContext"] == user, name
+        for container in pod["containers"]:
+            assert container["securityContext"] == fence["security_context"], name
+
+
+def test_every_pod_is_of_one_image() -> None:
+    """Which has Dagster's launcher at the version of the other Dagster libraries."""
+    images = {"{repository}:{tag}".format_map(pod["image"]) for pod in _CHART_PODS.values()} | {
+        container["image"] for pod in _OUR_PODS.values() for container in pod["containers"]
+    }
+    assert len(images) == 1
+    dockerfile = (_FOLDER / "Dockerfile").read_text()
+    assert f"dagster-k8s=={version('dagster-mysql')} " in dockerfile
+
+
+@pytest.mark.parametrize("name", _CHART_PODS)
+def test_dagsters_pods_find_their_instance(name: str) -> None:
+    """`DAGSTER_HOME` of the settings leads to our dagster.yaml, not to that of the chart."""
+    pod = _CHART_PODS[name]
+    (settings,) = (_OBJECTS["ConfigMap", item["name"]]["data"] for item in pod["envConfigMaps"])
+    home = settings["DAGSTER_HOME"]
+    assert home == _LAUNCHER["dagster_home"] != _VALUES["global"]["dagsterHome"]
+    mounted = {mount["mountPath"]: mount["name"] for mount in pod["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    instance = volumes[mounted[str(PurePosixPath(home, "dagster.yaml"))]]
+    assert instance["configMap"]["name"] == _LAUNCHER["instance_config_map"]
+    assert ("ConfigMap", _LAUNCHER["instance_config_map"]) in _OBJECTS
+    claim = volumes[mounted["/data"]]["persistentVolumeClaim"]["claimName"]
+    assert ("PersistentVolumeClaim", claim) in _OBJECTS
+
+
+def test_no_secret_is_in_the_files() -> None:
+    """Only the names of Secrets are."""
+    assert not [key for key in _OBJECTS if key[0] == "Secret"]
+    assert "://" not in str(_VALUES)
+    settings = _OBJECTS["ConfigMap", "credit-ct"]["data"]
+    assert not [name for name, value in settings.items() if "@" in value or "PASSWORD" in name]

@@ -1,0 +1,75 @@
+"""Platforms to disturb, and those to compare them with."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from credit_ct_dagster_tests.faults.attempts import CONFIG, SEARCH, Attempt, Start
+from credit_ct_dagster_tests.mariadb import MariaDB
+from credit_ct_dagster_tests.platform import Platform, Templates
+
+
+def _undisturbed(folder: Path, templates: Templates, url: str | None = None) -> Platform:
+    platform = Platform.prepared(folder, templates, url)
+    with dg.instance_for_test() as instance:
+        assert platform.materialize(instance, search=SEARCH).success
+    return platform
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, templates: Templates) -> Platform:
+    """The same rows and the same search, without a fault."""
+    return _undisturbed(tmp_path_factory.mktemp("undisturbed"), templates)
+
+
+@pytest.fixture
+def disturbed(platform: Platform) -> Platform:
+    """A platform with the configuration of the search."""
+    (platform.folder / "small.yaml").write_text(yaml.safe_dump(CONFIG))
+    return platform
+
+
+@pytest.fixture(scope="session")
+def durable_mariadb(
+    tmp_path_factory: pytest.TempPathFactory, mariadb: MariaDB
+) -> Iterator[MariaDB]:
+    """A server to kill, which has on disk what it said it has."""
+    folder = tmp_path_factory.mktemp("durable_mariadb")
+    with MariaDB.running(folder, "--innodb-flush-log-at-trx-commit=1") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def undisturbed_on_mariadb(
+    tmp_path_factory: pytest.TempPathFactory, templates: Templates, mariadb: MariaDB
+) -> Platform:
+    """As `undisturbed`: MariaDB keeps numbers with fewer digits than SQLite."""
+    folder = tmp_path_factory.mktemp("undisturbed_on_mariadb")
+    return _undisturbed(folder, templates, mariadb.new_database())
+
+
+@pytest.fixture
+def disturbed_on_mariadb(
+    tmp_path: Path, templates: Templates, durable_mariadb: MariaDB
+) -> Platform:
+    """As `disturbed`, with the feature store on the server to kill."""
+    platform = Platform.prepared(tmp_path / "there", templates, durable_mariadb.new_database())
+    (platform.folder / "small.yaml").write_text(yaml.safe_dump(CONFIG))
+    return platform
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts runs as processes; what is left of them in the end is killed."""
+    attempts: list[Attempt] = []
+
+    def started(platform: Platform, *command: str, **environment: str) -> Attempt:
+        attempts.append(Attempt(platform, command, environment))
+        return attempts[-1]
+
+    yield started
+    for attempt in attempts:
+        attempt.kill()
