@@ -7,8 +7,9 @@ environment. Dask gives the trial of a worker that died to another one.
 import logging
 import threading
 import time
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import TracebackType
@@ -108,9 +109,10 @@ class DaskWorkers:
         None waits in a queue: Dask may begin a later trial first, which then lacks its verdict.
 
         Raises:
-            UnavailableError: There has been no worker for five minutes.
+            UnavailableError: There has been no worker for five minutes, or the scheduler is gone.
         """
-        threads = self._client.nthreads()
+        with self._loss_told():
+            threads = self._client.nthreads()
         if threads:
             self._workers_seen = time.monotonic()
         elif time.monotonic() - self._workers_seen > _NO_WORKER_SECONDS:
@@ -131,10 +133,22 @@ class DaskWorkers:
         self._under_way = [each for each in self._under_way if not each.done()] + [fitting]
         return self._collect.submit(self._outcome, trial, fitting)
 
+    @contextmanager
+    def _loss_told(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, CancelledError) as error:
+            raise UnavailableError(
+                f"The Dask scheduler at {self._scheduler} was lost: {str(error).splitlines()[0]}."
+                " Start it and its workers, then run this base date again: finished trials are"
+                " kept."
+            ) from error
+
     def _outcome(self, trial: optuna.Trial, fitting: DaskFuture) -> Trial:
         started = time.time()
         try:
-            return fitting.result()
+            with self._loss_told():
+                return fitting.result()
         except KilledWorker as error:  # one candidate may need more memory than others
             failed = Trial(
                 trial.number,

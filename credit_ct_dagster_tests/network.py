@@ -21,6 +21,7 @@ class Proxy:
     def __init__(self, to: int, delay: float = 0) -> None:
         self.delay, self.carried, self.torn = delay, 0, 0
         self._to, self._open = to, set[socket.socket]()
+        self._servers, self._forgotten = set[socket.socket](), set[socket.socket]()
         self._tear_at: int | None = None
         self._down_seconds, self._down_until = 0.0, 0.0
         self._lock = threading.Lock()
@@ -55,11 +56,17 @@ class Proxy:
         """Drop all connections after so many more bytes, and take none for some seconds."""
         self._tear_at, self._down_seconds = self.carried + after, seconds
 
+    def forget(self) -> None:
+        """Drop all connections without telling the server, as a firewall does with idle ones."""
+        self._forgotten |= self._servers
+        self._shut(self._open - self._servers)
+
     def _carry(self, client: socket.socket) -> None:
         if time.monotonic() < self._down_until:
             return
         with suppress(OSError), socket.create_connection(("127.0.0.1", self._to)) as server:
             pair = {client, server}
+            self._servers.add(server)
             self._open |= pair
             back = threading.Thread(
                 target=self._pump, args=(server, client, self.delay), daemon=True
@@ -76,9 +83,7 @@ class Proxy:
                 if self._tears(len(data)):
                     self._cut()
                 to.sendall(data)
-        for end in (source, to):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+        self._shut({source, to} - self._forgotten)
 
     def _tears(self, size: int) -> bool:
         with self._lock:
@@ -90,6 +95,10 @@ class Proxy:
             return True
 
     def _cut(self) -> None:
-        for end in list(self._open):
+        self._shut(set(self._open))
+
+    @staticmethod
+    def _shut(ends: set[socket.socket]) -> None:
+        for end in ends:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

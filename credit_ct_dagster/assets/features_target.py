@@ -35,7 +35,7 @@ def features_target(
     base_dt = context.partition_key
     with failing_clearly(context):
         merged = feature_store.merge(base_dt)
-    tell_expired(context, feature_store, merged)
+        tell_expired(context, feature_store, merged)
     if not merged.rows_inserted:
         context.log.warning(f"Base date {base_dt}: no label from {merged.window} has features.")
     context.log.info(f"{merged.rows_inserted} rows merged for {base_dt}, labels {merged.window}")

@@ -1,6 +1,11 @@
 """The rows of base dates as Dagster knows them: how many were merged, and that they expired."""
 
 import dagster as dg
+from dagster._core.event_api import PartitionKeyFilter
+from dagster._core.storage.asset_check_execution_record import (
+    COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
+    AssetCheckExecutionRecordStatus,
+)
 
 from credit_ct_dagster.partitions import last_expired
 from credit_ct_dagster.resources.feature_store import FeatureStore, MergeResult
@@ -27,13 +32,13 @@ def tell_expired(
 ) -> None:
     """Say of base dates that their rows are gone, by an observation and by their check.
 
-    Those are the ones that this merge deleted, and those of a merge that was killed before it could
-    say so.
+    Those are the ones that this merge deleted, and those whose rows are gone of which nothing was
+    said, as when the merge that deleted them was killed before it could.
     """
     deleted = _untold(context, feature_store) | dict(merged.expired)
     for base_dt, rows in deleted.items():
         known = base_dt in merged.expired
-        expired_by = f"the merge of {context.partition_key}" if known else "a merge that was killed"
+        expired_by = f"the merge of {context.partition_key}" if known else "an earlier merge"
         sentence = (
             f"The {rows:,} rows of base date {base_dt} have expired: {expired_by} deleted them."
             f" Materialize features_target for {base_dt} to bring them back."
@@ -76,6 +81,19 @@ def _untold(context: dg.AssetExecutionContext, feature_store: FeatureStore) -> d
     rows = {
         base_dt: rows_merged(context.instance, base_dt)
         for base_dt in shown
-        if base_dt not in there and base_dt != context.partition_key
+        if base_dt not in there
+        and base_dt != context.partition_key
+        and not _said_already(context.instance, base_dt)
     }
     return {base_dt: count for base_dt, count in rows.items() if count}
+
+
+def _said_already(instance: dg.DagsterInstance, base_dt: str) -> bool:
+    """Whether the check fails: its result outlives the run that observed the expiry."""
+    newest = instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(FEATURES_TARGET, EXPIRY_CHECK),
+        limit=1,
+        status=COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
+        partition_filter=PartitionKeyFilter(key=base_dt),
+    )
+    return bool(newest and newest[0].status == AssetCheckExecutionRecordStatus.FAILED)

@@ -10,6 +10,7 @@ import time
 from typing import Protocol
 
 import dagster as dg
+from pydantic import ValidationError
 
 from credit_ct_dagster.automation.alerts import Position, untold
 from credit_ct_dagster.resources.notifications import Alert, Kind, Mail, Webhook
@@ -91,22 +92,29 @@ class _Log:
         )
 
 
+def _told_so_far(context: dg.SensorEvaluationContext) -> Position | None:
+    try:
+        return Position.model_validate_json(context.cursor) if context.cursor else None
+    except ValidationError:
+        context.log.warning("Another version wrote how far this was told, which cannot be read")
+        return None
+
+
 def _tell(context: dg.SensorEvaluationContext, channel: _Channel) -> dg.SkipReason:
     """Tell what is untold, in order, and move the cursor after each.
 
     Raises:
         NotToldError: Not even the first could be told: the next tick begins with the same one.
     """
-    if context.cursor is None or not channel.is_configured:
+    before = _told_so_far(context)
+    if before is None or not channel.is_configured:
         context.update_cursor(Position.now(context.instance).model_dump_json())
         return dg.SkipReason(
             "Tells what happens from now on" if channel.is_configured else "Not configured"
         )
     begun, told = time.monotonic(), 0
     try:
-        for alert, position in untold(
-            context.instance, Position.model_validate_json(context.cursor)
-        ):
+        for alert, position in untold(context.instance, before):
             if alert is not None:
                 channel.send(alert)
                 told += 1

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import dagster as dg
 from dagster._core.instance import InstanceRef
+from filelock import Timeout
 
+from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.resources.databases import file_lock
 
 _EMBEDDED_FOLDER = Path("var/dagster")
@@ -27,7 +29,13 @@ def configured_instance() -> Iterator[dg.DagsterInstance]:
     _EMBEDDED_FOLDER.mkdir(parents=True, exist_ok=True)
     reference = InstanceRef.from_dir(str(_EMBEDDED_FOLDER.absolute()), config_dir=str(Path.cwd()))
     # Two commands that make its databases at the same time would leave them broken for good.
-    with file_lock(_EMBEDDED_FOLDER.with_name("dagster.lock"), _WAIT_SECONDS):
-        opened = dg.DagsterInstance.from_ref(reference)
+    try:
+        with file_lock(_EMBEDDED_FOLDER.with_name("dagster.lock"), _WAIT_SECONDS):
+            opened = dg.DagsterInstance.from_ref(reference)
+    except Timeout:
+        raise CreditCtError(
+            f"Another command has been opening Dagster's history in {_EMBEDDED_FOLDER} for"
+            f" {_WAIT_SECONDS} s: end it, then try again."
+        ) from None
     with opened as instance:
         yield instance

@@ -138,7 +138,7 @@ def _states_of_newest_runs(instance: dg.DagsterInstance) -> dict[str, str | None
 
 def _check_results(instance: dg.DagsterInstance) -> dict[str, dict[str, bool]]:
     """Per base date and check, whether it passed when it last ran."""
-    from credit_ct_dagster.definitions import CHECKS
+    from credit_ct_dagster.definitions import CHECKS  # imports all libraries: not for --help
 
     results: dict[str, dict[str, bool]] = {}
     for key in [key for check in CHECKS for key in check.check_keys]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
@@ -97,13 +98,14 @@ def alone(url: sa.URL, lock: str, waiting: Callable[[], None]) -> Iterator[Calla
                 waiting()
             yield lambda: None
             return
-        connection = held.enter_context(_connection_with(url, lock, waiting))
+        holder = f"credit_ct.holder.{uuid4().hex}"
+        connection = held.enter_context(_connection_with(url, lock, holder, waiting))
 
         def keep() -> None:
             nonlocal connection
             if not _is_ours(connection, lock):
                 held.close()
-                connection = held.enter_context(_connection_with(url, lock, waiting))
+                connection = held.enter_context(_connection_with(url, lock, holder, waiting))
 
         yield keep
 
@@ -118,14 +120,25 @@ def _take_file(path: Path, held: ExitStack) -> bool:
 
 
 @contextmanager
-def _connection_with(url: sa.URL, lock: str, waiting: Callable[[], None]) -> Iterator[Connection]:
-    """A connection that holds a server's lock."""
+def _connection_with(
+    url: sa.URL, lock: str, holder: str, waiting: Callable[[], None]
+) -> Iterator[Connection]:
+    """A connection that holds a server's lock.
+
+    Beside it, it holds a lock that is named after nobody else, by which a lost connection is known.
+    """
     # Of a rollback on a lost connection, SQLAlchemy would print the traceback.
     engine = sa.create_engine(
         url, poolclass=sa.NullPool, pool_reset_on_return=None, hide_parameters=True
     )
     with _connected(engine) as connection:
         connection.execute(sa.text("SET SESSION wait_timeout = :s"), {"s": _WEEK_SECONDS})
+        # The network may drop an idle connection without telling the server, which would believe in
+        # it, and keep its locks, for hours.
+        lost = connection.scalar(sa.select(sa.func.is_used_lock(holder)))
+        if lost:
+            connection.exec_driver_sql(f"KILL {lost}")
+        take_server_lock(connection, holder, _WAIT_SECONDS)
         while not take_server_lock(connection, lock, _WAIT_SECONDS):
             waiting()
         yield connection

@@ -60,6 +60,8 @@ _SIGNATURE = ModelSignature(
     outputs=Schema([ColSpec("string")]),
 )
 
+_REFUSALS = {"INVALID_PARAMETER_VALUE", "PERMISSION_DENIED", "RESOURCE_DOES_NOT_EXIST"}
+
 
 @contextmanager
 def failures_told(what: str) -> Iterator[None]:
@@ -69,12 +71,14 @@ def failures_told(what: str) -> Iterator[None]:
         what: What was asked of it.
 
     Raises:
-        UnavailableError: MLflow does not answer, or refused.
+        UnavailableError: MLflow does not answer.
+        CreditCtError: It refused, and would again.
     """
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise UnavailableError(
+        refused = getattr(error, "error_code", None) in _REFUSALS
+        raise (CreditCtError if refused else UnavailableError)(
             f"MLflow failed ({what}): {str(error).splitlines()[0]} Check that it runs and that"
             " MLFLOW_TRACKING_URI is right, then try again."
         ) from error

@@ -156,10 +156,10 @@ class ModelRegistry:
         """The id of the model that a run logged; none when somebody deleted it since."""
         run = self._client.get_run(run_id)
         outputs = run.outputs.model_outputs if run.outputs else []
+        if not outputs:
+            return None
         try:
             return str(self._client.get_logged_model(outputs[0].model_id).model_id)
-        except IndexError:
-            return None
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise

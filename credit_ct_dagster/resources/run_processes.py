@@ -29,8 +29,9 @@ def fail_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
     """Mark runs as failed whose process on this machine is gone, or was before they began.
 
     A run left as started would hold its place in the queue for ever, one left as starting for
-    minutes, and one that never began would keep the schedule from its base date. Looked at are runs
-    of an instance in SQLite, which one machine has to itself, and runs tagged with this machine.
+    minutes: looked at are those of an instance in SQLite, which one machine has to itself, and
+    those tagged with this machine. One that never began would keep the schedule from its base date:
+    after ten minutes it will not, wherever it was to run.
 
     Returns:
         The ids of the runs that were marked.

@@ -95,7 +95,7 @@ def test_a_merge_that_was_killed_before_it_told_is_told_by_the_next(
     for _ in range(2):
         assert platform.materialize(instance, selection=_MERGE).success
     [observation] = _observed(instance)
-    assert observation.metadata["expired_by"].value == "a merge that was killed"
+    assert observation.metadata["expired_by"].value == "an earlier merge"
 
 
 def test_status_says_expired(platform: Platform) -> None:

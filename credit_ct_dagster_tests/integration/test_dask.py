@@ -49,6 +49,10 @@ class _Cluster:
         self.processes.append(process)
         return process
 
+    def start_scheduler(self) -> subprocess.Popen:
+        options = ("--port", str(self.port), "--host", "127.0.0.1", "--no-dashboard")
+        return self.start("scheduler", *options)
+
     def start_worker(self, name: str) -> subprocess.Popen:
         options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--name", name)
         return self.start("worker", self.address, *options)
@@ -58,8 +62,7 @@ class _Cluster:
 def _cluster(platform: Platform, **environment: str) -> Iterator[_Cluster]:
     cluster = _Cluster(platform, environment)
     try:
-        cluster.start("scheduler", "--port", str(cluster.port), "--host", "127.0.0.1",
-                      "--no-dashboard")  # fmt: skip
+        cluster.start_scheduler()
         yield cluster
     finally:
         for process in cluster.processes:
@@ -117,8 +120,8 @@ def test_workers_find_what_threads_find_and_one_may_die(
     assert platform.models()["summary.json"]["base_dt"] == BASE_DT
 
 
-def _kill_in_a_trial(client: Client, worker: subprocess.Popen) -> None:
-    """Kill a worker a moment after it has begun a trial."""
+def _kill_in_a_trial(client: Client, process: subprocess.Popen) -> None:
+    """Kill a process a moment after the worker `doomed` has begun a trial."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         names = {info["name"]: address for address, info in _workers(client).items()}
@@ -126,7 +129,7 @@ def _kill_in_a_trial(client: Client, worker: subprocess.Popen) -> None:
             time.sleep(2)
             break
         time.sleep(0.1)
-    worker.kill()
+    process.kill()
 
 
 def _workers(client: Client) -> dict[str, Any]:
@@ -146,6 +149,32 @@ def test_a_scheduler_that_does_not_answer_is_told(
     )
     assert "The Dask scheduler at tcp://127.0.0.1:1 does not answer" in failure_of(result)
     assert sum(event.is_step_up_for_retry for event in result.all_events) == 4
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_scheduler_that_dies_is_waited_for(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """Killed in a trial; another one takes its place, and the step goes on by itself."""
+
+    def replace_scheduler() -> None:
+        with _client(cluster) as client:
+            client.wait_for_workers(1, timeout=_START_SECONDS)
+            _kill_in_a_trial(client, cluster.processes[0])
+        cluster.processes[0].wait()
+        cluster.start_scheduler()
+        cluster.start_worker("survivor")
+
+    slow = HALVING_SEARCH | {"depth": [6], "rsm": [1.0], "iterations": 300, "pruning": "none",
+                             "early_stopping_rounds": 300}  # fmt: skip
+    with _cluster(platform) as cluster:
+        cluster.start_worker("doomed")
+        replaced = threading.Thread(target=replace_scheduler)
+        replaced.start()
+        result = platform.materialize(instance, search=slow | {"dask_scheduler": cluster.address})
+        replaced.join()
+    assert result.success, failure_of(result)
+    assert any(event.is_step_up_for_retry for event in result.all_events)
 
 
 def test_a_worker_whose_environment_leads_elsewhere_is_told(

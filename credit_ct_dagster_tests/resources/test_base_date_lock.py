@@ -118,6 +118,24 @@ def test_a_run_takes_a_lost_lock_again(mariadb: MariaDB) -> None:
             assert other.scalar(holder) not in {None, first}
 
 
+def test_a_lost_connection_keeps_nobody_waiting(mariadb: MariaDB) -> None:
+    """The server still believes in it, and would keep its lock for hours."""
+    direct, waits = sa.make_url(mariadb.new_database()), []
+    with Proxy.running(mariadb.port) as proxy:
+        url = direct.set(port=proxy.port)
+        with (
+            alone(url, base_date_lock(BASE_DT), lambda: waits.append(1)) as keep,
+            sa.create_engine(direct, poolclass=sa.NullPool).connect() as other,
+        ):
+            holder = sa.select(sa.func.is_used_lock(base_date_lock(BASE_DT)))
+            first = other.scalar(holder)
+            proxy.forget()
+            assert other.scalar(holder) == first
+            keep()
+            assert other.scalar(holder) not in {None, first}
+            assert waits == []
+
+
 def test_rows_stay_while_a_run_works_on_them(store_url: str) -> None:
     """Retention passes over a base date in use, and deletes it with the next merge."""
     store = FeatureStore(url=store_url)
