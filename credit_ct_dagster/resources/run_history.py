@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 import sqlalchemy as sa
+from dagster._core.instance.utils import RUNLESS_RUN_ID
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
@@ -51,6 +52,22 @@ class RunHistory:
         for file in self._own_files(run_id):
             file.unlink(missing_ok=True)
         self._instance.run_storage.delete_run(run_id)
+
+    def say(self, result: dg.AssetCheckEvaluation) -> None:
+        """Report a check's result outside of all runs, in place of the last such one.
+
+        Dagster takes only one per check and partition.
+        """
+        table = AssetCheckExecutionsTable.c
+        self._delete_check_results(
+            sa.and_(
+                table.run_id == RUNLESS_RUN_ID,
+                table.asset_key == result.asset_key.to_string(),
+                table.check_name == result.check_name,
+                table.partition == result.partition,
+            )
+        )
+        self._instance.report_runless_asset_event(result)
 
     def forget(self, base_dt: str) -> None:
         """Delete what was said of a base date outside of its runs, such as that its rows expired.

@@ -85,6 +85,16 @@ def test_the_check_says_expired_without_being_run(
     assert told.severity == dg.AssetCheckSeverity.WARN
 
 
+@pytest.mark.parametrize("instance", ["sqlite", "mariadb"], indirect=True)
+def test_rows_may_expire_again(platform: Platform, instance: dg.DagsterInstance) -> None:
+    """As when a backfill brings an old base date back; each time it is told."""
+    for times in (1, 2, 3):
+        for base_dt in (_OLD, BASE_DT):
+            assert platform.materialize(instance, base_dt, selection=_MERGE).success
+        assert len(_observed(instance)) == times
+        assert not _check(platform, instance).passed
+
+
 def test_a_merge_that_was_killed_before_it_told_is_told_by_the_next(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
