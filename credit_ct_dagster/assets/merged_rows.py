@@ -4,6 +4,7 @@ import dagster as dg
 
 from credit_ct_dagster.partitions import last_expired
 from credit_ct_dagster.resources.feature_store import FeatureStore, MergeResult
+from credit_ct_dagster.resources.run_history import RunHistory
 
 FEATURES_TARGET = dg.AssetKey("features_target")
 ROW_COUNT = "dagster/partition_row_count"
@@ -47,7 +48,7 @@ def tell_expired(
             )
         )
         # No run checks the base date now, and its last evaluation says that the rows are there.
-        context.instance.report_runless_asset_event(
+        RunHistory(context.instance).say(
             dg.AssetCheckEvaluation(
                 context.asset_key,
                 EXPIRY_CHECK,

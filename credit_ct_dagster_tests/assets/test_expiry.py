@@ -12,6 +12,7 @@ from credit_ct_dagster.checks.features_target import rows_have_not_expired
 from credit_ct_dagster.modeling.evaluation import predict_proba
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.resources import feature_store
+from credit_ct_dagster.resources.run_history import RunHistory
 from credit_ct_dagster_tests.platform import ASSETS, BASE_DT, SMALL_SEARCH, Platform, failure_of
 
 _OLD = "2025-02-20"
@@ -83,6 +84,41 @@ def test_the_check_says_expired_without_being_run(
     ]
     assert (told.passed, before.passed) == (False, True)
     assert told.severity == dg.AssetCheckSeverity.WARN
+
+
+def test_rows_expire_as_often_as_they_come_back(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """Each time it is told, as of now; as when a backfill that was interrupted goes on."""
+    for _ in range(2):
+        for base_dt in (_OLD, BASE_DT):
+            assert platform.materialize(instance, base_dt, selection=_MERGE).success
+    assert len(_observed(instance)) == 2
+    [key] = rows_have_not_expired.check_keys
+    history = instance.event_log_storage.get_asset_check_execution_history(
+        key, limit=10, status=COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES
+    )
+    told = [
+        record.evaluation.passed
+        for record in history
+        if record.evaluation and record.evaluation.metadata["base_dt"].value == _OLD
+    ]
+    assert told == [False, True, True], "the newest first"
+
+
+def test_two_merges_may_tell_the_same(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sees that rows are gone before the other, which deleted them, has said so."""
+    evaluation = dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey("features_target"), check_name="rows_have_not_expired",
+        passed=False, metadata={}, partition=_OLD,
+    )  # fmt: skip
+    history = RunHistory(instance)
+    history.say(evaluation)
+    # It was said in between.
+    monkeypatch.setattr(history, "_delete_check_results", lambda which: None)
+    history.say(evaluation)
 
 
 def test_a_merge_that_was_killed_before_it_told_is_told_by_the_next(
