@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +14,7 @@ from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.tags import PARTITION_NAME_TAG
+from sqlalchemy.exc import IntegrityError
 
 from credit_ct_dagster.partitions import day_of, exists
 
@@ -53,22 +55,6 @@ class RunHistory:
             file.unlink(missing_ok=True)
         self._instance.run_storage.delete_run(run_id)
 
-    def say(self, result: dg.AssetCheckEvaluation) -> None:
-        """Report a check's result outside of all runs, in place of the last such one.
-
-        Dagster takes only one per check and partition.
-        """
-        table = AssetCheckExecutionsTable.c
-        self._delete_check_results(
-            sa.and_(
-                table.run_id == RUNLESS_RUN_ID,
-                table.asset_key == result.asset_key.to_string(),
-                table.check_name == result.check_name,
-                table.partition == result.partition,
-            )
-        )
-        self._instance.report_runless_asset_event(result)
-
     def forget(self, base_dt: str) -> None:
         """Delete what was said of a base date outside of its runs, such as that its rows expired.
 
@@ -76,6 +62,23 @@ class RunHistory:
         """
         self._delete_check_results(AssetCheckExecutionsTable.c.partition == base_dt)
         self._instance.wipe_asset_cached_status(self._instance.all_asset_keys())
+
+    def say(self, evaluation: dg.AssetCheckEvaluation) -> None:
+        """Say outside of a run what a check would find, instead of what was said so before.
+
+        Dagster keeps one such evaluation per check and base date, and fails at a second one.
+        """
+        said = AssetCheckExecutionsTable.c
+        self._delete_check_results(
+            sa.and_(
+                said.asset_key == evaluation.asset_key.to_string(),
+                said.check_name == evaluation.check_name,
+                said.partition == evaluation.partition,
+                said.run_id == RUNLESS_RUN_ID,
+            )
+        )
+        with suppress(IntegrityError):  # another run has just said the same
+            self._instance.report_runless_asset_event(evaluation)
 
     def _delete_check_results(self, which: sa.ColumnElement[bool]) -> None:
         """Those that the UI lists per check: Dagster leaves them there for ever."""

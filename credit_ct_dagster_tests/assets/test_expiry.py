@@ -12,6 +12,7 @@ from credit_ct_dagster.checks.features_target import rows_have_not_expired
 from credit_ct_dagster.modeling.evaluation import predict_proba
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.resources import feature_store
+from credit_ct_dagster.resources.run_history import RunHistory
 from credit_ct_dagster_tests.platform import ASSETS, BASE_DT, SMALL_SEARCH, Platform, failure_of
 
 _OLD = "2025-02-20"
@@ -93,6 +94,21 @@ def test_rows_may_expire_again(platform: Platform, instance: dg.DagsterInstance)
             assert platform.materialize(instance, base_dt, selection=_MERGE).success
         assert len(_observed(instance)) == times
         assert not _check(platform, instance).passed
+
+
+def test_two_merges_may_tell_the_same(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sees that rows are gone before the other, which deleted them, has said so."""
+    evaluation = dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey("features_target"), check_name="rows_have_not_expired",
+        passed=False, metadata={}, partition=_OLD,
+    )  # fmt: skip
+    history = RunHistory(instance)
+    history.say(evaluation)
+    # It was said in between.
+    monkeypatch.setattr(history, "_delete_check_results", lambda which: None)
+    history.say(evaluation)
 
 
 def test_a_merge_that_was_killed_before_it_told_is_told_by_the_next(
