@@ -3,7 +3,6 @@
 import dagster as dg
 from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.storage.asset_check_execution_record import (
-    COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
     AssetCheckExecutionRecordStatus,
 )
 
@@ -20,12 +19,17 @@ EXPIRY_CHECK = "rows_have_not_expired"
 
 def rows_merged(instance: dg.DagsterInstance, base_dt: str) -> int | None:
     """How many rows the newest merge of a base date reported; none if there was no merge."""
+    merged = _newest_merge(instance, base_dt)
+    merge = merged.asset_materialization if merged else None
+    rows = merge.metadata.get(ROW_COUNT) if merge else None
+    return int(str(rows.value)) if rows else None
+
+
+def _newest_merge(instance: dg.DagsterInstance, base_dt: str) -> dg.EventLogRecord | None:
     merges = instance.fetch_materializations(
         dg.AssetRecordsFilter(FEATURES_TARGET, asset_partitions=[base_dt]), limit=1
     ).records
-    merge = merges[0].asset_materialization if merges else None
-    rows = merge.metadata.get(ROW_COUNT) if merge else None
-    return int(str(rows.value)) if rows else None
+    return merges[0] if merges else None
 
 
 def tell_expired(
@@ -90,11 +94,12 @@ def _untold(context: dg.AssetExecutionContext, feature_store: FeatureStore) -> d
 
 
 def _said_already(instance: dg.DagsterInstance, base_dt: str) -> bool:
-    """Whether the check fails: its result outlives the run that observed the expiry."""
-    newest = instance.event_log_storage.get_asset_check_execution_history(
+    """Whether the check failed since the merge: its result outlives the run that observed it."""
+    said = instance.event_log_storage.get_asset_check_execution_history(
         dg.AssetCheckKey(FEATURES_TARGET, EXPIRY_CHECK),
         limit=1,
-        status=COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
+        status={AssetCheckExecutionRecordStatus.FAILED},
         partition_filter=PartitionKeyFilter(key=base_dt),
     )
-    return bool(newest and newest[0].status == AssetCheckExecutionRecordStatus.FAILED)
+    merge = _newest_merge(instance, base_dt)
+    return bool(said and said[0].event and merge and said[0].event.timestamp > merge.timestamp)
