@@ -65,7 +65,7 @@ e2e: install ## From the UI: a base date in a real browser (needs chromium; scre
 	$(BIN)/pytest -n 2 --maxschedchunk 1 credit_ct_dagster_tests/e2e
 
 .PHONY: backfills
-backfills: install ## Ten and ninety base dates from the UI, killed, cancelled and resumed (half an hour); the table is build/backfills.md
+backfills: install ## Ten and ninety base dates from the UI, killed, cancelled and resumed (an hour); the table is build/backfills.md
 	rm -f build/backfills.md
 	$(BIN)/pytest credit_ct_dagster_tests/backfills
 

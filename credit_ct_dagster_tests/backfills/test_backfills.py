@@ -129,7 +129,7 @@ class _History:
         ]
 
 
-def _from_assets(port: int, base_dts: Sequence[str], ops: dict[str, Any] | None = None) -> str:
+def _from_lineage(port: int, base_dts: Sequence[str], ops: dict[str, Any] | None = None) -> str:
     """Launch from the lineage; Dagster puts the base dates in the order of the calendar."""
     return launch_backfill(
         port,
@@ -207,7 +207,7 @@ def _report(backfill: str, *cells: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "launch"), [(10, _from_assets), (10, _from_job), (90, _from_job)]
+    ("number", "launch"), [(10, _from_lineage), (10, _from_job), (90, _from_job)]
 )
 def test_as_fresh_runs_after_a_kill_and_a_cancellation(
     platforms: tuple[Platform, Platform],
@@ -225,7 +225,7 @@ def test_as_fresh_runs_after_a_kill_and_a_cancellation(
         backfill = launch(port, mixed)
         until(lambda: history.is_at_work(done=number // 4), seconds, "a quarter", pause=0.1)
     running = history.under_way(dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING)
-    kill = f"{len(running)} runs, after {time.monotonic() - began:.0f} s"
+    kill = f"after {time.monotonic() - began:.0f} s, runs under way: {len(running)}"
 
     with dagster_dev(disturbed) as port:
         again = time.monotonic()
@@ -268,7 +268,7 @@ def test_a_long_search_holds_up_its_own_base_date_alone(
     with dagster_dev(platform) as port:
         slow = _from_job(port, [long], _CONFIG | {"tuned_runs": {"config": search}})
         until(lambda: history.base_dates_in("tuned_runs"), _RUN_SECONDS, "the long search")
-        assert _ends(port, _from_assets(port, others), _LONG_SECONDS) == "COMPLETED_SUCCESS"
+        assert _ends(port, _from_lineage(port, others), _LONG_SECONDS) == "COMPLETED_SUCCESS"
         assert history.base_dates_in("tuned_runs") == {long}
         second = _from_job(port, [long])
         until(
