@@ -58,8 +58,7 @@ class Promotions(dg.ConfigurableResource):
 
     def recorded_champion(self) -> str | None:
         """The version that is the champion by the newest record."""
-        records = self.records()
-        return records[-1][CHAMPION] if records else None
+        return _newest(self.records(), CHAMPION)
 
     def needed_base_dates(self) -> dict[str, str]:
         """Base dates of models that serve or may serve again, each with the reason.
@@ -70,7 +69,7 @@ class Promotions(dg.ConfigurableResource):
         needed: dict[str, str] = {}
         records = self.records()
         for alias in (CHAMPION, PREVIOUS):
-            version = records[-1][alias] if records else None
+            version = _newest(records, alias)
             for record in records:
                 if version and record["model"]["version"] == version:
                     needed.setdefault(record["model"]["base_dt"], alias)
@@ -90,8 +89,9 @@ class Promotions(dg.ConfigurableResource):
             CreditCtError: They do not; says which, and the way out.
         """
         records = self.records()
-        for alias, found in ((CHAMPION, self.champion()), (PREVIOUS, self.previous())):
-            recorded: str | None = records[-1][alias] if records else None
+        champion = self.champion()
+        for alias, found in ((CHAMPION, champion), (PREVIOUS, self.previous())):
+            recorded = _newest(records, alias)
             carries = found.version if found else None
             if carries != recorded:
                 raise CreditCtError(
@@ -110,7 +110,6 @@ class Promotions(dg.ConfigurableResource):
                         f" {labels.get('role', 'none')}, but MLflow's alias {alias}. The next"
                         " decision sets it right: materialize champion_model of any base date."
                     )
-        champion = self.champion()
         if champion is None:
             return "no model was promoted yet"
         return (
@@ -230,7 +229,7 @@ class Deciding:
             The record.
         """
         champion, previous = self.champion(), self._promotions.previous()
-        recorded = self._promotions.recorded_champion()
+        recorded = _newest(self._records, CHAMPION)
         by_alias = [each.version if each else None for each in (champion, previous)]
         serves = model.version if decision.promoted else by_alias[0]
         served = (
@@ -276,6 +275,11 @@ class Deciding:
         self._promotions.packages.set_roles(
             {each.bentoml_tag: alias for alias, each in roles.items() if each}
         )
+
+
+def _newest(records: list[dict[str, Any]], alias: str) -> str | None:
+    """The version that an alias belongs to by the newest record."""
+    return records[-1][alias] if records else None
 
 
 def _version(number: str | None) -> str:

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from credit_ct_dagster.modeling.splitting import SPLIT_FILES, data_fingerprint
 from credit_ct_dagster.partitions import last_expired
-from credit_ct_dagster.resources.mlflow_tracking import BASE_DATE_TAG
+from credit_ct_dagster.resources.mlflow_tracking import BASE_DATE_TAG, all_pages
 from credit_ct_dagster_tests.platform import BASE_DT, Platform
 
 _OF_THIS_ATTEMPT = ["trial", "seconds", "tracking_seconds", "run_id"]
@@ -27,16 +27,15 @@ def packages_of(platform: Platform) -> list[Path]:
 
 
 def _runs(platform: Platform) -> list[Run]:
-    client = platform.tracking.client
-    found: list[Run] = []
-    token = None
-    while True:
-        page = client.search_runs(
-            [platform.tracking.experiment_id()], run_view_type=ViewType.ALL, page_token=token
+    tracking = platform.tracking
+    experiments = [tracking.experiment_id()]
+    return list(
+        all_pages(
+            lambda token: tracking.client.search_runs(
+                experiments, run_view_type=ViewType.ALL, page_token=token
+            )
         )
-        found += page
-        if not (token := page.token):
-            return found
+    )
 
 
 def _trials(platform: Platform, base_dt: str) -> pd.DataFrame:

@@ -2,9 +2,7 @@
 
 import dagster as dg
 from dagster._core.event_api import PartitionKeyFilter
-from dagster._core.storage.asset_check_execution_record import (
-    AssetCheckExecutionRecordStatus,
-)
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from credit_ct_dagster.partitions import last_expired
 from credit_ct_dagster.resources.feature_store import FeatureStore, MergeResult
@@ -40,7 +38,7 @@ def tell_expired(
     Those are the ones that this merge deleted, and those whose rows are gone of which nothing was
     said, as when the merge that deleted them was killed before it could.
     """
-    deleted = _untold(context, feature_store) | dict(merged.expired)
+    deleted = _untold(context, feature_store, merged) | dict(merged.expired)
     for base_dt, rows in deleted.items():
         known = base_dt in merged.expired
         expired_by = f"the merge of {context.partition_key}" if known else "an earlier merge"
@@ -70,8 +68,10 @@ def tell_expired(
         )
 
 
-def _untold(context: dg.AssetExecutionContext, feature_store: FeatureStore) -> dict[str, int]:
-    """Rows of expired base dates that Dagster still shows as merged, and that are not there."""
+def _untold(
+    context: dg.AssetExecutionContext, feature_store: FeatureStore, merged: MergeResult
+) -> dict[str, int]:
+    """Rows that earlier merges deleted, of base dates that Dagster still shows as merged."""
     newest = last_expired(context.partition_key, feature_store.retention_days) or ""
     events = context.instance.get_latest_storage_id_by_partition
     observed = events(context.asset_key, dg.DagsterEventType.ASSET_OBSERVATION)
@@ -80,15 +80,15 @@ def _untold(context: dg.AssetExecutionContext, feature_store: FeatureStore) -> d
         for base_dt, number in events(
             context.asset_key, dg.DagsterEventType.ASSET_MATERIALIZATION
         ).items()
-        if base_dt <= newest and observed.get(base_dt, -1) < number
+        if base_dt <= newest
+        and base_dt not in merged.expired
+        and observed.get(base_dt, -1) < number
     ]
     there = feature_store.row_counts() if shown else {}
     rows = {
         base_dt: rows_merged(context.instance, base_dt)
         for base_dt in shown
-        if base_dt not in there
-        and base_dt != context.partition_key
-        and not _said_already(context.instance, base_dt)
+        if base_dt not in there and not _said_already(context.instance, base_dt)
     }
     return {base_dt: count for base_dt, count in rows.items() if count}
 

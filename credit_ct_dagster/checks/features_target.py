@@ -67,7 +67,7 @@ def rows_have_not_expired(
     base_dt = base_date_of(context)
     merged = rows_merged(context.instance, base_dt) or 0
     try:
-        there = feature_store.row_counts().get(base_dt, 0)
+        there = feature_store.row_counts(base_dt).get(base_dt, 0)
     except CreditCtError as error:  # a check that only warns stops no base date
         there, sentence = 0, f"it is not known whether the {merged:,} rows are there: {error}"
     else:

@@ -17,6 +17,7 @@ from credit_ct_dagster.resources.databases import (
     parse_url,
     said_by,
 )
+from credit_ct_dagster.resources.run_processes import is_over
 
 
 class BaseDateLock(dg.ConfigurableResource):
@@ -70,8 +71,7 @@ class BaseDateLock(dg.ConfigurableResource):
 def _is_over(context: dg.InitResourceContext) -> bool:
     run = context.dagster_run
     assert run is not None
-    known = context.instance.get_run_by_id(run.run_id) if context.instance else None
-    return known is not None and known.is_finished
+    return context.instance is not None and is_over(context.instance, run.run_id)
 
 
 def _say_waiting(context: dg.InitResourceContext, base_dt: str) -> None:

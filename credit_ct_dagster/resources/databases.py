@@ -135,7 +135,7 @@ def _connection_with(
         connection.execute(sa.text("SET SESSION wait_timeout = :s"), {"s": _WEEK_SECONDS})
         # The network may drop an idle connection without telling the server, which would believe in
         # it, and keep its locks, for hours.
-        lost = connection.scalar(sa.select(sa.func.is_used_lock(holder)))
+        lost = connection.scalar(sa.select(_holder_of(holder)))
         if lost:
             connection.exec_driver_sql(f"KILL {lost}")
         take_server_lock(connection, holder, _WAIT_SECONDS)
@@ -154,13 +154,17 @@ def _connected(engine: sa.Engine) -> Connection:
 def _is_ours(connection: Connection, lock: str) -> bool:
     if connection.closed:  # the last attempt to take it again failed
         return False
-    holder = sa.func.is_used_lock(lock[-_MAX_NAME:])
     try:
-        ours = connection.scalar(sa.select(holder == sa.func.connection_id()))
+        ours = connection.scalar(sa.select(_holder_of(lock) == sa.func.connection_id()))
         connection.commit()
     except DBAPIError:
         return False
     return bool(ours)
+
+
+def _holder_of(lock: str) -> sa.Function[int]:
+    """The connection that holds a server's lock."""
+    return sa.func.is_used_lock(lock[-_MAX_NAME:])
 
 
 def base_date_lock(base_dt: str) -> str:
@@ -178,7 +182,7 @@ def is_held(url: sa.URL, lock: str, connection: Connection) -> bool:
     """
     file = sqlite_file(url)
     if file is None:
-        return connection.scalar(sa.select(sa.func.is_used_lock(lock[-_MAX_NAME:]))) is not None
+        return connection.scalar(sa.select(_holder_of(lock))) is not None
     try:
         with file_lock(file.with_name(lock), seconds=0):
             return False

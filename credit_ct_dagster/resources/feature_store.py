@@ -173,10 +173,16 @@ class FeatureStore(dg.ConfigurableResource):
             existing, _ = _labels_per_date(connection, window)
             return sum(existing.values())
 
-    def row_counts(self) -> dict[str, int]:
-        """Rows of `credit_score_features_target` per base date; no table counts as none."""
+    def row_counts(self, base_dt: str | None = None) -> dict[str, int]:
+        """Rows of `credit_score_features_target` per base date; no table counts as none.
+
+        Args:
+            base_dt: Count only those of this base date. [default: of all]
+        """
         target = tables.credit_score_features_target
         count = sa.select(target.c.base_dt, sa.func.count()).group_by(target.c.base_dt)
+        if base_dt:
+            count = count.where(target.c.base_dt == base_dt)
         with self._transaction() as connection:
             if not sa.inspect(connection).has_table(target.name):
                 return {}

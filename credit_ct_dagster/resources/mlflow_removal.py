@@ -17,6 +17,7 @@ from credit_ct_dagster.resources.mlflow_tracking import (
     BASE_DATE_TAG,
     PARENT_DAGSTER_RUN_TAG,
     MlflowTracking,
+    all_pages,
     failures_told,
 )
 
@@ -69,25 +70,22 @@ class RemovableRuns:
                 self._store._hard_delete_run(run_id)
 
     def _read(self, experiment_id: str) -> None:
-        token: str | None = None
-        while token != "":
-            page = self._client.search_runs(
-                [experiment_id], "", ViewType.ACTIVE_ONLY, page_token=token
+        experiments = [experiment_id]
+        for run in all_pages(
+            lambda token: self._client.search_runs(
+                experiments, "", ViewType.ACTIVE_ONLY, page_token=token
             )
-            for run in page:
-                tags = run.data.tags
-                if BASE_DATE_TAG in tags:
-                    self._runs[tags[BASE_DATE_TAG]].append(run)
-                elif PARENT_DAGSTER_RUN_TAG in tags:
-                    self._runs[day_of(run.info.start_time / 1000)].append(run)
-            token = page.token or ""
-        token = None
-        while token != "":
-            models = self._client.search_logged_models([experiment_id], page_token=token)
-            for model in models:
-                if model.source_run_id:
-                    self._models[model.source_run_id].append(model)
-            token = models.token or ""
+        ):
+            tags = run.data.tags
+            if BASE_DATE_TAG in tags:
+                self._runs[tags[BASE_DATE_TAG]].append(run)
+            elif PARENT_DAGSTER_RUN_TAG in tags:
+                self._runs[day_of(run.info.start_time / 1000)].append(run)
+        for model in all_pages(
+            lambda token: self._client.search_logged_models(experiments, page_token=token)
+        ):
+            if model.source_run_id:
+                self._models[model.source_run_id].append(model)
         for runs in self._runs.values():
             runs.sort(key=lambda run: MLFLOW_PARENT_RUN_ID not in run.data.tags)
 

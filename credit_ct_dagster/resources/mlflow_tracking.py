@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import dagster as dg
@@ -21,6 +21,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunStatus, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
+from mlflow.store.entities.paged_list import PagedList
 from mlflow.types.schema import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from pydantic import Field
@@ -60,7 +61,9 @@ _SIGNATURE = ModelSignature(
     outputs=Schema([ColSpec("string")]),
 )
 
-_REFUSALS = {"INVALID_PARAMETER_VALUE", "PERMISSION_DENIED", "RESOURCE_DOES_NOT_EXIST"}
+_GONE = "RESOURCE_DOES_NOT_EXIST"
+_REFUSALS = {"INVALID_PARAMETER_VALUE", "PERMISSION_DENIED", _GONE}
+_T = TypeVar("_T")
 
 
 @contextmanager
@@ -82,6 +85,26 @@ def failures_told(what: str) -> Iterator[None]:
             f"MLflow failed ({what}): {str(error).splitlines()[0]} Check that it runs and that"
             " MLFLOW_TRACKING_URI is right, then try again."
         ) from error
+
+
+def is_gone(error: MlflowException) -> bool:
+    """Whether MLflow answered that there is no such thing."""
+    return error.error_code == _GONE
+
+
+def all_pages(fetch: Callable[[str | None], PagedList[_T]]) -> Iterator[_T]:
+    """What MLflow lists in pages.
+
+    Args:
+        fetch: Asks for the page of a token; none is that of the first.
+    """
+    token = None
+    while True:
+        page = fetch(token)
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
 @dataclass(frozen=True)
@@ -168,7 +191,7 @@ class MlflowTracking(dg.ConfigurableResource):
             try:
                 return catboost_flavor.load_model(f"runs:/{run_id}/{_MODEL}")
             except MlflowException as error:
-                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                if not is_gone(error):
                     raise
                 raise CreditCtError(
                     f"The model of the best trial, MLflow run {run_id}, cannot be read:"
@@ -256,16 +279,13 @@ class MlflowTracking(dg.ConfigurableResource):
         return list(abandoned)
 
     def _search_runs(self, condition: str) -> Iterator[Run]:
-        """The runs of the experiment that meet a condition, page by page."""
-        token = None
-        while True:
-            page = self.client.search_runs(
-                [self.experiment_id()], condition, ViewType.ACTIVE_ONLY, page_token=token
+        """The runs of the experiment that meet a condition."""
+        experiments = [self.experiment_id()]
+        return all_pages(
+            lambda token: self.client.search_runs(
+                experiments, condition, ViewType.ACTIVE_ONLY, page_token=token
             )
-            yield from page
-            token = page.token
-            if not token:
-                return
+        )
 
 
 class Tracker:

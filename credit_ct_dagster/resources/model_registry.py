@@ -9,7 +9,9 @@ from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.resources.mlflow_tracking import (
     BASE_DATE_TAG,
     MlflowTracking,
+    all_pages,
     failures_told,
+    is_gone,
 )
 
 _TAG = "credit_ct."
@@ -93,13 +95,13 @@ class ModelRegistry:
 
     def versions(self) -> list[ModelVersion]:
         """All versions that the platform registered."""
-        token, found = None, []
         with failures_told("the registered versions"):
-            while token != "":
-                page = self._client.search_model_versions(f"name = '{self.name}'", page_token=token)
-                found += [_read(version) for version in page]
-                token = page.token or ""
-        return [version for version in found if version.base_dt]
+            found = all_pages(
+                lambda token: self._client.search_model_versions(
+                    f"name = '{self.name}'", page_token=token
+                )
+            )
+            return [version for version in map(_read, found) if version.base_dt]
 
     def delete(self, version: str) -> None:
         """Delete a version; its run keeps the model."""
@@ -129,7 +131,7 @@ class ModelRegistry:
         try:
             aliases = self._client.get_registered_model(self.name).aliases
         except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            if is_gone(error):
                 return {}
             raise
         return {alias: str(version) for alias, version in aliases.items()}
@@ -161,9 +163,9 @@ class ModelRegistry:
         try:
             return str(self._client.get_logged_model(outputs[0].model_id).model_id)
         except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            return None
+            if is_gone(error):
+                return None
+            raise
 
 
 def _read(found: MlflowVersion) -> ModelVersion:

@@ -13,10 +13,9 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 from sqlalchemy.exc import IntegrityError
 
-from credit_ct_dagster.partitions import day_of, exists
+from credit_ct_dagster.partitions import PARTITION_TAG, day_of, exists
 
 _PAGE = 500
 
@@ -91,7 +90,7 @@ class RunHistory:
         found: dict[str, list[str]] = defaultdict(list)
         for record in self._records(dg.RunsFilter(statuses=list(statuses))):
             run = record.dagster_run
-            base_dt = run.tags.get(PARTITION_NAME_TAG, "")
+            base_dt = run.tags.get(PARTITION_TAG, "")
             if not exists(base_dt):
                 base_dt = day_of(record.create_timestamp.timestamp())
             found[base_dt].append(run.run_id)
