@@ -78,7 +78,7 @@ def _cluster(here: Sandbox, cores: list[int]) -> Iterator[Path]:
         for core in cores:
             start("dask_worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-nanny",
                   "--no-dashboard", "--memory-limit", "0", "--local-directory", str(here.folder),
-                  "--preload", "credit_ct_dagster.dask_workers", core=core)  # fmt: skip
+                  "--preload", "credit_ct_dagster.search.dask_workers", core=core)  # fmt: skip
         yield file
 
 

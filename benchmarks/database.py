@@ -13,9 +13,9 @@ import pandas as pd
 import sqlalchemy as sa
 
 from benchmarks.windows import BASE_DT, Tables
+from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.partitions import LabelWindow
-from credit_ct_dagster.resources.feature_store import FeatureStore
-from credit_ct_dagster.sample_data import generate
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster_tests.mariadb import MariaDB
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 from optuna.storages import RDBStorage
 
-from credit_ct_dagster.cli.instance import configured_instance
+from credit_ct_dagster.runs.instance import configured_instance
 
 if __name__ == "__main__":
     Path("var").mkdir()

@@ -18,7 +18,6 @@ from optuna.storages import RDBStorage
 from benchmarks.intervals import union_seconds
 from benchmarks.windows import BASE_DT, read_splits
 from credit_ct_dagster import stores
-from credit_ct_dagster.dask_workers import DaskWorkers, SharedSearch
 from credit_ct_dagster.io_managers.artifacts import PREPROCESSING_FOLDER
 from credit_ct_dagster.modeling.evaluation import evaluate
 from credit_ct_dagster.modeling.local_workers import LocalWorkers
@@ -28,8 +27,9 @@ from credit_ct_dagster.modeling.splitting import SPLIT_FILES, data_fingerprint
 from credit_ct_dagster.modeling.training import TrainingData
 from credit_ct_dagster.modeling.trials import FittedTrial, Trial, TrialTracker
 from credit_ct_dagster.modeling.tuning import best_of, tune
-from credit_ct_dagster.resources.mlflow_tracking import Nesting
+from credit_ct_dagster.resources.mlflow.tracking import Nesting
 from credit_ct_dagster.resources.study_storage import StudyStorage
+from credit_ct_dagster.search.dask_workers import DaskWorkers, SharedSearch
 from credit_ct_dagster.settings import get_settings
 
 _STUDY = "benchmark"

@@ -16,10 +16,10 @@ from benchmarks.plan import Plan
 from benchmarks.report import Findings
 from benchmarks.windows import BASE_DT, TRAIN_SHARE, VAL_SHARE
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
 from credit_ct_dagster.modeling.splitting import split_by_customer
-from credit_ct_dagster.resources.feature_store import FeatureStore
-from credit_ct_dagster.sample_data import generate
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
 
 
 def run(plan: Plan) -> Findings:

@@ -15,7 +15,7 @@ from benchmarks.sandbox import ProcessFailedError, Sandbox, sandbox
 from benchmarks.windows import JANUARY_BASE_DT, TRAIN_SHARE, Tables, january
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.splitting import customer_position
-from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
 
 _COMMAND = Path(sys.executable).with_name("credit-ct")
 _LATER_BASE_DT = "2025-02-03"

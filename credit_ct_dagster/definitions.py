@@ -2,6 +2,13 @@
 
 import dagster as dg
 
+from credit_ct_dagster.alerting.channels import Mail, Webhook
+from credit_ct_dagster.alerting.sensors import (
+    abandoned_runs_sensor,
+    log_alerts_sensor,
+    mail_alerts_sensor,
+    webhook_alerts_sensor,
+)
 from credit_ct_dagster.assets.bentoml_model import bentoml_model
 from credit_ct_dagster.assets.champion_model import champion_model
 from credit_ct_dagster.assets.features_target import features_target
@@ -12,13 +19,6 @@ from credit_ct_dagster.assets.tuned_runs import tuned_runs
 from credit_ct_dagster.automation.data_sensors import late_data_sensor, new_data_sensor
 from credit_ct_dagster.automation.jobs import continuous_training_job, executor
 from credit_ct_dagster.automation.schedules import daily_training_schedule
-from credit_ct_dagster.automation.sensors import (
-    abandoned_runs_sensor,
-    log_alerts_sensor,
-    mail_alerts_sensor,
-    webhook_alerts_sensor,
-)
-from credit_ct_dagster.automation.terminal_log import terminal_logger
 from credit_ct_dagster.checks.champion_model import drift_is_small
 from credit_ct_dagster.checks.features_target import rows_have_not_expired, window_has_enough_rows
 from credit_ct_dagster.checks.preprocessed_splits import (
@@ -33,10 +33,10 @@ from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.dask_cluster import DaskCluster
-from credit_ct_dagster.resources.feature_store import FeatureStore
-from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, parent_run
-from credit_ct_dagster.resources.notifications import Mail, Webhook
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking, parent_run
 from credit_ct_dagster.resources.study_storage import StudyStorage
+from credit_ct_dagster.runs.terminal_log import terminal_logger
 from credit_ct_dagster.settings import get_settings
 
 settings = get_settings()

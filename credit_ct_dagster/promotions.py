@@ -16,13 +16,13 @@ import dagster as dg
 from pydantic import Field
 from sqlalchemy.exc import SQLAlchemyError
 
+from credit_ct_dagster.databases import alone, location, parse_url, said_by
 from credit_ct_dagster.errors import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling.promotion import Decision, Ground, PastVerdict
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
-from credit_ct_dagster.resources.databases import alone, location, parse_url, said_by
-from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking
-from credit_ct_dagster.resources.model_registry import ModelRegistry, ModelVersion
+from credit_ct_dagster.resources.mlflow.registry import ModelRegistry, ModelVersion
+from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 
 logger = logging.getLogger(__name__)
 

@@ -10,12 +10,12 @@ import dagster as dg
 
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
-from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.settings import get_settings
 
 if TYPE_CHECKING:  # MLflow takes seconds to import, which `credit-ct status` does not need
     from credit_ct_dagster.promotions import Promotions
-    from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking
+    from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
     from credit_ct_dagster.resources.study_storage import StudyStorage
 
 
@@ -41,7 +41,7 @@ def bentoml_store() -> BentoMLStore:
 
 def tracking() -> "MlflowTracking":
     """MLflow at MLFLOW_TRACKING_URI."""
-    from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking
+    from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 
     settings = get_settings()
     return MlflowTracking(

@@ -25,7 +25,7 @@ import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 import yaml  # noqa: E402
 
-from credit_ct_dagster.resources.feature_store import FeatureStore  # noqa: E402
+from credit_ct_dagster.resources.feature_store.store import FeatureStore  # noqa: E402
 from credit_ct_dagster_tests.mariadb import MariaDB  # noqa: E402
 from credit_ct_dagster_tests.platform import (  # noqa: E402
     REPOSITORY,

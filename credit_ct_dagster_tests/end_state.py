@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from credit_ct_dagster.modeling.splitting import SPLIT_FILES, data_fingerprint
 from credit_ct_dagster.partitions import last_expired
-from credit_ct_dagster.resources.mlflow_tracking import BASE_DATE_TAG, all_pages
+from credit_ct_dagster.resources.mlflow.tracking import BASE_DATE_TAG, all_pages
 from credit_ct_dagster_tests.platform import BASE_DT, Platform
 
 _OF_THIS_ATTEMPT = ["trial", "seconds", "tracking_seconds", "run_id"]

@@ -13,7 +13,6 @@ from uuid import uuid4
 
 import dagster as dg
 
-from credit_ct_dagster import sample_data
 from credit_ct_dagster.assets.bentoml_model import bentoml_model
 from credit_ct_dagster.assets.champion_model import champion_model
 from credit_ct_dagster.assets.failures import reason_of
@@ -24,12 +23,13 @@ from credit_ct_dagster.assets.source_tables import credit_score, credit_score_fe
 from credit_ct_dagster.assets.tuned_runs import tuned_runs
 from credit_ct_dagster.definitions import CHECKS
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder, ArtifactsIOManager
+from credit_ct_dagster.loading import sample_data
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.dask_cluster import DaskCluster
-from credit_ct_dagster.resources.feature_store import FeatureStore
-from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, parent_run
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking, parent_run
 from credit_ct_dagster.resources.study_storage import StudyStorage
 
 REPOSITORY = Path(__file__).parents[1]

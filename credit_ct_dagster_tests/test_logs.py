@@ -17,7 +17,7 @@ import dagster as dg
 from credit_ct_dagster.settings import get_settings
 
 get_settings()
-platform = logging.getLogger("credit_ct_dagster.resources.feature_store")
+platform = logging.getLogger("credit_ct_dagster.resources.feature_store.store")
 
 @dg.op
 def step(context):

@@ -20,7 +20,7 @@ from credit_ct_dagster.modeling.confusion import Estimate, Metric
 from credit_ct_dagster.modeling.promotion import Comparison, Decision, Ground
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.bentoml_store import Lineage
-from credit_ct_dagster.resources.model_registry import ModelRegistry, ModelVersion
+from credit_ct_dagster.resources.mlflow.registry import ModelRegistry, ModelVersion
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import Platform
 

@@ -4,8 +4,8 @@ import ast
 import re
 
 from credit_ct_dagster import errors
+from credit_ct_dagster.alerting.channels import Kind
 from credit_ct_dagster.definitions import CHECKS
-from credit_ct_dagster.resources.notifications import Kind
 from credit_ct_dagster_tests.platform import REPOSITORY
 
 _HOLE = "…"

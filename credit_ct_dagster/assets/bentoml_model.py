@@ -15,7 +15,7 @@ from credit_ct_dagster.modeling.splitting import SPLIT_FILES, require_fingerprin
 from credit_ct_dagster.partitions import base_date_partitions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.bentoml_store import SEEN_SHARE, BentoMLStore, Lineage
-from credit_ct_dagster.resources.run_processes import is_over
+from credit_ct_dagster.runs.processes import is_over
 
 
 @dg.asset(

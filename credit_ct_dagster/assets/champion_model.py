@@ -34,7 +34,7 @@ from credit_ct_dagster.modeling.splitting import SPLIT_FILES, pooled_holdout
 from credit_ct_dagster.partitions import LabelWindow, base_date_partitions
 from credit_ct_dagster.promotions import Deciding, Promotions
 from credit_ct_dagster.resources.bentoml_store import PackagedModel
-from credit_ct_dagster.resources.model_registry import ModelVersion
+from credit_ct_dagster.resources.mlflow.registry import ModelVersion
 
 DECISION_FILE = "decision.json"
 DRIFT_FILE = "drift.json"

@@ -9,7 +9,7 @@ from credit_ct_dagster.assets.source_tables import credit_score, credit_score_fe
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import base_date_partitions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
-from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
 
 
 @dg.asset(

@@ -5,8 +5,8 @@ from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from credit_ct_dagster.partitions import last_expired
-from credit_ct_dagster.resources.feature_store import FeatureStore, MergeResult
-from credit_ct_dagster.resources.run_history import RunHistory
+from credit_ct_dagster.resources.feature_store.store import FeatureStore, MergeResult
+from credit_ct_dagster.runs.history import RunHistory
 
 FEATURES_TARGET = dg.AssetKey("features_target")
 ROW_COUNT = "dagster/partition_row_count"

@@ -18,8 +18,8 @@ from credit_ct_dagster.modeling.splitting import SPLIT_FILES
 from credit_ct_dagster.partitions import base_date_partitions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
-from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking
-from credit_ct_dagster.resources.model_registry import ModelVersion
+from credit_ct_dagster.resources.mlflow.registry import ModelVersion
+from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 from credit_ct_dagster.settings import get_settings
 
 CARD_FILE = "model_card.html"

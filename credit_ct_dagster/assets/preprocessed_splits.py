@@ -27,7 +27,7 @@ from credit_ct_dagster.modeling.splitting import (
 )
 from credit_ct_dagster.partitions import LabelWindow, base_date_partitions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
-from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
 
 SPLITS_SUMMARY = "summary.json"
 QUARANTINE_FILE = "quarantine.parquet"

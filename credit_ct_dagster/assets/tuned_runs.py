@@ -28,7 +28,7 @@ from credit_ct_dagster.modeling.training import TrainingData
 from credit_ct_dagster.modeling.trials import Trial, TrialState, trials_table
 from credit_ct_dagster.modeling.tuning import TrialWorkers, best_of, completed_of, kept_trials, tune
 from credit_ct_dagster.partitions import base_date_partitions
-from credit_ct_dagster.resources.mlflow_tracking import (
+from credit_ct_dagster.resources.mlflow.tracking import (
     BASE_DATE_TAG,
     BEST_RUN_TAG,
     DAGSTER_RUN_TAG,
@@ -253,7 +253,7 @@ def _search(
         workers: TrialWorkers
         if scheduler:
             # Dask takes a second to import, which only these searches need.
-            from credit_ct_dagster.dask_workers import DaskWorkers, SharedSearch
+            from credit_ct_dagster.search.dask_workers import DaskWorkers, SharedSearch
 
             shared = SharedSearch(
                 name, base_dt, fingerprints, parameters, config.thread_count, nesting

@@ -11,7 +11,7 @@ from credit_ct_dagster.automation.jobs import continuous_training_job
 from credit_ct_dagster.io_managers.artifacts import PREPROCESSING_FOLDER, ArtifactsIOManager
 from credit_ct_dagster.modeling.splitting import data_fingerprint
 from credit_ct_dagster.partitions import newest_base_date
-from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.settings import get_settings
 
 _MINUTE = 60

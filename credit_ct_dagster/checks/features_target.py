@@ -11,7 +11,7 @@ from credit_ct_dagster.assets.merged_rows import EXPIRY_CHECK, rows_merged
 from credit_ct_dagster.checks.results import base_date_of, result
 from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.partitions import LabelWindow
-from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
 
 
 class WindowConfig(dg.Config):

@@ -10,10 +10,10 @@ import click
 
 from credit_ct_dagster import stores
 from credit_ct_dagster.cli.console import console, silence_libraries
-from credit_ct_dagster.cli.instance import configured_instance
+from credit_ct_dagster.runs.instance import configured_instance
 
 if TYPE_CHECKING:  # MLflow takes seconds to import, which --help does not need
-    from credit_ct_dagster.health import Finding
+    from credit_ct_dagster.operations.doctor import Finding
 
 _COLOURS = {"ok": "green", "failed": "bold red", "skipped": "yellow"}
 
@@ -24,7 +24,7 @@ def command(as_json: bool) -> None:
     """Check databases, stores, rights, room, Dagster and the champion; exit code 1 if one fails."""
     silence_libraries()
     from credit_ct_dagster.definitions import defs
-    from credit_ct_dagster.health import Examination, State
+    from credit_ct_dagster.operations.doctor import Examination, State
 
     repository = defs.get_repository_def()
     examination = Examination(

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from credit_ct_dagster import csv_files, sample_data, stores
+from credit_ct_dagster import stores
 from credit_ct_dagster.cli.console import console
+from credit_ct_dagster.loading import csv_files, sample_data
 from credit_ct_dagster.partitions import newest_base_date
-from credit_ct_dagster.resources.tables import credit_score, credit_score_features
+from credit_ct_dagster.resources.feature_store.tables import credit_score, credit_score_features
 
 _SAMPLE_ROWS = 20_000
 

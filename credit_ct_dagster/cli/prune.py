@@ -10,11 +10,11 @@ from rich.table import Table
 
 from credit_ct_dagster import stores
 from credit_ct_dagster.cli.console import console, silence_libraries
-from credit_ct_dagster.cli.instance import configured_instance
+from credit_ct_dagster.runs.instance import configured_instance
 from credit_ct_dagster.settings import get_settings
 
 if TYPE_CHECKING:  # MLflow takes seconds to import, which --help does not need
-    from credit_ct_dagster.retention import Plan
+    from credit_ct_dagster.operations.prune import Plan
 
 
 @click.command("prune")
@@ -32,7 +32,7 @@ def command(keep_days: int | None, yes: bool, as_json: bool) -> None:
     are promotion records. Interrupted, it goes on where it stopped when it is started again.
     """
     silence_libraries()
-    from credit_ct_dagster.retention import Retention
+    from credit_ct_dagster.operations.prune import Retention
 
     keep_days = keep_days or get_settings().prune_keep_days
     with configured_instance() as instance:

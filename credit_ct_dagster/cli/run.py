@@ -12,12 +12,12 @@ from rich.table import Table
 
 from credit_ct_dagster import stores
 from credit_ct_dagster.cli.console import console, silence_libraries
-from credit_ct_dagster.cli.instance import configured_instance
 from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.io_managers.artifacts import MODEL_FOLDER, ArtifactFolder
 from credit_ct_dagster.partitions import newest_base_date, parse_base_date
-from credit_ct_dagster.resources.feature_store import FeatureStore
-from credit_ct_dagster.resources.run_processes import fail_abandoned_runs, host_tag
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.runs.instance import configured_instance
+from credit_ct_dagster.runs.processes import fail_abandoned_runs, host_tag
 from credit_ct_dagster.settings import get_settings
 
 _JOB = "continuous_training"

@@ -13,9 +13,9 @@ from rich.table import Table
 from credit_ct_dagster import stores
 from credit_ct_dagster.assets.merged_rows import EXPIRY_CHECK
 from credit_ct_dagster.cli.console import console
-from credit_ct_dagster.cli.instance import configured_instance
 from credit_ct_dagster.io_managers.artifacts import MODEL_FOLDER, PREPROCESSING_FOLDER
 from credit_ct_dagster.partitions import PARTITION_TAG
+from credit_ct_dagster.runs.instance import configured_instance
 
 _MAX_RUNS = 10_000
 _MAX_EVALUATIONS = 10_000

@@ -8,16 +8,16 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 from sqlalchemy.exc import SQLAlchemyError
 
-from credit_ct_dagster.errors import UnavailableError
-from credit_ct_dagster.partitions import PARTITION_TAG
-from credit_ct_dagster.resources.databases import (
+from credit_ct_dagster.databases import (
     alone,
     base_date_lock,
     location,
     parse_url,
     said_by,
 )
-from credit_ct_dagster.resources.run_processes import is_over
+from credit_ct_dagster.errors import UnavailableError
+from credit_ct_dagster.partitions import PARTITION_TAG
+from credit_ct_dagster.runs.processes import is_over
 
 
 class BaseDateLock(dg.ConfigurableResource):

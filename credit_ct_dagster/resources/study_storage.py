@@ -15,15 +15,15 @@ from optuna.storages import RDBStorage
 from pydantic import Field
 from sqlalchemy.exc import SQLAlchemyError
 
-from credit_ct_dagster.errors import CreditCtError, UnavailableError
-from credit_ct_dagster.modeling.search_space import TuningParameters
-from credit_ct_dagster.resources.databases import (
+from credit_ct_dagster.databases import (
     alone,
     location,
     parse_url,
     said_by,
     sqlite_file,
 )
+from credit_ct_dagster.errors import CreditCtError, UnavailableError
+from credit_ct_dagster.modeling.search_space import TuningParameters
 
 _SEARCH_ID = "search_id"
 

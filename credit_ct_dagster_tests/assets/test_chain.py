@@ -17,7 +17,7 @@ from credit_ct_dagster.modeling.evaluation import evaluate, predict
 from credit_ct_dagster.modeling.preparation import prepare
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.modeling.training import TEXT_PROCESSING
-from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import (
     ASSETS,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.splitting import customer_position
-from credit_ct_dagster.resources.tables import credit_score
+from credit_ct_dagster.resources.feature_store.tables import credit_score
 from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform, Trained, failure_of
 
 _POOR_SEARCH = SMALL_SEARCH | {"depth": [1], "iterations": 1}

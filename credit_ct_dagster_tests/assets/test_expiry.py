@@ -11,8 +11,8 @@ from dagster._core.storage.asset_check_execution_record import (
 from credit_ct_dagster.checks.features_target import rows_have_not_expired
 from credit_ct_dagster.modeling.evaluation import predict_proba
 from credit_ct_dagster.partitions import PARTITION_TAG
-from credit_ct_dagster.resources import feature_store
-from credit_ct_dagster.resources.run_history import RunHistory
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.runs.history import RunHistory
 from credit_ct_dagster_tests.platform import ASSETS, BASE_DT, SMALL_SEARCH, Platform, failure_of
 
 _OLD = "2025-02-20"
@@ -159,7 +159,7 @@ def test_a_packaged_model_can_be_made_again_from_the_archive(
     best, holdout = platform.models()["summary.json"]["best"], platform.splits()[_HOLDOUT]
     predicted = predict_proba(platform.models()["best.cbm"], holdout)
     (platform.folder / "feature_store.db").unlink()
-    monkeypatch.setattr(feature_store.FeatureStore, "read", None)
+    monkeypatch.setattr(FeatureStore, "read", None)
 
     again = platform.materialize(
         instance,

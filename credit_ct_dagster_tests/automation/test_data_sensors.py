@@ -13,10 +13,10 @@ from credit_ct_dagster.automation.data_sensors import late_data_sensor, new_data
 from credit_ct_dagster.automation.schedules import daily_training_schedule
 from credit_ct_dagster.definitions import defs
 from credit_ct_dagster.io_managers.artifacts import PREPROCESSING_FOLDER, ArtifactsIOManager
+from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling.splitting import data_fingerprint
 from credit_ct_dagster.partitions import newest_base_date
-from credit_ct_dagster.resources.feature_store import FeatureStore
-from credit_ct_dagster.sample_data import generate
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
 
 _NEWEST = newest_base_date()
 

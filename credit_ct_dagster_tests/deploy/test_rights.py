@@ -10,10 +10,10 @@ import pytest
 import sqlalchemy as sa
 from dagster._core.instance import InstanceRef
 
-from credit_ct_dagster import sample_data
 from credit_ct_dagster.errors import FeatureStoreError
+from credit_ct_dagster.loading import sample_data
 from credit_ct_dagster.modeling.search_space import TuningParameters
-from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster_tests.deploy.conftest import USERS
 from credit_ct_dagster_tests.mariadb import MariaDB

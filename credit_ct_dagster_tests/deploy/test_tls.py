@@ -10,7 +10,7 @@ from dagster_mysql.run_storage import MySQLRunStorage
 
 from credit_ct_dagster.errors import FeatureStoreError
 from credit_ct_dagster.modeling.search_space import TuningParameters
-from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster_tests.certificates import self_signed
 from credit_ct_dagster_tests.mariadb import MariaDB

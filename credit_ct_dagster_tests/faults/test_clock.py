@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from credit_ct_dagster import sample_data
+from credit_ct_dagster.loading import sample_data
 from credit_ct_dagster.partitions import TIMEZONE
 from credit_ct_dagster_tests.faults.attempts import report
 from credit_ct_dagster_tests.platform import REPOSITORY, Platform

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from credit_ct_dagster.resources.databases import base_date_lock
+from credit_ct_dagster.databases import base_date_lock
 from credit_ct_dagster_tests.end_state import check_same_results
 from credit_ct_dagster_tests.faults.attempts import Attempt, Start, report, run_again
 from credit_ct_dagster_tests.mariadb import MariaDB

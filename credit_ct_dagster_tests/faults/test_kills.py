@@ -27,7 +27,7 @@ main()
 
 _STAGES = {
     "merge": """
-from credit_ct_dagster.resources import feature_store
+from credit_ct_dagster.resources.feature_store import store
 insert = feature_store._insert
 feature_store._insert = lambda *args: (insert(*args), die())
 """,
@@ -46,7 +46,7 @@ fit = trials.fit
 trials.fit = lambda data, params, *a: die() if params["depth"] == 4 else fit(data, params, *a)
 """,
     "tracking": """
-from credit_ct_dagster.resources.mlflow_tracking import Tracker
+from credit_ct_dagster.resources.mlflow.tracking import Tracker
 Tracker._log = die
 """,
     "tracked": """

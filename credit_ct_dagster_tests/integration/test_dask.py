@@ -141,7 +141,7 @@ def test_a_scheduler_that_does_not_answer_is_told(
     platform: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What to check, and how to go on without it; the step is tried again."""
-    from credit_ct_dagster import dask_workers
+    from credit_ct_dagster.search import dask_workers
 
     monkeypatch.setattr(dask_workers, "_CONNECT_SECONDS", 1)
     result = platform.materialize(

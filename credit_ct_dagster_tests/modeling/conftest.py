@@ -8,6 +8,7 @@ import optuna
 import pandas as pd
 import pytest
 
+from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.local_workers import LocalWorkers
 from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
@@ -16,7 +17,6 @@ from credit_ct_dagster.modeling.splitting import split_by_customer
 from credit_ct_dagster.modeling.training import TrainingData
 from credit_ct_dagster.modeling.trials import FittedTrial, Trial
 from credit_ct_dagster.modeling.tuning import Progress, tune
-from credit_ct_dagster.sample_data import generate
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ import pytest
 from sklearn.preprocessing import RobustScaler
 
 from credit_ct_dagster.errors import DataError
+from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.preparation import fit_scalers, prepare, restore
-from credit_ct_dagster.sample_data import generate
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from credit_ct_dagster.errors import DataError
+from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.row_rules import BOUNDS, REASONS, Bounds, RowRules, sort_out
-from credit_ct_dagster.sample_data import generate
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
+from credit_ct_dagster.databases import alone, base_date_lock
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
-from credit_ct_dagster.resources.databases import alone, base_date_lock
-from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.network import Proxy
 from credit_ct_dagster_tests.platform import BASE_DT, failure_of, load_sample_rows
@@ -23,7 +23,7 @@ from credit_ct_dagster_tests.platform import BASE_DT, failure_of, load_sample_ro
 _HOLDER = """
     import sys
     import sqlalchemy as sa
-    from credit_ct_dagster.resources.databases import alone, base_date_lock
+    from credit_ct_dagster.databases import alone, base_date_lock
     url, base_dt = sys.argv[1:]
     with alone(sa.make_url(url), base_date_lock(base_dt), lambda: print("waiting", flush=True)):
         print("held", flush=True)

@@ -12,12 +12,12 @@ import pytest
 from catboost import CatBoostClassifier
 
 from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.calibration import CalibratedModel, calibrate
 from credit_ct_dagster.modeling.evaluation import predict
 from credit_ct_dagster.modeling.preparation import fit_scalers
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore, Lineage
-from credit_ct_dagster.sample_data import generate
 from credit_ct_dagster_tests.platform import BASE_DT, Trained
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from credit_ct_dagster import databases
 from credit_ct_dagster.errors import CreditCtError, UnavailableError
 from credit_ct_dagster.modeling.search_space import TuningParameters
-from credit_ct_dagster.resources import databases
 from credit_ct_dagster.resources.study_storage import StudyStorage, search_id
 
 _LOG = logging.getLogger(__name__)

@@ -31,16 +31,16 @@ from credit_ct_dagster.modeling.calibration import CalibratedModel
 from credit_ct_dagster.modeling.promotion import Decision, Ground
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.modeling.trials import FittedTrial, Trial, TrialState
+from credit_ct_dagster.operations.prune import Retention
 from credit_ct_dagster.partitions import base_date_partitions, newest_base_date
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore, Lineage
-from credit_ct_dagster.resources.mlflow_tracking import (
+from credit_ct_dagster.resources.mlflow.tracking import (
     BASE_DATE_TAG,
     PARENT_DAGSTER_RUN_TAG,
     Nesting,
 )
-from credit_ct_dagster.resources.run_history import RunHistory
 from credit_ct_dagster.resources.study_storage import study_name
-from credit_ct_dagster.retention import Retention
+from credit_ct_dagster.runs.history import RunHistory
 from credit_ct_dagster_tests.platform import Platform
 
 _LOG = logging.getLogger(__name__)

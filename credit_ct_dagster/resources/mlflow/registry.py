@@ -6,7 +6,7 @@ from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 from mlflow.exceptions import MlflowException
 
 from credit_ct_dagster.errors import CreditCtError
-from credit_ct_dagster.resources.mlflow_tracking import (
+from credit_ct_dagster.resources.mlflow.tracking import (
     BASE_DATE_TAG,
     MlflowTracking,
     all_pages,

@@ -12,8 +12,8 @@ from dagster._core.test_utils import create_run_for_test
 
 from credit_ct_dagster.automation.base_date_runs import was_started
 from credit_ct_dagster.automation.jobs import continuous_training_job
-from credit_ct_dagster.resources import run_processes
-from credit_ct_dagster.resources.run_processes import fail_abandoned_runs
+from credit_ct_dagster.runs import processes
+from credit_ct_dagster.runs.processes import fail_abandoned_runs
 from credit_ct_dagster_tests.platform import BASE_DT
 
 
@@ -50,6 +50,6 @@ def test_a_run_that_never_began_keeps_nobody_from_its_base_date(
     run = create_run_for_test(instance, job_name=continuous_training_job.name, tags=tags)
     assert fail_abandoned_runs(instance) == []
     assert was_started(instance, BASE_DT)
-    monkeypatch.setattr(run_processes, "_BEGINS_WITHIN", timedelta(seconds=-2))
+    monkeypatch.setattr(processes, "_BEGINS_WITHIN", timedelta(seconds=-2))
     assert fail_abandoned_runs(instance) == [run.run_id]
     assert not was_started(instance, BASE_DT)

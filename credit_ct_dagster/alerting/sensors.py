@@ -12,9 +12,9 @@ from typing import Protocol
 import dagster as dg
 from pydantic import ValidationError
 
-from credit_ct_dagster.automation.alerts import Position, untold
-from credit_ct_dagster.resources.notifications import Alert, Kind, Mail, Webhook
-from credit_ct_dagster.resources.run_processes import fail_abandoned_runs
+from credit_ct_dagster.alerting.alerts import Position, untold
+from credit_ct_dagster.alerting.channels import Alert, Kind, Mail, Webhook
+from credit_ct_dagster.runs.processes import fail_abandoned_runs
 
 _EVERY_SECONDS = 30
 _LEVELS = {

@@ -16,14 +16,14 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._daemon.sensor import execute_sensor_iteration
 
-from credit_ct_dagster.automation.sensors import (
+from credit_ct_dagster.alerting.channels import Mail, Webhook
+from credit_ct_dagster.alerting.sensors import (
     log_alerts_sensor,
     mail_alerts_sensor,
     webhook_alerts_sensor,
 )
 from credit_ct_dagster.partitions import base_date_partitions
-from credit_ct_dagster.resources.notifications import Mail, Webhook
-from credit_ct_dagster.resources.run_history import RunHistory
+from credit_ct_dagster.runs.history import RunHistory
 from credit_ct_dagster.settings import get_settings
 from credit_ct_dagster_tests.servers import Inbox, Receiver, free_port
 

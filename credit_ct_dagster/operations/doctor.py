@@ -13,7 +13,7 @@ from rich.filesize import decimal
 
 from credit_ct_dagster.errors import CreditCtError
 from credit_ct_dagster.promotions import Promotions
-from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.study_storage import StudyStorage
 
 MIN_FREE_BYTES = 1_000_000_000

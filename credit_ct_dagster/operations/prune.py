@@ -20,10 +20,10 @@ from credit_ct_dagster.io_managers.artifacts import (
 from credit_ct_dagster.partitions import exists, last_expired, newest_base_date
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
-from credit_ct_dagster.resources.mlflow_removal import RemovableRuns
-from credit_ct_dagster.resources.model_registry import ModelRegistry
-from credit_ct_dagster.resources.run_history import RunHistory
+from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
+from credit_ct_dagster.resources.mlflow.removal import RemovableRuns
 from credit_ct_dagster.resources.study_storage import StudyStorage
+from credit_ct_dagster.runs.history import RunHistory
 
 logger = logging.getLogger(__name__)
 

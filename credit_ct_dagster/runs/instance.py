@@ -9,8 +9,8 @@ import dagster as dg
 from dagster._core.instance import InstanceRef
 from filelock import Timeout
 
+from credit_ct_dagster.databases import file_lock
 from credit_ct_dagster.errors import CreditCtError
-from credit_ct_dagster.resources.databases import file_lock
 
 _EMBEDDED_FOLDER = Path("var/dagster")
 _WAIT_SECONDS = 120

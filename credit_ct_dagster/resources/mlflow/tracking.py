@@ -30,7 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from credit_ct_dagster.errors import CreditCtError, UnavailableError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.trials import FittedTrial, TrialState
-from credit_ct_dagster.resources.run_processes import fail_abandoned_runs, is_over
+from credit_ct_dagster.runs.processes import fail_abandoned_runs, is_over
 
 BASE_DATE_TAG = "credit_ct.base_dt"
 DAGSTER_RUN_TAG = "credit_ct.dagster_run_id"

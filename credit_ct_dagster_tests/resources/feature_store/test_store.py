@@ -16,10 +16,10 @@ from credit_ct_dagster.errors import (
     FeatureStoreError,
     FeatureStoreUnavailableError,
 )
+from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import LabelWindow
-from credit_ct_dagster.resources.feature_store import FeatureStore
-from credit_ct_dagster.sample_data import generate
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster_tests.mariadb import MariaDB
 
 

@@ -98,7 +98,7 @@ def test_run_monitoring_knows_whether_a_run_lives(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     launcher = {
-        "module": "credit_ct_dagster.resources.run_launcher",
+        "module": "credit_ct_dagster.runs.launcher",
         "class": "CodeLocationRunLauncher",
     }
     overrides = {"run_launcher": launcher, "run_monitoring": {"enabled": True}}

@@ -11,8 +11,8 @@ import pytest
 
 from credit_ct_dagster.errors import CreditCtError, UnavailableError
 from credit_ct_dagster.modeling.trials import FittedTrial, Trial, TrialState
-from credit_ct_dagster.resources.feature_store import FeatureStore
-from credit_ct_dagster.resources.mlflow_tracking import MlflowTracking, Nesting
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking, Nesting
 from credit_ct_dagster_tests.platform import ASSETS, BASE_DT, Platform, failure_of
 
 

@@ -33,7 +33,7 @@ from credit_ct_dagster.modeling.trials import (
     TrialTracker,
     fit_trial,
 )
-from credit_ct_dagster.resources.mlflow_tracking import Nesting
+from credit_ct_dagster.resources.mlflow.tracking import Nesting
 from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster.settings import get_settings
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from credit_ct_dagster.errors import DataError
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.resources import tables
+from credit_ct_dagster.resources.feature_store import tables
 
 # A month and a day of it: a date such as 2025-02-29 stands in real files, and the merge counts it.
 _DATE = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"

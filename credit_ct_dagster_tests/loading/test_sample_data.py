@@ -8,9 +8,9 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.splitting import customer_position
-from credit_ct_dagster.sample_data import generate
 
 _UNTIL = date(2025, 8, 31)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from credit_ct_dagster.alerting.channels import Alert, Kind, Mail, Webhook
 from credit_ct_dagster.errors import NotToldError
-from credit_ct_dagster.resources.notifications import Alert, Kind, Mail, Webhook
 from credit_ct_dagster_tests.certificates import self_signed
 from credit_ct_dagster_tests.servers import Inbox, Receiver, free_port
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from credit_ct_dagster.csv_files import read_features, read_labels
 from credit_ct_dagster.errors import DataError
+from credit_ct_dagster.loading.csv_files import read_features, read_labels
 from credit_ct_dagster.modeling import schema
 
 _ROW = dict.fromkeys(schema.FEATURE_COLUMNS, "1") | {

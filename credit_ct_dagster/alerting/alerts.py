@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import dagster as dg
 from pydantic import BaseModel
 
+from credit_ct_dagster.alerting.channels import Alert, Kind
 from credit_ct_dagster.assets.failures import reason_of
 from credit_ct_dagster.assets.model_card import model_card
 from credit_ct_dagster.partitions import (
@@ -16,7 +17,6 @@ from credit_ct_dagster.partitions import (
     base_dates_after,
     newest_due_base_date,
 )
-from credit_ct_dagster.resources.notifications import Alert, Kind
 from credit_ct_dagster.settings import get_settings
 
 _WILL_RETRY_TAG = "dagster/will_retry"

@@ -13,7 +13,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from credit_ct_dagster.partitions import day_of
-from credit_ct_dagster.resources.mlflow_tracking import (
+from credit_ct_dagster.resources.mlflow.tracking import (
     BASE_DATE_TAG,
     PARENT_DAGSTER_RUN_TAG,
     MlflowTracking,

@@ -27,15 +27,17 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.types import DaemonHeartbeat
 from mlflow.entities import LoggedModelOutput
 
-from credit_ct_dagster import health, sample_data, stores
+from credit_ct_dagster import stores
 from credit_ct_dagster.cli.main import main
 from credit_ct_dagster.errors import CreditCtError
-from credit_ct_dagster.health import Examination, State
+from credit_ct_dagster.loading import sample_data
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.calibration import CalibratedModel
 from credit_ct_dagster.modeling.promotion import Decision, Ground
+from credit_ct_dagster.operations import doctor
+from credit_ct_dagster.operations.doctor import Examination, State
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore, Lineage
-from credit_ct_dagster.resources.feature_store import FeatureStore
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import Platform, Templates
@@ -196,7 +198,7 @@ def test_folders_that_cannot_be_written(healthy: Examination, tmp_path: Path) ->
 
 
 def test_a_full_disk_is_reported(healthy: Examination, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "MIN_FREE_BYTES", 10**18)
+    monkeypatch.setattr(doctor, "MIN_FREE_BYTES", 10**18)
     failed = _failed(healthy)
     assert set(failed) == {"artifacts", "BentoML"}
     assert "credit-ct prune" in failed["artifacts"]

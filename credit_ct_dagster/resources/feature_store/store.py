@@ -19,11 +19,7 @@ from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from credit_ct_dagster.errors import FeatureStoreError, FeatureStoreUnavailableError
-from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.partitions import LabelWindow, exists, last_expired
-from credit_ct_dagster.resources import tables
-from credit_ct_dagster.resources.databases import (
+from credit_ct_dagster.databases import (
     base_date_lock,
     is_held,
     location,
@@ -31,6 +27,10 @@ from credit_ct_dagster.resources.databases import (
     sqlite_file,
     take_server_lock,
 )
+from credit_ct_dagster.errors import FeatureStoreError, FeatureStoreUnavailableError
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.partitions import LabelWindow, exists, last_expired
+from credit_ct_dagster.resources.feature_store import tables
 from credit_ct_dagster.sql import statements
 
 logger = logging.getLogger(__name__)
