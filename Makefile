@@ -43,7 +43,7 @@ down: ## Stop the stack; history, models and data stay in their volumes
 	$(COMPOSE) --profile scale --profile tools --profile metrics down
 
 .PHONY: logs
-logs: ## Follow what the stack prints
+logs: ## Follow the output of the stack
 	$(COMPOSE) --profile scale --profile tools --profile metrics logs --follow --tail 100
 
 .PHONY: test
@@ -56,16 +56,16 @@ kills: install ## Kill a run in each of its stages, and run it again
 	$(BIN)/pytest -n 2 --maxschedchunk 1 credit_ct_dagster_tests/faults/test_kills.py
 
 .PHONY: faults
-faults: install ## Kill, tear, fill up and set the clock of whatever a run needs (needs mariadbd and faketime); the table is build/faults.md
+faults: install ## Break what a run depends on: kill, disconnect, fill disks, set the clock (needs mariadbd and faketime; report in build/faults.md)
 	rm -f build/faults.md
 	$(BIN)/pytest credit_ct_dagster_tests/faults
 
 .PHONY: e2e
-e2e: install ## From the UI: a base date in a real browser (needs chromium; screenshots in build/e2e), a backfill
+e2e: install ## Train a base date in a real browser (needs chromium; screenshots in build/e2e), and a backfill
 	$(BIN)/pytest -n 2 --maxschedchunk 1 credit_ct_dagster_tests/e2e
 
 .PHONY: backfills
-backfills: install ## Ten and ninety base dates from the UI, killed, cancelled and resumed (an hour); the table is build/backfills.md
+backfills: install ## Backfill ten and ninety base dates: killed, cancelled and resumed (takes an hour; report in build/backfills.md)
 	rm -f build/backfills.md
 	$(BIN)/pytest credit_ct_dagster_tests/backfills
 
@@ -84,7 +84,7 @@ format: install ## Apply style and format
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: install ## Measure everything against the usual ways (hours; needs mariadbd, and JANUARY_DIR for real rows)
+bench: install ## Measure everything against common alternatives (takes hours; needs mariadbd, and JANUARY_DIR for real rows)
 	$(BIN)/python -m benchmarks $(NAMES)
 
 .PHONY: lock

@@ -1,4 +1,4 @@
-"""The platform's tuning, in a process of its own that measures itself."""
+"""The search of the platform, in a process of its own that measures itself."""
 
 import json
 import logging
@@ -10,29 +10,30 @@ from pathlib import Path
 from typing import Any
 
 import click
-import mlflow
 import pandas as pd
 from distributed import Client
 from optuna.storages import RDBStorage
 
 from benchmarks.intervals import union_seconds
 from benchmarks.windows import BASE_DT, read_splits
-from credit_ct_dagster import stores
-from credit_ct_dagster.io_managers.artifacts import PREPROCESSING_FOLDER
-from credit_ct_dagster.modeling.evaluation import evaluate
-from credit_ct_dagster.modeling.local_workers import LocalWorkers
+from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLIT_FILES
+from credit_ct_dagster.contracts.trial import Trial
 from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
 from credit_ct_dagster.modeling.search_space import TuningParameters
-from credit_ct_dagster.modeling.splitting import SPLIT_FILES, data_fingerprint
-from credit_ct_dagster.modeling.training import TrainingData
-from credit_ct_dagster.modeling.trials import FittedTrial, Trial, TrialTracker
-from credit_ct_dagster.modeling.tuning import best_of, tune
-from credit_ct_dagster.resources.mlflow.tracking import Nesting
-from credit_ct_dagster.resources.study_storage import StudyStorage
-from credit_ct_dagster.search.dask_workers import DaskWorkers, SharedSearch
-from credit_ct_dagster.settings import get_settings
+from credit_ct_dagster.modeling.splitting import data_fingerprint
+from credit_ct_dagster.modeling.trials import FittedTrial, TrialTracker
+from credit_ct_dagster.modeling.tuning import best_of
+from credit_ct_dagster.search.search import (
+    Machines,
+    SearchRequest,
+    SearchStores,
+    run_trials,
+    search,
+)
+from credit_ct_dagster.settings import set_up_process
+from credit_ct_dagster.wiring import Wiring
 
-_STUDY = "benchmark"
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -68,72 +69,60 @@ class NoTracker:
     """Records nothing."""
 
     def record(self, fitted: FittedTrial) -> str:
-        """Forget a trial."""
+        """Return a name for a trial."""
         return f"trial {fitted.trial.number}"
 
 
-@dataclass(frozen=True)
-class Machines:
-    """Where trials run.
-
-    Attributes:
-        n_jobs: Trials at the same time in this process.
-        thread_count: Threads of each fit.
-        scheduler: Address of a Dask scheduler; none: in this process.
-    """
-
-    n_jobs: int = -1
-    thread_count: int = -1
-    scheduler: str | None = None
-
-
-def search(
+def measure(
+    wiring: Wiring,
     splits: Mapping[str, pd.DataFrame],
     parameters: TuningParameters,
     *,
     tracked: bool = True,
     machines: Machines | None = None,
 ) -> dict[str, Any]:
-    """Search as the asset `tuned_runs` does, from rows in memory to the best model loaded back.
+    """Search as the asset `tuned_runs` does, from rows in memory to the result in MLflow.
 
     Args:
+        wiring: The stores.
         splits: Prepared rows; Dask workers read the same from the artifacts of `BASE_DT`.
         parameters: The search.
         tracked: Whether trials are recorded in MLflow; without that no model is loaded back.
-        machines: Where trials run.
+        machines: Where trials are fitted.
 
     Returns:
         Plain values, for JSON: what it took, and what it found.
     """
-    where = machines or Machines()
-    store = stores.tracking()
-    storage = StudyStorage(url=get_settings().optuna_storage_url.get_secret_value())
-    parent = store.client.create_run(store.experiment_id()).info.run_id
-    mlflow.set_experiment(experiment_id=store.experiment_id())  # as dagster-mlflow does
-    nesting = Nesting(parent, {}, parameters.fixed())
-    fingerprints = {name: data_fingerprint(splits[name]) for name in ("train", "val")}
+    tracking = wiring.tracking
+    parent = tracking.client.create_run(tracking.experiment_id()).info.run_id
+    request = SearchRequest(
+        base_dt=BASE_DT,
+        rows=splits,
+        fingerprints={name: data_fingerprint(rows) for name, rows in splits.items()},
+        data_fingerprint="benchmark",
+        parameters=parameters,
+        machines=machines or Machines(),
+        resume=True,
+        parent_run_id=parent,
+        dagster_run_id="benchmark",
+    )
+    stores = SearchStores(tracking, wiring.study_storage, wiring.artifacts)
+    meter = Meter(NoTracker())
+
+    def measured(tracker: TrialTracker) -> TrialTracker:
+        if tracked:
+            meter.tracker = tracker
+        return meter
 
     started, cpu = time.perf_counter(), time.process_time()
-    meter = Meter(store.tracker(nesting) if tracked else NoTracker())
-    with storage.open(_STUDY, parameters, logging.getLogger(__name__)) as study:
-        workers: LocalWorkers | DaskWorkers
-        if where.scheduler:
-            shared = SharedSearch(
-                _STUDY, BASE_DT, fingerprints, parameters, where.thread_count, nesting
-            )
-            workers = DaskWorkers(where.scheduler, shared, meter)
-        else:
-            data = TrainingData.of(splits["train"], splits["val"])
-            workers = LocalWorkers(data, parameters, meter, where.n_jobs, where.thread_count)
-        with workers:
-            trials = tune(
-                study, parameters, workers, [parameters.centre()], on_progress=lambda _: None
-            )
-    tune_seconds = time.perf_counter() - started
+    if tracked:
+        found = search(request, stores, logger, measured)
+        trials, holdout, tune_seconds = found.trials, found.holdout, found.seconds["tune"]
+    else:
+        _, trials = run_trials(request, stores, logger, measured)
+        holdout, tune_seconds = {}, time.perf_counter() - started
     best = best_of(trials)
     assert best is not None
-    assert best.run_id is not None
-    model = store.load_model(best.run_id) if tracked else None
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     return {
         "seconds": seconds,
@@ -144,10 +133,10 @@ def search(
         "tracking_summed_seconds": sum(end - start for start, end in meter.records),
         "tracking_cpu_seconds": meter.cpu_seconds,
         "peak_gib": peak_gib(),
-        "winner": best.params,
+        "winner": dict(best.params),
         "best_run_id": best.run_id,
-        "val": best.metrics,
-        "holdout": evaluate(model, splits["holdout"]) if model else {},
+        "val": dict(best.metrics),
+        "holdout": dict(holdout),
         "trials": list(_plain(trials)),
     }
 
@@ -155,10 +144,10 @@ def search(
 def _plain(trials: Iterable[Trial]) -> Iterable[dict[str, Any]]:
     for trial in trials:
         yield {
-            "params": trial.params,
+            "params": dict(trial.params),
             "state": trial.state.value,
             "iterations": trial.iterations,
-            "metrics": trial.metrics,
+            "metrics": dict(trial.metrics),
             "seconds": trial.seconds,
         }
 
@@ -181,7 +170,7 @@ def peak_gib() -> float:
 @click.option("--n-jobs", default=-1)
 @click.option("--tracked/--untracked", default=True)
 @click.option("--scheduler-file", type=click.Path(path_type=Path), help="Of a Dask scheduler.")
-@click.option("--workers", default=0, help="Begin when so many Dask workers are there.")
+@click.option("--workers", default=0, help="Wait for this many Dask workers.")
 @click.option("--result", type=click.Path(path_type=Path), required=True)
 def main(
     window: Path,
@@ -193,18 +182,20 @@ def main(
     result: Path,
 ) -> None:
     """Search on the rows of a window, and time nothing else."""
+    wiring = Wiring(set_up_process())
     raw = read_splits(window)
     scalers = fit_scalers(raw["train"])
     splits = {name: prepare(rows, scalers) for name, rows in raw.items()}
     scheduler = None
     if scheduler_file:
         files = {SPLIT_FILES[name]: rows for name, rows in splits.items()}
-        stores.artifacts().write(PREPROCESSING_FOLDER, BASE_DT, files)
-        RDBStorage(get_settings().optuna_storage_url.get_secret_value())  # creates its tables
+        wiring.artifacts.write(PREPROCESSING_FOLDER, BASE_DT, files)
+        RDBStorage(wiring.study_storage.url)  # creates its tables
         scheduler = str(json.loads(scheduler_file.read_text())["address"])
         with Client(scheduler, set_as_default=False) as client:
             client.wait_for_workers(workers)
-    found = search(
+    found = measure(
+        wiring,
         splits,
         TuningParameters(**json.loads(parameters)),
         tracked=tracked,

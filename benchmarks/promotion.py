@@ -12,15 +12,11 @@ import pandas as pd
 from benchmarks.measure import within
 from benchmarks.plan import Plan
 from benchmarks.report import Findings
+from credit_ct_dagster.contracts.decision import Ground
+from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.promotion import (
-    Champion,
-    GateRules,
-    Ground,
-    PastVerdict,
-    compare,
-    decide,
-)
+from credit_ct_dagster.modeling.gate import PastVerdict, compare, decide
+from credit_ct_dagster.modeling.gate_rules import GateRules
 
 _SHARES = [0.31, 0.55, 0.14]  # of the classes, in January
 _ROWS_PER_DAY = 13  # in the holdout: 390 in a window, and windows of two days share 97 %
@@ -88,7 +84,13 @@ def _gate(rules: GateRules) -> Judge:
     ) -> tuple[bool, Ground]:
         rows = world.holdout(day, rules.holdout_windows)
         comparison = compare(world.rows[rows], challenger[rows], champion[rows], rules)
-        holder = Champion(_day(since), str(since))
+        holder = ModelIdentity(
+            base_dt=_day(since),
+            mlflow_run_id="",
+            dagster_run_id="",
+            data_fingerprint="",
+            registered_version=str(since),
+        )
         decision = decide(_day(day), holder, comparison, [], history, rules)
         better = decision.ground in Ground.of_better()
         history.append(PastVerdict(_day(day), str(since), better))

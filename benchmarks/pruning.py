@@ -16,9 +16,9 @@ _POINTS = 0.5
 
 
 def run(plan: Plan) -> Findings:
-    """January if it is there, and a sample window for each seed; one turn of each is enough.
+    """January if its rows are given, and a sample window for each seed, once each.
 
-    The search is deterministic: a second turn would tell of the machine only.
+    The search is deterministic: a second turn would measure the machine only.
     """
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -46,16 +46,16 @@ def _compared(window: Window, plan: Plan) -> dict[str, Any]:
         pairs=1,
     )
     whole, found = exhaustive.facts, pruned.facts
-    best, kept = whole["holdout"]["accuracy"], found["holdout"]["accuracy"]
+    best, reached = whole["holdout"]["accuracy"], found["holdout"]["accuracy"]
     return {
         "window": window.name,
         "exhaustive winner": _values(whole["winner"]),
         "pruned winner": _values(found["winner"]),
         "same winner": whole["winner"] == found["winner"],
         "holdout, exhaustive": best,
-        "holdout, pruned": kept,
-        "points lost": 100 * (best - kept),
-        "given up": sum(trial["state"] == "pruned" for trial in found["trials"]),
+        "holdout, pruned": reached,
+        "points lost": 100 * (best - reached),
+        "pruned": sum(trial["state"] == "pruned" for trial in found["trials"]),
         "s, exhaustive": exhaustive.seconds,
         "s, pruned": pruned.seconds,
     }

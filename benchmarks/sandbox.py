@@ -22,7 +22,7 @@ _LOG_SHOWN = 3_000
 
 
 class ProcessFailedError(Exception):
-    """A process that was to be measured failed."""
+    """A measured process failed."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Sandbox:
 
     Attributes:
         folder: The working directory of all that runs here.
-        environment: What it finds its stores by.
+        environment: The variables that name its stores.
     """
 
     folder: Path
@@ -54,7 +54,7 @@ class Sandbox:
         """Run a command to its end.
 
         Raises:
-            ProcessFailedError: It failed; gives the end of what it said.
+            ProcessFailedError: It failed; the message has the end of its output.
         """
         log = self.folder / "log"
         with log.open("wb") as output:
@@ -63,8 +63,8 @@ class Sandbox:
                 check=False,
             )  # fmt: skip
         if ended.returncode:
-            said = log.read_text(errors="replace")[-_LOG_SHOWN:]
-            raise ProcessFailedError(f"{' '.join(command)} ended with {ended.returncode}:\n{said}")
+            end = log.read_text(errors="replace")[-_LOG_SHOWN:]
+            raise ProcessFailedError(f"{' '.join(command)} ended with {ended.returncode}:\n{end}")
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/var/mlflow.db",
         "OPTUNA_STORAGE_URL": f"sqlite:///{folder}/var/optuna.db",
         "BENTOML_HOME": str(folder / "var" / "bentoml"),
-        # As `Settings.export` has it for the platform: no network, no progress bars.
+        # As `set_up_process` has it for the platform: no network, no progress bars.
         "BENTOML_DO_NOT_TRACK": "True",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",

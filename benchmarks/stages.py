@@ -8,18 +8,21 @@ from pathlib import Path
 import bentoml  # noqa: F401 - the store imports it late, which is not what is measured
 import click
 
-from benchmarks.engine import search
+from benchmarks.engine import measure
 from benchmarks.windows import BASE_DT, TRAIN_SHARE, VAL_SHARE
-from credit_ct_dagster import stores
-from credit_ct_dagster.io_managers.artifacts import PREPROCESSING_FOLDER
+from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLIT_FILES
+from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.modeling.calibration import calibrate
 from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
-from credit_ct_dagster.modeling.row_rules import RowRules, sort_out
+from credit_ct_dagster.modeling.quarantine import check_rows
+from credit_ct_dagster.modeling.row_rules import RowRules
 from credit_ct_dagster.modeling.search_space import TuningParameters
-from credit_ct_dagster.modeling.splitting import SPLIT_FILES, split_by_customer
-from credit_ct_dagster.resources.bentoml_store import Lineage
+from credit_ct_dagster.modeling.splitting import split_by_customer
+from credit_ct_dagster.settings import set_up_process
+from credit_ct_dagster.wiring import Wiring
 
-_STAGES = ["merge", "read", "sort out, split, scale, write", "fits", "tracking", "packaging"]
+_STAGES = ["merge", "read", "check, split, scale, write", "fits", "tracking", "packaging"]
 
 
 @click.command()
@@ -28,31 +31,46 @@ _STAGES = ["merge", "read", "sort out, split, scale, write", "fits", "tracking",
 def main(parameters: str, result: Path) -> None:
     """Merge, prepare, tune and package the rows of the feature store.
 
-    Tracking goes on while the next trial is fitted: its seconds are part of those of the fits.
+    Trials are recorded while the next one is fitted: those seconds are part of those of the fits.
     """
-    store = stores.feature_store()
+    wiring = Wiring(set_up_process())
+    store = wiring.feature_store
     began = time.perf_counter()
     laps = [began]
     store.merge(BASE_DT)
     laps.append(time.perf_counter())
     rows = store.read(BASE_DT)
     laps.append(time.perf_counter())
-    kept = sort_out(rows, RowRules()).kept
-    raw = split_by_customer(kept, TRAIN_SHARE, VAL_SHARE)
+    accepted = check_rows(rows, RowRules()).accepted
+    raw = split_by_customer(accepted, TRAIN_SHARE, VAL_SHARE)
     scalers = fit_scalers(raw["train"])
     splits = {name: prepare(part, scalers) for name, part in raw.items()}
-    stores.artifacts().write(
+    wiring.artifacts.write(
         PREPROCESSING_FOLDER, BASE_DT, {SPLIT_FILES[name]: part for name, part in splits.items()}
     )
     laps.append(time.perf_counter())
 
-    found = search(splits, TuningParameters(**json.loads(parameters)))
+    found = measure(wiring, splits, TuningParameters(**json.loads(parameters)))
 
     packaging = time.perf_counter()
-    model = stores.tracking().load_model(found["best_run_id"])
-    lineage = Lineage(BASE_DT, found["best_run_id"], "benchmark", "benchmark")
-    calibrated = calibrate(model, splits["val"]).model
-    stores.bentoml_store().save(calibrated, scalers, lineage, found["holdout"])
+    model = wiring.tracking.load_model(found["best_run_id"])
+    calibration = calibrate(model, splits["val"])
+    wiring.bentoml_store.save(
+        calibration.model,
+        scalers,
+        ModelIdentity(
+            base_dt=BASE_DT,
+            mlflow_run_id=found["best_run_id"],
+            dagster_run_id="benchmark",
+            data_fingerprint="benchmark",
+        ),
+        PackageRecord(
+            seen_share=TRAIN_SHARE + VAL_SHARE,
+            calibration=calibration.method,
+            log_loss_per_calibration=calibration.log_losses,
+        ),
+        found["holdout"],
+    )
     ended = time.perf_counter()
 
     before = [end - start for start, end in itertools.pairwise(laps)]

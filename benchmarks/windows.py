@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from credit_ct_dagster.contracts.files import SPLITS
 from credit_ct_dagster.loading.csv_files import read_features, read_labels
 from credit_ct_dagster.loading.sample_data import MONTHS, generate
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.splitting import SPLITS, split_by_customer
+from credit_ct_dagster.modeling.splitting import split_by_customer
 from credit_ct_dagster.partitions import LabelWindow
 
 BASE_DT = "2025-08-31"

@@ -1,28 +1,39 @@
 """Log lines for machines: one JSON object per line, of the shape that Dagster's servers write.
 
 `dagster dev`, the daemon, the webserver and the code server have `--log-format json` for their own
-lines. What a run and a sensor say goes another way, through `coloredlogs`, and has no such option.
+lines. The messages of runs and sensors take another way, through `coloredlogs`, and have no such
+option.
 """
 
 import logging
+import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import coloredlogs
-import structlog
-from structlog.typing import EventDict
+from credit_ct_dagster.errors import UnexpectedError, code_in
+
+if TYPE_CHECKING:  # half a second to import, which text does not need
+    from dagster import DagsterEvent
+    from structlog.typing import EventDict
 
 _PACKAGE = "credit_ct_dagster"
 _PARTITION_TAG = "dagster/partition"
-_EXTRAS = ("base_dt", "run_id", "kind")
+_EXTRAS = ("base_dt", "run_id", "kind", "code")
+
+
+def are_json() -> bool:
+    """Whether this process logs JSON (LOG_FORMAT)."""
+    return os.environ.get("LOG_FORMAT") == "json"
 
 
 def json_formatter() -> logging.Formatter:
-    """A formatter for any handler: event, level, logger, timestamp, and where it was said.
+    """A formatter for any handler: event, level, logger and timestamp.
 
-    A line of a run also has `base_dt`, `run_id`, `job`, `step` and, when Dagster itself says it,
-    `dagster_event` and `error`.
+    A line of a run also has `base_dt`, `run_id`, `job` and `step`. A line of Dagster itself has
+    `dagster_event` and, about a failure, `error`. A failure and a failed check have a `code`.
     """
+    import structlog
+
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
             structlog.stdlib.add_logger_name,
@@ -40,18 +51,22 @@ def json_formatter() -> logging.Formatter:
 
 
 def write_json() -> None:
-    """From now on this process logs JSON: runs, sensors, warnings, and the platform besides.
+    """From now on this process logs JSON: runs, sensors, warnings and the platform's own modules.
 
     Dagster makes its console loggers with `coloredlogs.install`, and gives no way to choose others
     for every run: a logger of the definitions is used only by runs whose configuration names it.
     So the function is replaced. Once Dagster has an option, this has to go.
     """
+    import coloredlogs
+
+    if coloredlogs.install is _install:  # a code location may be loaded more than once
+        return
     coloredlogs.install = _install
     platform = logging.getLogger(_PACKAGE)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(json_formatter())
-    # In a step, Dagster captures the platform's loggers (python_logs in dagster.yaml) by a handler
-    # beside this one, and knows the run: the line is its own then.
+    # In a step, Dagster captures the platform's loggers (python_logs in dagster.yaml) by a second
+    # handler, which knows the run: that one writes the line then.
     handler.addFilter(
         lambda record: platform.handlers == [handler] or not record.name.startswith(_PACKAGE)
     )
@@ -63,6 +78,8 @@ def write_json() -> None:
 def _install(
     level: int | str | None = None, *, logger: logging.Logger | None = None, **_colors: Any
 ) -> None:
+    import coloredlogs
+
     handler = coloredlogs.StandardErrorHandler()
     handler.setFormatter(json_formatter())
     target = logger or logging.getLogger()
@@ -71,11 +88,12 @@ def _install(
         target.setLevel(level)
 
 
-def _add_run(_logger: Any, _method: str, line: EventDict) -> EventDict:
+def _add_run(_logger: Any, _method: str, line: "EventDict") -> "EventDict":
     """Take from Dagster's record what its text only holds in one long string."""
     meta = getattr(line["_record"], "dagster_meta", {})
     event = meta.get("dagster_event")
-    error = getattr(event.event_specific_data, "error", None) if event else None
+    data = event.event_specific_data if event else None
+    error = getattr(data, "error", None)
     known = {
         "event": meta.get("orig_message"),
         "base_dt": (meta.get("job_tags") or {}).get(_PARTITION_TAG),
@@ -85,6 +103,17 @@ def _add_run(_logger: Any, _method: str, line: EventDict) -> EventDict:
         "sensor": meta.get("name"),
         "dagster_event": event.event_type_value if event else None,
         "error": error.to_string() if error else None,
+        "code": _code(event) if event else None,
     }
     line.update((name, value) for name, value in known.items() if value is not None)
     return line
+
+
+def _code(event: "DagsterEvent") -> str | None:
+    """The code of a failed step, of a failed run or of a failed check."""
+    data = event.event_specific_data
+    error = getattr(data, "error", None)
+    if event.is_failure:
+        return code_in(error.to_string() if error else event.message or "") or UnexpectedError.code
+    metadata = getattr(data, "metadata", None) or {}
+    return str(metadata["code"].value) if "code" in metadata else None

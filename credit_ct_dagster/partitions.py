@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 from dateutil.relativedelta import relativedelta
+from pydantic import Field
 
-from credit_ct_dagster.errors import CreditCtError
-from credit_ct_dagster.settings import get_settings
+from credit_ct_dagster.errors import BaseDateError
 
 TIMEZONE = "Asia/Seoul"
 PARTITION_TAG = "dagster/partition"
@@ -16,9 +16,61 @@ PARTITION_TAG = "dagster/partition"
 DUE_HOUR = 9
 """The hour by which yesterday's base date should be trained."""
 
-base_date_partitions = dg.DailyPartitionsDefinition(
-    start_date=get_settings().partitions_start.isoformat(), timezone=TIMEZONE
-)
+
+class Calendar(dg.ConfigurableResource):
+    """Which days are base dates: from the first one on, those that have ended in Seoul."""
+
+    first: str = Field(default="2025-01-01", description="The first base date, YYYY-MM-DD")
+
+    @property
+    def partitions(self) -> dg.DailyPartitionsDefinition:
+        """The base dates as Dagster's partitions."""
+        return dg.DailyPartitionsDefinition(start_date=self.first, timezone=TIMEZONE)
+
+    def newest(self, now: datetime | None = None) -> str:
+        """Yesterday in Seoul: the newest base date that has ended.
+
+        Args:
+            now: The moment to ask for. [default: now]
+
+        Raises:
+            BaseDateError: The first base date has not ended yet.
+        """
+        today = (now or datetime.now(UTC)).astimezone(ZoneInfo(TIMEZONE)).date()
+        newest = (today - timedelta(days=1)).isoformat()
+        if newest < self.first:
+            raise BaseDateError(
+                f"No base date has ended yet: the first is {self.first} (PARTITIONS_START)."
+            )
+        return newest
+
+    def newest_due(self) -> str | None:
+        """The newest base date that should be trained: yesterday's, from 09:00 in Seoul on."""
+        with dg.partition_loading_context() as now:
+            earlier = now.effective_dt - timedelta(hours=DUE_HOUR)
+        with dg.partition_loading_context(effective_dt=earlier):
+            return self.partitions.get_last_partition_key()
+
+    def parse(self, text: str) -> str:
+        """Check that `text` is a base date that can be trained today.
+
+        Raises:
+            BaseDateError: Not a date, before the first base date, or not over yet in Seoul.
+        """
+        try:
+            day = date.fromisoformat(text).isoformat()
+        except ValueError:
+            raise BaseDateError(f"'{text}' is not a date: write YYYY-MM-DD.") from None
+        if day < self.first:
+            raise BaseDateError(
+                f"Base date {day} lies before the first one, {self.first}: choose a later date,"
+                " or set PARTITIONS_START."
+            )
+        if day > self.newest():
+            raise BaseDateError(
+                f"Base date {day} has not ended in {TIMEZONE} yet: the newest is {self.newest()}."
+            )
+        return day
 
 
 @dataclass(frozen=True)
@@ -69,54 +121,7 @@ def last_expired(base_dt: str, retention_days: int | None) -> str | None:
     return (date.fromisoformat(base_dt) - timedelta(days=retention_days)).isoformat()
 
 
-def newest_base_date(now: datetime | None = None) -> str:
-    """Yesterday in Seoul: the newest base date that has ended.
-
-    Args:
-        now: The moment to ask for. [default: now]
-
-    Raises:
-        CreditCtError: The first base date is still to come.
-    """
-    today = (now or datetime.now(UTC)).astimezone(ZoneInfo(TIMEZONE)).date()
-    newest, first = today - timedelta(days=1), base_date_partitions.start.date()
-    if newest < first:
-        raise CreditCtError(f"No base date has ended yet: the first is {first} (PARTITIONS_START).")
-    return newest.isoformat()
-
-
-def newest_due_base_date() -> str | None:
-    """The newest base date that should be there: yesterday's, from 09:00 in Seoul on."""
-    with dg.partition_loading_context() as now:
-        earlier = now.effective_dt - timedelta(hours=DUE_HOUR)
-    with dg.partition_loading_context(effective_dt=earlier):
-        return base_date_partitions.get_last_partition_key()
-
-
 def base_dates_after(base_dt: str, until: str) -> list[str]:
     """The base dates from the day after `base_dt` up to `until`."""
     days = (date.fromisoformat(until) - date.fromisoformat(base_dt)).days
     return [(date.fromisoformat(base_dt) + timedelta(days=n + 1)).isoformat() for n in range(days)]
-
-
-def parse_base_date(text: str) -> str:
-    """Check that `text` is a base date that can be trained today.
-
-    Raises:
-        CreditCtError: Not a date, before the first base date, or not over yet in Seoul.
-    """
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise CreditCtError(f"'{text}' is not a date: write YYYY-MM-DD.") from None
-    first = base_date_partitions.start.date()
-    if day < first:
-        raise CreditCtError(
-            f"Base date {day} lies before the first one, {first}: choose a later date,"
-            " or set PARTITIONS_START."
-        )
-    if day.isoformat() > newest_base_date():
-        raise CreditCtError(
-            f"Base date {day} has not ended in {TIMEZONE} yet: the newest is {newest_base_date()}."
-        )
-    return day.isoformat()

@@ -2,15 +2,15 @@
 
 import os
 from datetime import date
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster import logs
+from credit_ct_dagster.errors import SettingsError
 
 
 class Settings(BaseSettings):
@@ -77,6 +77,11 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:3000", description="Where people open the UI"
     )
 
+    runbook_url: str | None = Field(
+        default=None,
+        description="Where people read the runbook; errors link to its sections"
+        " [default: docs/runbook.md]",
+    )
     log_format: Literal["text", "json"] = Field(
         default="text", description="Log lines for people, or JSON for machines"
     )
@@ -104,75 +109,107 @@ class Settings(BaseSettings):
     def _split_recipients(cls, value: object) -> object:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
-    def export(self) -> None:
-        """Put the effective values where other libraries look: the process environment.
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the environment and `.env`.
+
+        Raises:
+            SettingsError: A variable has a value that cannot be used; the value is not repeated.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+                for problem in error.errors()
+            )
+            raise SettingsError(
+                f"The environment (or .env) cannot be used: {problems}. Correct the variable, then"
+                " try again."
+            ) from None
+
+    def exported(self) -> dict[str, str]:
+        """The variables that libraries and child processes look up in the environment.
 
         BentoML reads its home at import; Dagster resolves `EnvVar` at run time, which keeps secrets
-        out of the UI; child processes (a step, a worker) inherit both.
+        out of the UI; errors name the runbook by RUNBOOK_URL.
         """
-        os.environ["BENTOML_HOME"] = str(self.bentoml_home.absolute())
-        os.environ["FEATURE_STORE_URL"] = self.feature_store_url.get_secret_value()
-        os.environ["OPTUNA_STORAGE_URL"] = self.optuna_storage_url.get_secret_value()
-        self._export_mlflow()
-        # A bank's training data is nobody else's business, not even in numbers.
-        os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        variables = {
+            "BENTOML_HOME": str(self.bentoml_home.absolute()),
+            "FEATURE_STORE_URL": self.feature_store_url.get_secret_value(),
+            "OPTUNA_STORAGE_URL": self.optuna_storage_url.get_secret_value(),
+            "LOG_FORMAT": self.log_format,
+            **self._mlflow(),
+        }
         if self.smtp_password is not None:
-            os.environ["SMTP_PASSWORD"] = self.smtp_password.get_secret_value()
+            variables["SMTP_PASSWORD"] = self.smtp_password.get_secret_value()
         if self.alert_webhook_url is not None:
-            os.environ["ALERT_WEBHOOK_URL"] = self.alert_webhook_url.get_secret_value()
-        if self.log_format == "json":
-            # structlog takes half a second to import, which text does not need.
-            from credit_ct_dagster import logs
+            variables["ALERT_WEBHOOK_URL"] = self.alert_webhook_url.get_secret_value()
+        if self.runbook_url:
+            variables["RUNBOOK_URL"] = self.runbook_url
+        return variables
 
-            logs.write_json()
-
-    def redacted(self, text: str) -> str:
-        """A text without the secrets of this environment, whatever a library put into it."""
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            if isinstance(value, SecretStr):
-                for secret in _secrets_in(name, value.get_secret_value()):
-                    text = text.replace(secret, "***")
-        return text
-
-    def _export_mlflow(self) -> None:
+    def _mlflow(self) -> dict[str, str]:
         """MLflow prints the tracking URI with every run: user and password go another way."""
         uri = self.mlflow_tracking_uri.get_secret_value()
         server = urlsplit(uri)
-        if server.scheme in {"http", "https"} and server.username:
-            os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(server.username)
-            os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(server.password or "")
-            uri = server._replace(netloc=server.netloc.rpartition("@")[2]).geturl()
-        os.environ["MLFLOW_TRACKING_URI"] = uri
-        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        # An operator waits for seconds, not for minutes, to hear that a server is down.
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+        if server.scheme not in {"http", "https"} or not server.username:
+            return {"MLFLOW_TRACKING_URI": uri}
+        return {
+            "MLFLOW_TRACKING_USERNAME": unquote(server.username),
+            "MLFLOW_TRACKING_PASSWORD": unquote(server.password or ""),
+            "MLFLOW_TRACKING_URI": server._replace(
+                netloc=server.netloc.rpartition("@")[2]
+            ).geturl(),
+        }
+
+
+_LIBRARY_DEFAULTS = {
+    # A bank's training data is nobody else's business, not even in numbers.
+    "BENTOML_DO_NOT_TRACK": "True",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # An operator waits for seconds, not for minutes, to hear that a server is down.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+}
+
+
+def set_up_process() -> Settings:
+    """Read the settings and prepare this process for them.
+
+    Every entry point calls it once, before anything else: the code location, a command, a worker.
+    Nothing else of the package reads `.env` or changes the environment.
+
+    Raises:
+        SettingsError: A variable has a value that cannot be used.
+    """
+    settings = Settings.from_environment()
+    os.environ.update(settings.exported())
+    for name, value in _LIBRARY_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    if settings.log_format == "json":
+        logs.write_json()
+    return settings
+
+
+_WHOLE_SECRETS = {"ALERT_WEBHOOK_URL", "SMTP_PASSWORD", "MLFLOW_TRACKING_PASSWORD"}
+
+
+def redacted(text: str) -> str:
+    """A text without the secrets of this process's environment, whatever a library put into it."""
+    names = {
+        name.upper()
+        for name, field in Settings.model_fields.items()
+        if field.annotation in (SecretStr, SecretStr | None)
+    }
+    for name in names | _WHOLE_SECRETS:
+        for secret in _secrets_in(name, os.environ.get(name, "")):
+            text = text.replace(secret, "***")
+    return text
 
 
 def _secrets_in(name: str, value: str) -> set[str]:
     """What must not be shown of a secret: of an address the password, else all of it."""
-    if name in {"smtp_password", "alert_webhook_url"}:
-        return {value}
-    password = urlsplit(value).password
-    return {password, unquote(password)} if password else set()
-
-
-@cache
-def get_settings() -> Settings:
-    """Read the environment and `.env` once per process, and export what was read.
-
-    Raises:
-        CreditCtError: A variable has a value that cannot be used; the value is not repeated.
-    """
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-            for problem in error.errors()
-        )
-        raise CreditCtError(f"The environment (or .env) cannot be used: {problems}") from None
-    settings.export()
-    return settings
+    secrets = {value} if name in _WHOLE_SECRETS else {urlsplit(value).password or ""}
+    return {form for secret in secrets for form in (secret, unquote(secret)) if form}

@@ -5,17 +5,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-# Read when the package is imported, hence before everything else: nothing of this machine's own
-# environment or `.env` reaches a test.
+from credit_ct_dagster.settings import Settings
+
+# Nothing of this machine's own environment or `.env` reaches a test, whatever settings there are.
+# BentoML reads its variable when it is imported, hence before everything else.
 _SESSION = Path(tempfile.mkdtemp(prefix="credit-ct-tests-"))
 _STARTED_IN = Path.cwd()
 os.chdir(_SESSION)
-for _name in ("FEATURE_STORE_URL", "ARTIFACTS_PATH", "MLFLOW_TRACKING_URI", "MODEL_NAME"):
-    os.environ.pop(_name, None)
-for _name in ("OPTUNA_STORAGE_URL", "DASK_SCHEDULER_ADDRESS", "ALERT_WEBHOOK_URL", "LOG_FORMAT"):
-    os.environ.pop(_name, None)
-for _name in ("DAGSTER_HOME", "SMTP_HOST", "MAIL_TO", "RETENTION_DAYS", "PARTITIONS_START"):
-    os.environ.pop(_name, None)
+for _name in [*Settings.model_fields, "dagster_home", "dagster_storage_url"]:
+    os.environ.pop(_name.upper(), None)
 os.environ["BENTOML_HOME"] = str(_SESSION / "bentoml")
 
 import shutil  # noqa: E402
@@ -31,9 +29,9 @@ from credit_ct_dagster_tests.platform import (  # noqa: E402
     REPOSITORY,
     Platform,
     Templates,
-    Trained,
     load_sample_rows,
 )
+from credit_ct_dagster_tests.trained import Trained  # noqa: E402
 
 os.chdir(_STARTED_IN)
 
@@ -112,11 +110,15 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, templates: Templates) -> Iterator[Trained]:
     """One base date, trained once for all tests that change nothing."""
-    platform = Platform.prepared(tmp_path_factory.mktemp("trained"), templates)
-    with dg.instance_for_test() as instance:
-        result = platform.materialize(instance)
-        assert result.success
-        yield Trained(platform, instance, result)
+    with Trained.on(tmp_path_factory.mktemp("trained"), templates) as trained:
+        yield trained
+
+
+@pytest.fixture
+def trained_copy(trained: Trained, tmp_path: Path) -> Iterator[Trained]:
+    """The same, for a test that changes it."""
+    with trained.copied(tmp_path) as copy:
+        yield copy
 
 
 @pytest.fixture

@@ -12,7 +12,11 @@ from mlflow.entities import Run, ViewType
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from optuna.trial import TrialState
 
-from credit_ct_dagster.modeling.splitting import SPLIT_FILES, data_fingerprint
+from credit_ct_dagster.contracts.decision import DecisionRecord
+from credit_ct_dagster.contracts.files import MODEL_CARD_FILE, SPLIT_FILES, TRIALS_FILE
+from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.contracts.splits import SplitsSummary
+from credit_ct_dagster.modeling.splitting import data_fingerprint
 from credit_ct_dagster.partitions import last_expired
 from credit_ct_dagster.resources.mlflow.tracking import BASE_DATE_TAG, all_pages
 from credit_ct_dagster_tests.platform import BASE_DT, Platform
@@ -40,18 +44,18 @@ def _runs(platform: Platform) -> list[Run]:
 
 def _trials(platform: Platform, base_dt: str) -> pd.DataFrame:
     """What was tried and found; in which order, is not part of the result."""
-    table = platform.models(base_dt)["trials.parquet"].drop(columns=_OF_THIS_ATTEMPT)
+    table = platform.models(base_dt)[TRIALS_FILE].drop(columns=_OF_THIS_ATTEMPT)
     return table.sort_values(list(table.columns)).reset_index(drop=True)
 
 
 def _check_same_base_date(platform: Platform, undisturbed: Platform, base_dt: str) -> None:
     splits, expected = platform.splits(base_dt), undisturbed.splits(base_dt)
-    assert splits["summary.json"] == expected["summary.json"]
+    assert splits.read(SplitsSummary) == expected.read(SplitsSummary)
     for file in SPLIT_FILES.values():
         assert splits[file].equals(expected[file])
-    summary, other = (each.models(base_dt)["summary.json"] for each in (platform, undisturbed))
+    summary, other = (each.search_summary(base_dt) for each in (platform, undisturbed))
     for part in ("best", "rows", "trials", "fingerprints", "scalers_fingerprint"):
-        assert summary[part] == other[part], (base_dt, part)
+        assert getattr(summary, part) == getattr(other, part), (base_dt, part)
     pd.testing.assert_frame_equal(_trials(platform, base_dt), _trials(undisturbed, base_dt))
 
 
@@ -64,7 +68,7 @@ def _check_rows(platform: Platform, base_dts: Collection[str]) -> None:
     expired = last_expired(max(base_dts), platform.store.retention_days) or ""
     assert {base_dt for base_dt in base_dts if base_dt > expired} <= set(there) <= set(base_dts)
     for base_dt in there:
-        trained_on = platform.splits(base_dt)["summary.json"]["data_fingerprint"]
+        trained_on = platform.splits_summary(base_dt).data_fingerprint
         assert data_fingerprint(platform.store.read(base_dt)) == trained_on, base_dt
 
 
@@ -115,8 +119,8 @@ def check_all_served(
         assert states == [TrialState.COMPLETE] * trials, name
 
     expected = {
-        each.info.labels["base_dt"]: dict(each.info.metadata)
-        for each in undisturbed.packages.packages()
+        each.identity.base_dt: dict(undisturbed.packages.get(each.tag).info.metadata)
+        for each in undisturbed.packages.packaged()
     }
     packaged: dict[str, set[str]] = {}
     for folder in packages_of(platform):
@@ -127,10 +131,9 @@ def check_all_served(
     assert set(packaged) == set(base_dts)
     for base_dt in base_dts:
         models = platform.models(base_dt)
-        record = models["decision.json"]
-        assert record["model"]["bentoml_tag"] in packaged[base_dt]
-        assert models["lineage.json"]["bentoml_tag"] in packaged[base_dt]
-        assert "model_card.html" in models
+        assert models.read(DecisionRecord).model.bentoml_tag in packaged[base_dt]
+        assert models.read(ModelIdentity).bentoml_tag in packaged[base_dt]
+        assert MODEL_CARD_FILE in models
     records = platform.promotions.records()
-    assert [record["number"] for record in records] == list(range(1, len(records) + 1))
-    assert {record["model"]["base_dt"] for record in records} == set(base_dts)
+    assert [record.number for record in records] == list(range(1, len(records) + 1))
+    assert {record.model.base_dt for record in records} == set(base_dts)

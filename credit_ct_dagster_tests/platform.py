@@ -12,38 +12,29 @@ from typing import Any
 from uuid import uuid4
 
 import dagster as dg
+from click.testing import CliRunner, Result
 
-from credit_ct_dagster.assets.bentoml_model import bentoml_model
-from credit_ct_dagster.assets.champion_model import champion_model
-from credit_ct_dagster.assets.failures import reason_of
-from credit_ct_dagster.assets.features_target import features_target
-from credit_ct_dagster.assets.model_card import model_card
-from credit_ct_dagster.assets.preprocessed_splits import preprocessing
-from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
-from credit_ct_dagster.assets.tuned_runs import tuned_runs
-from credit_ct_dagster.definitions import CHECKS
+from credit_ct_dagster.cli.main import main
+from credit_ct_dagster.contracts.decision import DecisionRecord
+from credit_ct_dagster.contracts.files import MODEL_FOLDER, PREPROCESSING_FOLDER
+from credit_ct_dagster.contracts.search import SearchSummary
+from credit_ct_dagster.contracts.splits import SplitsSummary
+from credit_ct_dagster.definitions import CHECKS, SOURCES, partitioned
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder, ArtifactsIOManager
 from credit_ct_dagster.loading import sample_data
+from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.promotions import Promotions
-from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
-from credit_ct_dagster.resources.dask_cluster import DaskCluster
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
-from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking, parent_run
+from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 from credit_ct_dagster.resources.study_storage import StudyStorage
+from credit_ct_dagster.runs.reasons import reason_of
+from credit_ct_dagster.settings import Settings
+from credit_ct_dagster.wiring import Wiring
 
 REPOSITORY = Path(__file__).parents[1]
 BASE_DT = "2025-03-10"
-ASSETS: list[dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset] = [
-    credit_score,
-    credit_score_features,
-    features_target,
-    preprocessing,
-    tuned_runs,
-    bentoml_model,
-    champion_model,
-    model_card,
-]
+ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [*SOURCES, *partitioned(Calendar())]
 ASSET_NAMES = ["features_target", "preprocessed_splits", "robust_scalers", "tuned_runs",
                "bentoml_model", "champion_model", "model_card"]  # fmt: skip
 """What a run makes, in order."""
@@ -132,74 +123,76 @@ class Platform:
         return made
 
     @cached_property
+    def settings(self) -> Settings:
+        """What the environment of this platform would say, with the packages of this process."""
+        return Settings(
+            _env_file=None,
+            feature_store_url=self.url,
+            artifacts_path=str(self.folder / "artifacts"),
+            mlflow_tracking_uri=f"sqlite:///{self.folder}/var/mlflow.db",
+            optuna_storage_url=self.studies_url,
+            bentoml_home=os.environ["BENTOML_HOME"],
+            model_name=self.model_name,
+        )
+
+    @cached_property
+    def wiring(self) -> Wiring:
+        """Every resource."""
+        return Wiring(self.settings)
+
+    @property
     def store(self) -> FeatureStore:
         """The feature store."""
-        return FeatureStore(url=self.url)
+        return self.wiring.feature_store
 
-    @cached_property
+    @property
     def tracking(self) -> MlflowTracking:
         """The MLflow store."""
-        return MlflowTracking(
-            tracking_uri=f"sqlite:///{self.folder}/var/mlflow.db",
-            model_name=self.model_name,
-            ui_url="http://127.0.0.1:5000",
-        )
+        return self.wiring.tracking
 
-    @cached_property
+    @property
     def studies(self) -> StudyStorage:
         """Optuna's studies."""
-        return StudyStorage(url=self.studies_url)
+        return self.wiring.study_storage
 
-    @cached_property
+    @property
     def packages(self) -> BentoMLStore:
         """The BentoML store, the one of this process."""
-        return BentoMLStore(home=os.environ["BENTOML_HOME"], model_name=self.model_name)
+        return self.wiring.bentoml_store
 
-    @cached_property
+    @property
     def promotions(self) -> Promotions:
         """The champion and the decisions."""
-        return Promotions(
-            tracking=self.tracking,
-            packages=self.packages,
-            artifacts=self.artifacts,
-            lock_url=self.url,
-        )
+        return self.wiring.promotions
 
-    @cached_property
+    @property
     def artifacts(self) -> ArtifactsIOManager:
         """The IO manager."""
-        return ArtifactsIOManager(
-            base_path=str(self.folder / "artifacts"), model_name=self.model_name
-        )
+        return self.wiring.artifacts
 
     def models(self, base_dt: str = BASE_DT) -> ArtifactFolder:
-        """The artifacts of `tuned_runs`."""
-        return self.artifacts.open("models/{model_name}/{base_dt}", base_dt)
+        """The artifacts of a model."""
+        return self.artifacts.open(MODEL_FOLDER, base_dt)
 
     def splits(self, base_dt: str = BASE_DT) -> ArtifactFolder:
         """The artifacts of `preprocessed_splits`."""
-        return self.artifacts.open("preprocessing/{model_name}/{base_dt}", base_dt)
+        return self.artifacts.open(PREPROCESSING_FOLDER, base_dt)
+
+    def search_summary(self, base_dt: str = BASE_DT) -> SearchSummary:
+        """What the search of a base date found."""
+        return self.models(base_dt).read(SearchSummary)
+
+    def splits_summary(self, base_dt: str = BASE_DT) -> SplitsSummary:
+        """What the splits of a base date hold."""
+        return self.splits(base_dt).read(SplitsSummary)
+
+    def decision_record(self, base_dt: str = BASE_DT) -> DecisionRecord:
+        """The decision on the model of a base date."""
+        return self.models(base_dt).read(DecisionRecord)
 
     def resources(self) -> dict[str, Any]:
         """The resources of the definitions, pointed here."""
-        return {
-            "base_date_lock": BaseDateLock(url=self.url),
-            "feature_store": self.store,
-            "artifacts": self.artifacts,
-            "tracking": self.tracking,
-            "mlflow": parent_run.configured(
-                {
-                    "experiment_name": self.model_name,
-                    "mlflow_tracking_uri": self.tracking.tracking_uri,
-                    "env": {},
-                    "extra_tags": {},
-                }
-            ),
-            "study_storage": self.studies,
-            "dask": DaskCluster(),
-            "bentoml_store": self.packages,
-            "promotions": self.promotions,
-        }
+        return self.wiring.resources()
 
     def materialize(
         self,
@@ -245,6 +238,14 @@ class Platform:
             "MODEL_NAME": self.model_name,
         }
 
+    def command(self, *arguments: str) -> Result:
+        """Run `credit-ct` in this process, in this platform's environment."""
+        variables = self.settings.exported() | {
+            "ARTIFACTS_PATH": self.settings.artifacts_path,
+            "MODEL_NAME": self.model_name,
+        }
+        return CliRunner().invoke(main, arguments, env=variables)
+
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command here, as a user would."""
         return subprocess.run(
@@ -258,17 +259,8 @@ class Platform:
         )
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A platform with one base date, `BASE_DT`, for tests that only look at it."""
-
-    platform: Platform
-    instance: dg.DagsterInstance
-    result: dg.ExecuteInProcessResult
-
-
 def failure_of(result: dg.ExecuteInProcessResult) -> str:
-    """What the first failed step said."""
+    """Why the first failed step failed."""
     reason = reason_of(result.all_events)
     assert reason is not None, "no step failed"
-    return reason
+    return reason.sentence

@@ -1,12 +1,19 @@
 """The code location as a whole."""
 
+import subprocess
+import sys
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
 
-from credit_ct_dagster.definitions import defs
+from credit_ct_dagster.definitions import build
+from credit_ct_dagster.partitions import Calendar
+from credit_ct_dagster.settings import Settings
+
+defs = build(Settings(_env_file=None))
 
 _ASSETS = [
     "credit_score", "credit_score_features", "features_target", "preprocessed_splits",
@@ -15,7 +22,7 @@ _ASSETS = [
 
 
 def test_definitions_load() -> None:
-    """Nothing is missing, nothing stands twice."""
+    """Nothing is missing, and no name is used twice."""
     dg.Definitions.validate_loadable(defs)
 
 
@@ -28,21 +35,18 @@ def test_definitions_load() -> None:
         ("tuned_runs", {"preprocessed_splits"}),
         ("bentoml_model", {"preprocessed_splits", "robust_scalers", "tuned_runs"}),
         ("champion_model", {"bentoml_model", "tuned_runs"}),
-        (
-            "model_card",
-            {"champion_model", "preprocessed_splits", "robust_scalers", "tuned_runs"},
-        ),
+        ("model_card", {"champion_model", "preprocessed_splits", "tuned_runs"}),
     ],
 )
 def test_lineage(asset: str, parents: set[str]) -> None:
-    """The assets hang together as designed."""
+    """Each asset has the parents that the design gives it."""
     node = defs.resolve_asset_graph().get(dg.AssetKey(asset))
     assert {key.to_user_string() for key in node.parent_keys} == parents
 
 
 @pytest.mark.parametrize("asset", _ASSETS)
 def test_every_asset_explains_itself(asset: str) -> None:
-    """Description, group, owner and kinds stand on the lineage page."""
+    """Description, group, owner and kinds are on the lineage page."""
     node = defs.resolve_asset_graph().get(dg.AssetKey(asset))
     assert node.description
     assert node.group_name != "default"
@@ -82,9 +86,65 @@ def test_schedule_asks_for_yesterday_in_seoul(instance: dg.DagsterInstance) -> N
             instance=instance,
             scheduled_execution_time=tick,
             repository_def=defs.get_repository_def(),
+            resources={"calendar": Calendar()},
         )
     ).run_requests
     assert requests is not None
     assert [(request.partition_key, request.run_key) for request in requests] == [
         ("2025-02-02", "2025-02-02")
     ]
+
+
+_EFFECTS = """
+import logging, os, sys
+from importlib import import_module
+from pathlib import Path
+Path(".env").write_text("MODEL_NAME=from_the_file\\nLOG_FORMAT=json\\n")
+before = dict(os.environ), logging.getLogger("credit_ct_dagster").handlers[:]
+import credit_ct_dagster.definitions
+for command in ("load", "run", "status", "report", "promote", "rollback", "doctor", "prune"):
+    import_module(f"credit_ct_dagster.cli.{command}")
+assert (dict(os.environ), logging.getLogger("credit_ct_dagster").handlers) == before
+import credit_ct_dagster.search.dask_workers, mlflow, coloredlogs
+from credit_ct_dagster.settings import Settings
+ours = [name.upper() for name in Settings.model_fields]
+assert [*map(os.environ.get, ours)] == [*map(before[0].get, ours)]
+assert not mlflow.is_tracking_uri_set()
+assert coloredlogs.install.__module__.startswith("coloredlogs")
+assert credit_ct_dagster.definitions.defs().resources["artifacts"].model_name == "from_the_file"
+assert os.environ["LOG_FORMAT"] == "json"
+assert not coloredlogs.install.__module__.startswith("coloredlogs")
+"""
+
+
+def test_importing_has_no_effect_and_loading_the_code_location_has(tmp_path: Path) -> None:
+    """Only an entry point reads `.env`, changes the environment or the logging."""
+    done = subprocess.run(
+        [sys.executable, "-c", _EFFECTS], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+_SLOW = {
+    "mlflow", "dagster_mlflow", "catboost", "sklearn", "scipy", "optuna", "pandera", "matplotlib",
+    "distributed", "bentoml", "connectorx", "joblib",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("module", "unneeded"),
+    [
+        ("credit_ct_dagster.definitions", _SLOW),
+        ("credit_ct_dagster.cli.status", _SLOW),
+        ("credit_ct_dagster.cli.main", _SLOW | {"dagster", "pandas", "pydantic_settings"}),
+    ],
+)
+def test_what_takes_seconds_to_import_is_imported_when_it_is_needed(
+    module: str, unneeded: set[str]
+) -> None:
+    """The list of commands, the status and the code location load without the data science."""
+    script = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert unneeded.isdisjoint(done.stdout.split())

@@ -14,22 +14,29 @@ from credit_ct_dagster_tests.platform import REPOSITORY
 _SCRIPT = """
 import logging
 import dagster as dg
-from credit_ct_dagster.settings import get_settings
+from credit_ct_dagster.errors import EmptyWindowError
+from credit_ct_dagster.runs.failures import failure
+from credit_ct_dagster.settings import set_up_process
 
-get_settings()
+set_up_process()
 platform = logging.getLogger("credit_ct_dagster.resources.feature_store.store")
 
 @dg.op
 def step(context):
     context.log.info("읽음")
     platform.warning("inside of a run")
-    raise dg.Failure("no rows")
+    raise failure(EmptyWindowError("no rows."), "2025-01-31")
+
+@dg.op
+def other():
+    raise ZeroDivisionError("by zero")
 
 @dg.job(tags={"dagster/partition": "2025-01-31"})
 def training():
     step()
+    other()
 
-platform.warning("outside of runs", extra={"base_dt": "2025-01-30"})
+platform.warning("outside of runs", extra={"base_dt": "2025-01-30", "code": "CT-DATE-3"})
 python_logs = {"managed_python_loggers": ["credit_ct_dagster"]}
 with dg.instance_for_test(overrides={"python_logs": python_logs}) as instance:
     print(training.execute_in_process(instance=instance, raise_on_error=False).run_id)
@@ -38,7 +45,7 @@ with dg.instance_for_test(overrides={"python_logs": python_logs}) as instance:
 
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[dict[str, Any]]]:
-    """What a process writes that logs inside and outside of a run: the run's id, and the lines."""
+    """The lines that a process logs inside and outside of a run; and the run's id."""
     folder = tmp_path_factory.mktemp("logs")
     ended = subprocess.run(
         [sys.executable, "-c", _SCRIPT],
@@ -57,38 +64,44 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[dict[str
     return ended.stdout.strip(), [json.loads(line) for line in ended.stderr.splitlines()]
 
 
-def _said(lines: list[dict[str, Any]], event: str) -> dict[str, Any]:
+def _line(lines: list[dict[str, Any]], event: str) -> dict[str, Any]:
     [line] = [each for each in lines if each["event"] == event]
     return line
 
 
-def test_a_step_says_base_date_and_run(logged: tuple[str, list[dict[str, Any]]]) -> None:
-    """Beside its message, and every line is one JSON object."""
+def test_a_line_of_a_step_has_base_date_and_run(logged: tuple[str, list[dict[str, Any]]]) -> None:
+    """And job and step, in addition to its message; every line is one JSON object."""
     run_id, lines = logged
-    said = _said(lines, "읽음")
-    assert {"level": "info", "base_dt": "2025-01-31", "run_id": run_id}.items() <= said.items()
-    assert {"job": "training", "step": "step"}.items() <= said.items()
-    assert said["timestamp"].endswith("Z")
+    line = _line(lines, "읽음")
+    assert {"level": "info", "base_dt": "2025-01-31", "run_id": run_id}.items() <= line.items()
+    assert {"job": "training", "step": "step"}.items() <= line.items()
+    assert line["timestamp"].endswith("Z")
 
 
-def test_dagster_itself_does_too(logged: tuple[str, list[dict[str, Any]]]) -> None:
-    """Its events have their type, and a failure its error."""
+def test_a_failure_has_its_error_and_its_code(
+    logged: tuple[str, list[dict[str, Any]]],
+) -> None:
+    """In the line of Dagster's event, whether the platform knows the error or not."""
     run_id, lines = logged
-    [failure] = [each for each in lines if each.get("dagster_event") == "STEP_FAILURE"]
-    assert (failure["level"], failure["run_id"]) == ("error", run_id)
-    assert "no rows" in failure["error"]
+    failures = {each["step"]: each for each in lines if each.get("dagster_event") == "STEP_FAILURE"}
+    assert {(each["level"], each["run_id"]) for each in failures.values()} == {("error", run_id)}
+    assert "no rows" in failures["step"]["error"]
+    assert failures["step"]["code"] == "CT-ROWS-1"
+    assert failures["other"]["code"] == "CT-UNEXPECTED-1"
 
 
-def test_the_platform_is_heard_once(logged: tuple[str, list[dict[str, Any]]]) -> None:
-    """Inside of a run with the run's id, outside with what it says itself."""
+def test_a_message_of_the_platform_is_logged_once(
+    logged: tuple[str, list[dict[str, Any]]],
+) -> None:
+    """Inside of a run with the run's id, outside with the fields of the message."""
     run_id, lines = logged
-    assert _said(lines, "inside of a run")["run_id"] == run_id
-    outside = _said(lines, "outside of runs")
-    assert outside["base_dt"] == "2025-01-30"
+    assert _line(lines, "inside of a run")["run_id"] == run_id
+    outside = _line(lines, "outside of runs")
+    assert (outside["base_dt"], outside["code"]) == ("2025-01-30", "CT-DATE-3")
     assert "run_id" not in outside
 
 
-def test_people_read_text_by_default(
+def test_text_is_the_default(
     instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Dagster's own format."""

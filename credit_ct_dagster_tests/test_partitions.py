@@ -8,17 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.errors import BaseDateError
 from credit_ct_dagster.partitions import (
+    TIMEZONE,
+    Calendar,
     LabelWindow,
-    base_date_partitions,
     base_dates_after,
     last_expired,
-    newest_base_date,
-    newest_due_base_date,
-    parse_base_date,
 )
 
+_CALENDAR = Calendar()
 _DAYS = st.dates(date(2025, 1, 1), date(2040, 12, 31))
 
 
@@ -59,13 +58,13 @@ def test_expiry_keeps_retention_days_and_the_base_date(day: date, retention: int
 
 def test_partitions_are_days_in_seoul() -> None:
     """A base date is a calendar day in Asia/Seoul."""
-    window = base_date_partitions.time_window_for_partition_key("2025-01-31")
+    window = _CALENDAR.partitions.time_window_for_partition_key("2025-01-31")
     assert window.start.isoformat() == "2025-01-31T00:00:00+09:00"
     assert window.end.isoformat() == "2025-02-01T00:00:00+09:00"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [
         ("2025-02-29", "not a date"),
         ("yesterday", "not a date"),
@@ -73,16 +72,39 @@ def test_partitions_are_days_in_seoul() -> None:
         ("2999-01-01", "has not ended in Asia/Seoul yet"),
     ],
 )
-def test_unusable_base_dates_are_refused_in_a_sentence(text: str, said: str) -> None:
+def test_unusable_base_dates_are_refused_in_a_sentence(text: str, reason: str) -> None:
     """The message names the date and the reason."""
-    with pytest.raises(CreditCtError, match=said) as refused:
-        parse_base_date(text)
+    with pytest.raises(BaseDateError, match=reason) as refused:
+        _CALENDAR.parse(text)
     assert text in str(refused.value)
 
 
 def test_newest_base_date_can_be_trained() -> None:
-    """The newest base date is accepted as one."""
-    assert parse_base_date(newest_base_date()) == newest_base_date()
+    """The newest base date is accepted as one, and is the newest partition."""
+    newest = _CALENDAR.newest()
+    assert _CALENDAR.parse(newest) == newest
+    assert newest in _CALENDAR.partitions.get_partition_keys()
+
+
+def test_a_calendar_begins_on_its_first_day() -> None:
+    """PARTITIONS_START moves the partitions, and what is accepted."""
+    calendar = Calendar(first="2025-02-10")
+    assert calendar.partitions.get_first_partition_key() == "2025-02-10"
+    assert calendar.parse("2025-02-10") == "2025-02-10"
+    with pytest.raises(BaseDateError, match="before the first one, 2025-02-10"):
+        calendar.parse("2025-02-09")
+
+
+@pytest.mark.parametrize(
+    ("now", "newest"), [("2025-02-11 00:00", "2025-02-10"), ("2025-02-12 23:59", "2025-02-11")]
+)
+def test_the_newest_base_date_is_yesterday_in_seoul(now: str, newest: str) -> None:
+    """From midnight on, and never one before the first."""
+    in_seoul = datetime.fromisoformat(now).replace(tzinfo=ZoneInfo(TIMEZONE))
+    calendar = Calendar(first="2025-02-10")
+    assert calendar.newest(in_seoul) == newest
+    with pytest.raises(BaseDateError, match="No base date has ended yet: the first is 2025-02-10"):
+        calendar.newest(in_seoul - timedelta(days=2))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +121,7 @@ def test_yesterday_is_due_at_nine_in_seoul(now: str, due: str | None) -> None:
     """Before that, the day before is the newest."""
     in_seoul = datetime.fromisoformat(now).replace(tzinfo=ZoneInfo("Asia/Seoul"))
     with dg.partition_loading_context(effective_dt=in_seoul):
-        assert newest_due_base_date() == due
+        assert _CALENDAR.newest_due() == due
 
 
 def test_base_dates_after_another() -> None:

@@ -7,26 +7,48 @@ import mlflow.catboost
 import pandas as pd
 import pytest
 from catboost import CatBoostClassifier
-from click.testing import CliRunner, Result
 from mlflow.models import Model
 
-from credit_ct_dagster import stores
-from credit_ct_dagster.cli.main import main
-from credit_ct_dagster.errors import CreditCtError
-from credit_ct_dagster.io_managers.artifacts import MODEL_FOLDER
+from credit_ct_dagster.contracts.decision import Comparison, Decision, Estimate, Ground, Metric
+from credit_ct_dagster.contracts.files import (
+    MODEL_CARD_FILE,
+    MODEL_FOLDER,
+    SEARCH_SUMMARY_FILE,
+)
+from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.contracts.package import PackageRecord
+from credit_ct_dagster.contracts.search import BestModel, MlflowRuns, SearchSummary, TrialCounts
+from credit_ct_dagster.errors import (
+    ChampionDisagreementError,
+    MissingModelError,
+    MissingPackageError,
+    UnrecordedChampionError,
+)
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.calibration import CalibratedModel
-from credit_ct_dagster.modeling.confusion import Estimate, Metric
-from credit_ct_dagster.modeling.promotion import Comparison, Decision, Ground
 from credit_ct_dagster.promotions import Promotions
-from credit_ct_dagster.resources.bentoml_store import Lineage
-from credit_ct_dagster.resources.mlflow.registry import ModelRegistry, ModelVersion
+from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import Platform
 
-_COMPARISON = Comparison(Metric.accuracy, 0.8, 0.7, Estimate(0.1, 0.05, 0.15), 400, 300)
-_WINS = Decision(True, Ground.better, "Promoted: better.", _COMPARISON)
-_LOSES = Decision(False, Ground.worse, "Not promoted: not better.", _COMPARISON)
+_COMPARISON = Comparison(
+    metric=Metric.accuracy,
+    challenger=0.8,
+    champion=0.7,
+    difference=Estimate(value=0.1, low=0.05, high=0.15),
+    rows=400,
+    customers=300,
+)
+_WINS = Decision(
+    promoted=True, ground=Ground.better, sentence="Promoted: better.", comparison=_COMPARISON
+)
+_LOSES = Decision(
+    promoted=False,
+    ground=Ground.worse,
+    sentence="Not promoted: not better.",
+    comparison=_COMPARISON,
+)
+_RECORD = PackageRecord(seen_share=0.85, calibration="none", log_loss_per_calibration={})
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +68,46 @@ def _packaged(platform: Platform, fitted: CatBoostClassifier, base_dt: str) -> s
         artifact_path=None, name="model", flavor=mlflow.catboost, run_id=run_id, cb_model=fitted,
         pip_requirements=["catboost"],
     )  # fmt: skip
-    lineage = Lineage(base_dt, run_id, f"dagster-{base_dt}", "f" * 32)
-    platform.packages.save(CalibratedModel(fitted, None, ["x"]), {}, lineage, {"seen_share": 0.85})
+    _save(platform, fitted, _identity(base_dt, run_id, f"dagster-{base_dt}"))
     return run_id
+
+
+def _identity(base_dt: str, mlflow_run_id: str, dagster_run_id: str) -> ModelIdentity:
+    return ModelIdentity(
+        base_dt=base_dt,
+        mlflow_run_id=mlflow_run_id,
+        dagster_run_id=dagster_run_id,
+        data_fingerprint="f" * 32,
+    )
+
+
+def _save(platform: Platform, fitted: CatBoostClassifier, identity: ModelIdentity) -> str:
+    model = CalibratedModel(fitted, None, ["x"])
+    return platform.packages.save(model, {}, identity, _RECORD, metadata={})
+
+
+def _searched(platform: Platform, base_dt: str, best_run_id: str) -> None:
+    """Leave the summary of a search, by which commands find the model of a base date."""
+    summary = SearchSummary(
+        base_dt=base_dt,
+        model_name=platform.model_name,
+        rows={},
+        best=BestModel(params={}, iterations=1, val={}, holdout={}),
+        trials=TrialCounts(total=1, completed=1, pruned=0, failed=0),
+        seconds={},
+        mlflow=MlflowRuns(experiment_id="1", parent_run_id="0", best_run_id=best_run_id),
+        dagster_run_id=f"dagster-{base_dt}",
+        data_fingerprint="f" * 32,
+        fingerprints={},
+        scalers_fingerprint="",
+        seen_share=0.85,
+    )
+    platform.artifacts.write(MODEL_FOLDER, base_dt, {SEARCH_SUMMARY_FILE: summary})
 
 
 def _decide(
     platform: Platform, fitted: CatBoostClassifier, base_dt: str, decision: Decision
-) -> ModelVersion:
+) -> ModelIdentity:
     run_id = _packaged(platform, fitted, base_dt)
     with platform.promotions.deciding() as deciding:
         model = deciding.register(base_dt, run_id)
@@ -62,15 +116,11 @@ def _decide(
 
 
 def _roles(platform: Platform) -> dict[str, str]:
-    return {
-        package.info.labels["base_dt"]: package.info.labels["role"]
-        for package in platform.packages.packages()
-        if "role" in package.info.labels
-    }
+    return {each.identity.base_dt: each.role for each in platform.packages.packaged() if each.role}
 
 
 def test_a_promotion_is_seen_everywhere(platform: Platform, fitted: CatBoostClassifier) -> None:
-    """Aliases, labels and the record tell the same, first with one champion, then with two."""
+    """Aliases, labels and the record agree, first with one champion, then with two."""
     first = _decide(platform, fitted, "2025-03-01", _WINS)
     assert platform.promotions.champion() == first
     assert platform.promotions.previous() is None
@@ -81,10 +131,14 @@ def test_a_promotion_is_seen_everywhere(platform: Platform, fitted: CatBoostClas
     assert platform.promotions.previous() == first
     assert _roles(platform) == {"2025-03-01": "previous", "2025-03-03": "champion"}
     records = platform.promotions.records()
-    assert [record["number"] for record in records] == [1, 2, 3]
-    assert [record["champion"] for record in records] == [first.version] + 2 * [second.version]
-    assert records[2]["before"]["version"] == second.version
-    assert records[2]["model"] == vars(third)
+    assert [record.number for record in records] == [1, 2, 3]
+    assert [record.champion for record in records] == [
+        first.registered_version,
+        second.registered_version,
+        second.registered_version,
+    ]
+    assert records[2].before == second
+    assert records[2].model == third
     loaded = mlflow.catboost.load_model(f"models:/{platform.model_name}@champion")
     assert isinstance(loaded, CatBoostClassifier)
     version = platform.tracking.client.get_model_version_by_alias(platform.model_name, "champion")
@@ -94,9 +148,19 @@ def test_a_promotion_is_seen_everywhere(platform: Platform, fitted: CatBoostClas
 
 def test_records_are_history_for_the_gate(platform: Platform, fitted: CatBoostClassifier) -> None:
     """Only what was compared with a champion counts."""
-    _decide(platform, fitted, "2025-03-01", Decision(True, Ground.first, "Promoted."))
+    _decide(
+        platform,
+        fitted,
+        "2025-03-01",
+        Decision(promoted=True, ground=Ground.first, sentence="Promoted."),
+    )
     _decide(platform, fitted, "2025-03-03", _LOSES)
-    cooling = Decision(False, Ground.cooling_down, "Not promoted: too soon.", _COMPARISON)
+    cooling = Decision(
+        promoted=False,
+        ground=Ground.cooling_down,
+        sentence="Not promoted: too soon.",
+        comparison=_COMPARISON,
+    )
     _decide(platform, fitted, "2025-03-04", cooling)
     with platform.promotions.deciding() as deciding:
         found = [(past.base_dt, past.better) for past in deciding.history()]
@@ -106,14 +170,15 @@ def test_records_are_history_for_the_gate(platform: Platform, fitted: CatBoostCl
 def test_a_model_is_registered_once(platform: Platform, fitted: CatBoostClassifier) -> None:
     """Packaged again, its version names the new package, which has the champion's label then."""
     model = _decide(platform, fitted, "2025-03-01", _WINS)
-    again = Lineage("2025-03-01", model.mlflow_run_id, "another-run", "f" * 32)
-    package = CalibratedModel(fitted, None, ["x"])
-    tag = platform.packages.save(package, {}, again, {"seen_share": 0.85})
+    again = _identity("2025-03-01", model.mlflow_run_id, "another-run")
+    tag = _save(platform, fitted, again)
     with platform.promotions.deciding() as deciding:
         registered = deciding.register("2025-03-01", model.mlflow_run_id)
-    assert (registered.version, registered.bentoml_tag) == (model.version, tag)
-    labelled = [p for p in platform.packages.packages() if p.info.labels.get("role")]
-    assert [str(package.tag) for package in labelled] == [tag]
+    assert (registered.registered_version, registered.bentoml_tag) == (
+        model.registered_version,
+        tag,
+    )
+    assert [each.tag for each in platform.packages.packaged() if each.role] == [tag]
 
 
 def test_a_kill_after_the_record_is_made_good(
@@ -148,39 +213,37 @@ def test_an_alias_moved_by_hand_is_not_overruled(
     first = _decide(platform, fitted, "2025-03-01", _WINS)
     second = _decide(platform, fitted, "2025-03-03", _LOSES)
     client = platform.tracking.client
-    client.set_registered_model_alias(platform.model_name, "champion", second.version)
+    client.set_registered_model_alias(platform.model_name, "champion", second.registered_version)
     with platform.promotions.deciding() as deciding:
         assert platform.promotions.champion() == second
-        with pytest.raises(CreditCtError, match="credit-ct promote"):
-            deciding.promotion_of(second.version)
-        assert deciding.promotion_of(first.version)["number"] == 1
+        with pytest.raises(UnrecordedChampionError, match="credit-ct promote"):
+            deciding.promotion_of(second.registered_version)
+        assert deciding.promotion_of(first.registered_version).number == 1
 
 
 @pytest.mark.parametrize("command", ["promote", "rollback"])
 def test_an_alias_moved_by_hand_is_put_on_record(
-    platform: Platform, fitted: CatBoostClassifier, monkeypatch: pytest.MonkeyPatch, command: str
+    platform: Platform, fitted: CatBoostClassifier, command: str
 ) -> None:
-    """As the doctor asks for: onto the one that served before, which nobody is twice then."""
-    monkeypatch.setattr(stores, "promotions", lambda: platform.promotions)
-    monkeypatch.setattr(stores, "artifacts", lambda: platform.artifacts)
+    """As the doctor recommends: the model that served before is the champion again."""
     first = _decide(platform, fitted, "2025-03-01", _WINS)
     second = _decide(platform, fitted, "2025-03-03", _WINS)
-    summary = {"summary.json": {"mlflow": {"best_run_id": first.mlflow_run_id}}}
-    platform.artifacts.write(MODEL_FOLDER, "2025-03-01", summary)
+    _searched(platform, "2025-03-01", first.mlflow_run_id)
     client = platform.tracking.client
-    client.set_registered_model_alias(platform.model_name, "champion", first.version)
-    with pytest.raises(CreditCtError, match="promote or credit-ct rollback"):
+    client.set_registered_model_alias(platform.model_name, "champion", first.registered_version)
+    with pytest.raises(ChampionDisagreementError, match="promote or credit-ct rollback"):
         platform.promotions.agreement()
     which = ("--partition", "2025-03-01") if command == "promote" else ()
-    done = _ask(command, *which, "--by", "Kim", "--reason", "it was me")
+    done = platform.command(command, *which, "--by", "Kim", "--reason", "it was me")
     assert done.exit_code == 0, done.output
     assert (platform.promotions.champion(), platform.promotions.previous()) == (first, second)
     assert platform.promotions.agreement().startswith("version 1 of base date 2025-03-01")
 
 
 def test_a_run_without_package_is_refused(platform: Platform) -> None:
+    """Only what can be served is registered."""
     with (
-        pytest.raises(CreditCtError, match="is not packaged: materialize bentoml_model"),
+        pytest.raises(MissingPackageError, match="is not packaged: materialize bentoml_model"),
         platform.promotions.deciding() as deciding,
     ):
         deciding.register("2025-03-01", "0" * 32)
@@ -196,7 +259,9 @@ def test_a_model_that_mlflow_lost_is_refused(
     client.delete_logged_model(model.model_id)
     with (
         platform.promotions.deciding() as deciding,
-        pytest.raises(CreditCtError, match=r"has no model any more: .* resume: false"),
+        pytest.raises(
+            MissingModelError, match=r"was deleted. Run this base date again with resume: false"
+        ),
     ):
         deciding.register("2025-03-01", run_id)
 
@@ -235,55 +300,41 @@ def test_two_never_decide_at_once(
     assert len(platform.promotions.records()) == 2
 
 
-def _ask(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
-
-
-def test_a_person_can_overrule_the_gate(
-    platform: Platform, fitted: CatBoostClassifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_person_can_overrule_the_gate(platform: Platform, fitted: CatBoostClassifier) -> None:
     """Promote and roll back by command, with a name and a reason, which stay on record."""
-    monkeypatch.setattr(stores, "promotions", lambda: platform.promotions)
-    monkeypatch.setattr(stores, "artifacts", lambda: platform.artifacts)
     first = _decide(platform, fitted, "2025-03-01", _WINS)
     run_id = _packaged(platform, fitted, "2025-03-03")
-    summary = {"summary.json": {"mlflow": {"best_run_id": run_id}}}
-    platform.artifacts.write(MODEL_FOLDER, "2025-03-03", summary)
+    _searched(platform, "2025-03-03", run_id)
 
-    nothing = _ask("rollback", "--by", "Lee", "--reason", "complaints")
+    nothing = platform.command("rollback", "--by", "Lee", "--reason", "complaints")
     assert nothing.exit_code == 1
     assert "There is no previous champion" in nothing.output
     promote = ("promote", "--partition", "2025-03-03", "--by", "Kim", "--reason", "it is biased")
-    done = _ask(*promote)
+    done = platform.command(*promote)
     assert done.exit_code == 0, done.output
     champion = platform.promotions.champion()
     assert champion is not None
     assert champion.mlflow_run_id == run_id
-    again = _ask(*promote)
+    again = platform.command(*promote)
     assert again.exit_code == 1
     assert "The model of base date 2025-03-03 is the champion already" in again.output
-    back = _ask("rollback", "--by", "Lee", "--reason", "complaints")
+    back = platform.command("rollback", "--by", "Lee", "--reason", "complaints")
     assert back.exit_code == 0, back.output
     assert platform.promotions.champion() == first
     assert platform.promotions.previous() == champion
     assert _roles(platform) == {"2025-03-01": "champion", "2025-03-03": "previous"}
-    told = [(each["by"], each["reason"]) for each in platform.promotions.records()]
-    assert told == [("gate", None), ("Kim", "it is biased"), ("Lee", "complaints")]
+    decided = [(each.by, each.reason) for each in platform.promotions.records()]
+    assert decided == [("gate", None), ("Kim", "it is biased"), ("Lee", "complaints")]
 
 
-def test_a_model_that_does_not_load_is_not_promoted(
-    platform: Platform, fitted: CatBoostClassifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_that_does_not_load_is_not_promoted(platform: Platform) -> None:
     """Not even by a person: neither one that was never trained, nor one whose package is gone."""
-    monkeypatch.setattr(stores, "promotions", lambda: platform.promotions)
-    monkeypatch.setattr(stores, "artifacts", lambda: platform.artifacts)
     person = ("--by", "Kim", "--reason", "why not")
-    untrained = _ask("promote", "--partition", "2025-03-05", *person)
+    untrained = platform.command("promote", "--partition", "2025-03-05", *person)
     assert untrained.exit_code == 1
     assert "summary.json does not exist" in untrained.output
-    summary = {"summary.json": {"mlflow": {"best_run_id": "0" * 32}}}
-    platform.artifacts.write(MODEL_FOLDER, "2025-03-05", summary)
-    unpackaged = _ask("promote", "--partition", "2025-03-05", *person)
+    _searched(platform, "2025-03-05", "0" * 32)
+    unpackaged = platform.command("promote", "--partition", "2025-03-05", *person)
     assert unpackaged.exit_code == 1
     assert "is not packaged" in unpackaged.output
     assert platform.promotions.records() == []
@@ -291,17 +342,18 @@ def test_a_model_that_does_not_load_is_not_promoted(
 
 def test_a_card_is_found(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest one, or that of a base date; the path is printed for those without a browser."""
-    monkeypatch.setattr(stores, "artifacts", lambda: platform.artifacts)
-    assert "No base date has a model card yet" in _ask("report").output
+    assert "No base date has a model card yet" in platform.command("report").output
     for base_dt in ("2025-03-01", "2025-03-03"):
-        platform.artifacts.write(MODEL_FOLDER, base_dt, {"model_card.html": "<html></html>"})
+        platform.artifacts.write(MODEL_FOLDER, base_dt, {MODEL_CARD_FILE: "<html></html>"})
     opened: list[str] = []
     monkeypatch.setattr("webbrowser.open", opened.append)
-    newest = _ask("report")
-    path = platform.models("2025-03-03").path / "model_card.html"
+    newest = platform.command("report")
+    path = platform.models("2025-03-03").path / MODEL_CARD_FILE
     assert newest.output.strip() == str(path)
     assert opened == [path.as_uri()]
-    assert "2025-03-01" in _ask("report", "--partition", "2025-03-01", "--no-open").output
+    assert (
+        "2025-03-01" in platform.command("report", "--partition", "2025-03-01", "--no-open").output
+    )
     assert len(opened) == 1
-    absent = _ask("report", "--partition", "2025-03-02")
+    absent = platform.command("report", "--partition", "2025-03-02")
     assert "Base date 2025-03-02 has no model card" in absent.output

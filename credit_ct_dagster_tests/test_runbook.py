@@ -1,102 +1,124 @@
-"""docs/runbook.md knows every sentence that the platform fails with, and no other."""
+"""Every error has a code of its own, and `docs/runbook.md` explains every code and no other."""
 
 import ast
 import re
+from collections.abc import Iterable
+
+import pytest
 
 from credit_ct_dagster import errors
 from credit_ct_dagster.alerting.channels import Kind
 from credit_ct_dagster.definitions import CHECKS
+from credit_ct_dagster.outages import TABLE
+from credit_ct_dagster.runs.failures import check_code
 from credit_ct_dagster_tests.platform import REPOSITORY
 
-_HOLE = "…"
-_FAILURES = {name for name in vars(errors) if name.endswith("Error")} | {"Failure"}
-_COLUMNS = {"What the sentences ask for": 0, "credit-ct doctor": 1}
-"""Which column of the tables of a section quotes the platform."""
-_HEADS = ("sentence", "what it says")
-_INSIDE_ANOTHER = {
-    "Base date …: …",  # another failure, told by a step of a run
-    "…, line …: …… …….",  # a cell of a CSV file, with a reason of its own
-}
-_TOO_LITTLE = {"", "does not answer", "has no"}
-"""What too many failures have in common to tell one."""
+_PACKAGE = REPOSITORY / "credit_ct_dagster"
+_DOCUMENTS = [REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")]
+_CLASSES = [
+    each
+    for each in vars(errors).values()
+    if isinstance(each, type) and issubclass(each, errors.CreditCtError)
+]
+_CODES = {each.__name__: each.code for each in _CLASSES if "code" in vars(each)}
+_WITHOUT_CODE = {each.__name__ for each in _CLASSES} - set(_CODES)
+_CHECK_CODES = {check_code(spec.name) for check in CHECKS for spec in check.check_specs}
 
 
-def _text(node: ast.expr) -> str | None:
-    """What a literal says, its values as holes; None: something else makes the text."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if isinstance(node, ast.JoinedStr):
-        return "".join(_text(part) or _HOLE for part in node.values)
-    return None
-
-
-def _nodes() -> list[tuple[str, ast.AST]]:
-    """All of the package's code, by file."""
-    files = sorted((REPOSITORY / "credit_ct_dagster").rglob("*.py"))
-    return [
-        (str(file.relative_to(REPOSITORY)), node)
-        for file in files
-        for node in ast.walk(ast.parse(file.read_text()))
-    ]
-
-
-def _failures() -> dict[str, str]:
-    """What every failure says that is made somewhere, by where."""
+def _sections() -> dict[str, str]:
+    """The text of each section of the runbook, by its anchor as GitHub makes it."""
     found = {}
-    for file, node in _nodes():
-        if isinstance(node, ast.Call):
-            said = [*node.args, *(each.value for each in node.keywords)]
-            text = _text(said[0]) if said else None
-            if ast.unparse(node.func).split(".")[-1] in _FAILURES and text:
-                found[f"{file}:{node.lineno}"] = text
+    for part in re.split(r"^#+ ", (REPOSITORY / "docs" / "runbook.md").read_text(), flags=re.M):
+        title, _, text = part.partition("\n")
+        found[re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")] = text
     return found
 
 
-def _phrases() -> list[str]:
-    """What the runbook quotes, without the names and remarks that it adds in brackets."""
-    text = (REPOSITORY / "docs" / "runbook.md").read_text()
-    found: list[str] = []
-    for section, column in _COLUMNS.items():
-        _, _, after = text.partition(f"\n## {section}\n")
-        rows = re.findall(r"^\| .*", after.partition("\n## ")[0], re.MULTILINE)
-        for cell in (row.split(" | ")[column].removeprefix("| ") for row in rows):
-            if not cell.startswith(_HEADS):
-                found += re.sub(r" \(`\w+`\)| \([a-z][^)]+\)$", "", cell).split("; ")
-    return found
+def _nodes() -> list[ast.AST]:
+    """The code of the package, without that of `errors` itself."""
+    files = set(_PACKAGE.rglob("*.py")) - {_PACKAGE / "errors.py"}
+    return [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
 
 
-def _matches(phrase: str, text: str) -> bool:
-    """Whether a text has the words of a phrase, one after the other, with anything in its holes."""
-    place = 0
-    for words in phrase.split(_HOLE):
-        place = text.find(words, place)
-        if place < 0:
-            return False
-    return True
+def _names(nodes: Iterable[ast.AST]) -> set[str]:
+    """What expressions name: `X` of `X` and of `errors.X`."""
+    return {
+        node.attr if isinstance(node, ast.Attribute) else node.id
+        for node in nodes
+        if isinstance(node, ast.Attribute | ast.Name)
+    }
 
 
-def test_every_failure_has_a_row() -> None:
-    """A new one needs one: what it means, and what to do."""
-    phrases = _phrases()
-    assert {
-        where: text
-        for where, text in _failures().items()
-        if text not in _INSIDE_ANOTHER and not any(_matches(each, text) for each in phrases)
-    } == {}
+def test_codes_are_unique_and_of_one_form() -> None:
+    """A code names one kind of failure, and has the form that people and machines search for."""
+    codes = list(_CODES.values())
+    assert sorted(codes) == sorted(set(codes))
+    assert [code for code in codes if not re.fullmatch(r"CT-[A-Z]+-\d+", code)] == []
 
 
-def test_every_row_is_of_something_that_is_said() -> None:
-    """In these words, somewhere in the package, and in enough of them to tell it from others."""
-    said = [_text(node) for _, node in _nodes() if isinstance(node, ast.expr)]
-    texts = [text for text in said if text]
-    phrases = _phrases()
-    assert len(phrases) > 50
-    assert [each for each in phrases if not any(_matches(each, text) for text in texts)] == []
-    assert [each for each in phrases if each.strip(f"{_HOLE} .") in _TOO_LITTLE] == []
+def test_only_errors_with_a_code_are_raised() -> None:
+    """The classes without a code are bases of others, not errors that a person meets."""
+    made = _names(node.func for node in _nodes() if isinstance(node, ast.Call))
+    assert sorted(made & _WITHOUT_CODE) == []
+    becomes = {rule.becomes.__name__ for rules in TABLE.values() for rule in rules}
+    assert sorted(becomes - set(_CODES)) == []
 
 
-def test_every_check_and_every_kind_of_alert_has_a_row() -> None:
-    """By its name."""
-    names = {spec.name for check in CHECKS for spec in check.check_specs} | {*Kind}
-    text = (REPOSITORY / "docs" / "runbook.md").read_text()
-    assert [name for name in sorted(names) if f"`{name}`" not in text] == []
+def test_errors_are_declared_in_one_file() -> None:
+    """A class of its own elsewhere would have the code of another one, or none."""
+    known = {each.__name__ for each in _CLASSES}
+    declared = {node.name: node.bases for node in _nodes() if isinstance(node, ast.ClassDef)}
+    assert [name for name, bases in declared.items() if _names(bases) & known] == []
+
+
+def test_every_code_is_in_use() -> None:
+    """A code that nothing reports any more is removed, with its section of the runbook."""
+    assert sorted(set(_CODES) - _names(_nodes())) == []
+
+
+def test_every_code_and_every_kind_of_alert_has_a_section() -> None:
+    """Under the anchor that errors, alerts and checks refer to, with text in it."""
+    sections = _sections()
+    wanted = {code.lower() for code in {*_CODES.values(), *_CHECK_CODES}} | {*Kind}
+    assert sorted(wanted - set(sections)) == []
+    assert [anchor for anchor in sorted(wanted) if not sections[anchor].strip()] == []
+
+
+def test_no_section_is_of_a_code_that_does_not_exist() -> None:
+    """What the runbook explains can happen."""
+    explained = {anchor for anchor in _sections() if anchor.startswith("ct-")}
+    assert sorted(explained - {code.lower() for code in {*_CODES.values(), *_CHECK_CODES}}) == []
+
+
+def test_the_runbook_tells_which_errors_are_retried() -> None:
+    """By the word "Retried", in the sections of those errors and of no other."""
+    sections = _sections()
+    marked = {name for name, code in _CODES.items() if "Retried" in sections[code.lower()]}
+    retried = {each.__name__ for each in _CLASSES if issubclass(each, errors.UnavailableError)}
+    assert marked == retried - _WITHOUT_CODE
+
+
+def test_links_into_the_runbook_lead_to_a_section() -> None:
+    """From every document."""
+    broken = []
+    for document in _DOCUMENTS:
+        links = re.findall(r"\((?:[\w./]*runbook\.md)#([^)]+)\)", document.read_text())
+        if document.name == "runbook.md":
+            links += re.findall(r"\(#([^)]+)\)", document.read_text())
+        broken += [f"{document.name}: #{link}" for link in links if link not in _sections()]
+    assert broken == []
+
+
+def test_errors_end_with_their_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code, and the place in the repository where it is explained."""
+    monkeypatch.delenv("RUNBOOK_URL", raising=False)
+    error = errors.MissingTableError("Table t does not exist.")
+    assert error.sentence == "Table t does not exist."
+    assert str(error) == ("Table t does not exist. See CT-STORE-3: docs/runbook.md#ct-store-3")
+
+
+def test_the_address_of_the_runbook_can_be_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RUNBOOK_URL is where people read it."""
+    monkeypatch.setenv("RUNBOOK_URL", "https://wiki.example.com/credit-ct")
+    expected = "https://wiki.example.com/credit-ct#ct-store-3"
+    assert errors.runbook_section("CT-STORE-3") == expected

@@ -1,28 +1,27 @@
 """The environment."""
 
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from credit_ct_dagster.errors import CreditCtError
-from credit_ct_dagster.settings import Settings, get_settings
+from credit_ct_dagster.errors import SettingsError
+from credit_ct_dagster.settings import Settings, redacted
 
 
 @pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def _empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where no `.env` lies yet."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Settings, "export", lambda self: None)
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
-    get_settings.cache_clear()
-    yield
-    get_settings.cache_clear()
 
 
 def test_defaults_need_no_server() -> None:
     """Without a variable, everything is embedded."""
-    settings = get_settings()
+    settings = Settings.from_environment()
     assert settings.feature_store_url.get_secret_value() == "sqlite:///var/feature_store.db"
     assert settings.retention_days == 7
     assert settings.smtp_host is None
@@ -36,7 +35,7 @@ def test_an_environment_variable_wins_over_the_env_file(
     """`.env` is read, and the environment overrides it."""
     (tmp_path / ".env").write_text("MODEL_NAME=from_file\nARTIFACTS_PATH=elsewhere\n")
     monkeypatch.setenv("MODEL_NAME", "from_environment")
-    settings = get_settings()
+    settings = Settings.from_environment()
     assert settings.model_name == "from_environment"
     assert settings.artifacts_path == "elsewhere"
 
@@ -45,15 +44,15 @@ def test_an_environment_variable_wins_over_the_env_file(
 def test_retention_is_days_or_none(
     monkeypatch: pytest.MonkeyPatch, text: str, days: int | None
 ) -> None:
-    """The word `none` keeps every base date."""
+    """The word `none` retains every base date."""
     monkeypatch.setenv("RETENTION_DAYS", text)
-    assert get_settings().retention_days == days
+    assert Settings.from_environment().retention_days == days
 
 
 def test_recipients_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     """MAIL_TO takes a list as people write it."""
     monkeypatch.setenv("MAIL_TO", "a@example.com, b@example.com")
-    assert get_settings().mail_to == ["a@example.com", "b@example.com"]
+    assert Settings.from_environment().mail_to == ["a@example.com", "b@example.com"]
 
 
 @pytest.mark.parametrize(
@@ -70,15 +69,15 @@ def test_an_unusable_value_is_named_and_not_repeated(
 ) -> None:
     """The message names the variable; a value may be a secret."""
     monkeypatch.setenv(name, value)
-    with pytest.raises(CreditCtError, match=name) as refused:
-        get_settings()
+    with pytest.raises(SettingsError, match=name) as refused:
+        Settings.from_environment()
     assert value not in str(refused.value).replace("Asia/Seoul", "")
 
 
 def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings can be logged."""
     monkeypatch.setenv("FEATURE_STORE_URL", "mysql+pymysql://user:hush@host/mlops")
-    assert "hush" not in repr(get_settings())
+    assert "hush" not in repr(Settings.from_environment())
 
 
 @pytest.mark.parametrize(
@@ -99,12 +98,50 @@ def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
             "http://host:5000 down",
             "http://host:5000 down",
         ),
-        ("FEATURE_STORE_URL", "sqlite:///a.db", "sqlite:///a.db is gone", "sqlite:///a.db is gone"),
+        (
+            "FEATURE_STORE_URL",
+            "sqlite:///a.db",
+            "sqlite:///a.db is missing",
+            "sqlite:///a.db is missing",
+        ),
     ],
 )
 def test_a_text_can_be_shown(
     monkeypatch: pytest.MonkeyPatch, variable: str, secret: str, leak: str, shown: str
 ) -> None:
-    """Passwords and secret URLs go, whatever wrote them; the rest stays."""
+    """Passwords and secret URLs are hidden, whatever wrote them; the rest is not."""
     monkeypatch.setenv(variable, secret)
-    assert get_settings().redacted(leak) == shown
+    assert redacted(leak) == shown
+
+
+def test_what_libraries_look_up_is_exported() -> None:
+    """MLflow's password by its own variables, because MLflow prints the URI with every run."""
+    settings = Settings(
+        _env_file=None,
+        mlflow_tracking_uri="https://user:h%40sh@host:5000",
+        runbook_url="https://wiki/runbook",
+    )
+    exported = settings.exported()
+    assert exported["MLFLOW_TRACKING_URI"] == "https://host:5000"
+    assert exported["MLFLOW_TRACKING_USERNAME"] == "user"
+    assert exported["MLFLOW_TRACKING_PASSWORD"] == "h@sh"
+    assert exported["RUNBOOK_URL"] == "https://wiki/runbook"
+    assert "ALERT_WEBHOOK_URL" not in exported
+    assert Path(exported["BENTOML_HOME"]).is_absolute()
+
+
+def test_a_process_is_set_up_once_and_visibly() -> None:
+    """Until then, importing the settings and wiring resources changes nothing."""
+    script = (
+        "import os; before = dict(os.environ)\n"
+        "from credit_ct_dagster.settings import Settings, set_up_process\n"
+        "from credit_ct_dagster.wiring import Wiring\n"
+        "Wiring(Settings()).resources(); assert dict(os.environ) == before\n"
+        "set_up_process(); print(os.environ['FEATURE_STORE_URL'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "sqlite:///var/feature_store.db"
+    assert "FEATURE_STORE_URL" not in os.environ

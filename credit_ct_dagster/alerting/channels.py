@@ -1,32 +1,22 @@
-"""Ways to reach people: e-mail, and a webhook. Where each is configured."""
+"""Where alerts are sent: e-mail and a webhook."""
 
-import smtplib
-import ssl
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from email.message import EmailMessage
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 import dagster as dg
-import requests
 from pydantic import Field
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
-from credit_ct_dagster.errors import NotToldError
+from credit_ct_dagster.errors import AlertNotDeliveredError
+
+# requests and smtplib are imported where an alert is sent: loading the definitions does not need
+# them.
 
 _MAIL_TIMEOUT_SECONDS = 10
 _WEBHOOK_TIMEOUT_SECONDS = 5
-_WEBHOOK_RETRIES = Retry(
-    total=2,
-    backoff_factor=0.2,
-    allowed_methods={"POST"},
-    status_forcelist=(429, 500, 502, 503, 504),
-    raise_on_status=False,
-    # A server may ask to wait for hours; the next tick of the sensor is the long pause.
-    respect_retry_after_header=False,
-)
+_WEBHOOK_RETRIES = 2
+_RETRIED_STATUSES = (429, 500, 502, 503, 504)
 
 
 class Kind(StrEnum):
@@ -40,15 +30,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Alert:
-    """What people are told.
+    """A message about a run or a base date.
 
     Attributes:
         kind: What happened.
-        base_dt: To which base date; None for a run without one.
+        base_dt: The base date that it happened to; None for a run without one.
         subject: One line.
-        text: What, and what to do.
+        text: What happened in full, and what to do.
         links: Pages to open, by name: `run`, `asset`.
-        run_id: The run it is about, if any.
+        run_id: The run that it is about; None if there was no run.
+        code: The code of the error or of the failed check; None when nothing failed.
     """
 
     kind: Kind
@@ -57,6 +48,7 @@ class Alert:
     text: str
     links: Mapping[str, str] = field(default_factory=dict)
     run_id: str | None = None
+    code: str | None = None
 
     @property
     def body(self) -> str:
@@ -66,27 +58,35 @@ class Alert:
 
 
 class Mail(dg.ConfigurableResource):
-    """Sends e-mail when a server and a recipient are named."""
+    """Sends e-mail when a server and a recipient are configured."""
 
-    smtp_host: str | None = Field(default=None, description="Mail server; none: no e-mail")
-    smtp_port: int = Field(default=587, description="Its port")
-    smtp_starttls: bool = Field(default=True, description="Encrypt, to a trusted certificate")
-    smtp_user: str | None = Field(default=None, description="Log in as this user")
-    smtp_password: str | None = Field(default=None, description="With this password")
-    mail_from: str = Field(default="credit-ct@localhost", description="Sender")
-    mail_to: list[str] = Field(default=[], description="Recipients")
+    smtp_host: str | None = Field(
+        default=None, description="Host name of the mail server; none sends no e-mail"
+    )
+    smtp_port: int = Field(default=587, description="Port of the mail server")
+    smtp_starttls: bool = Field(
+        default=True, description="Encrypts the connection, and requires a trusted certificate"
+    )
+    smtp_user: str | None = Field(default=None, description="User to log in as; none does not")
+    smtp_password: str | None = Field(default=None, description="Password of that user")
+    mail_from: str = Field(default="credit-ct@localhost", description="Address of the sender")
+    mail_to: list[str] = Field(default=[], description="Addresses of the recipients")
 
     @property
     def is_configured(self) -> bool:
-        """Whether there is somebody to tell."""
+        """Whether there is a server and a recipient."""
         return bool(self.smtp_host and self.mail_to)
 
     def send(self, alert: Alert) -> None:
         """Send one message to all recipients.
 
         Raises:
-            NotToldError: The mail server did not take the message.
+            AlertNotDeliveredError: The mail server did not accept the message.
         """
+        import smtplib
+        import ssl
+        from email.message import EmailMessage
+
         assert self.smtp_host is not None
         message = EmailMessage()
         message["Subject"] = alert.subject
@@ -98,37 +98,51 @@ class Mail(dg.ConfigurableResource):
                 self.smtp_host, self.smtp_port, timeout=_MAIL_TIMEOUT_SECONDS
             ) as server:
                 if self.smtp_starttls:
-                    # By itself, smtplib trusts whoever answers.
+                    # By itself, smtplib trusts any certificate.
                     server.starttls(context=ssl.create_default_context())
                 if self.smtp_user and self.smtp_password:
                     server.login(self.smtp_user, self.smtp_password)
                 server.send_message(message)
         except OSError as error:  # smtplib's errors are OSErrors
-            raise NotToldError(
-                f"The mail server {self.smtp_host}:{self.smtp_port} did not take the alert"
-                f" '{alert.subject}' ({_reason(error)}). It is sent again at the next tick; see"
-                " SMTP_HOST and what belongs to it."
+            raise AlertNotDeliveredError(
+                f"The mail server {self.smtp_host}:{self.smtp_port} did not accept the alert"
+                f" '{alert.subject}' ({_cause(error)}). It is sent again at the next tick. Check"
+                " SMTP_HOST and the other SMTP_ variables."
             ) from None
 
 
 class Webhook(dg.ConfigurableResource):
-    """Posts alerts as JSON to a URL, which may itself be the secret."""
+    """Posts alerts as JSON to a URL, which may itself be a secret."""
 
-    url: str | None = Field(default=None, description="Where to post; none: nowhere")
+    url: str | None = Field(default=None, description="URL to post to; none posts nothing")
 
     @property
     def is_configured(self) -> bool:
-        """Whether there is somebody to tell."""
+        """Whether there is a URL."""
         return bool(self.url)
 
     def send(self, alert: Alert) -> None:
-        """Post `kind`, `base_dt`, `subject`, `text`, `links` and `run_id`; try three times.
+        """Post the fields of the alert; try three times.
 
         Raises:
-            NotToldError: The server did not answer, or not with a 2xx. The URL is not repeated.
+            AlertNotDeliveredError: The server did not answer, or not with a 2xx. The URL is not
+                repeated.
         """
+        import requests
+        from requests.adapters import HTTPAdapter
+        from urllib3.util import Retry
+
         assert self.url is not None
-        retrying = HTTPAdapter(max_retries=_WEBHOOK_RETRIES)
+        retry = Retry(
+            total=_WEBHOOK_RETRIES,
+            backoff_factor=0.2,
+            allowed_methods={"POST"},
+            status_forcelist=_RETRIED_STATUSES,
+            raise_on_status=False,
+            # A server may ask to wait for hours; the next tick of the sensor is the long pause.
+            respect_retry_after_header=False,
+        )
+        retrying = HTTPAdapter(max_retries=retry)
         with requests.Session() as session:
             session.mount("http://", retrying)
             session.mount("https://", retrying)
@@ -141,20 +155,22 @@ class Webhook(dg.ConfigurableResource):
                     allow_redirects=False,
                 )
             except requests.RequestException as error:
-                raise self._not_told(alert, type(error).__name__) from None
+                raise self._not_delivered(alert, type(error).__name__) from None
         if response.status_code // 100 != 2:
-            raise self._not_told(alert, f"HTTP {response.status_code}")
+            raise self._not_delivered(alert, f"HTTP {response.status_code}")
 
-    def _not_told(self, alert: Alert, reason: str) -> NotToldError:
-        return NotToldError(
-            f"The webhook at {urlsplit(self.url or '').hostname} did not take the alert"
-            f" '{alert.subject}' ({reason}). It is sent again at the next tick; see"
+    def _not_delivered(self, alert: Alert, cause: str) -> AlertNotDeliveredError:
+        return AlertNotDeliveredError(
+            f"The webhook at {urlsplit(self.url or '').hostname} did not accept the alert"
+            f" '{alert.subject}' ({cause}). It is sent again at the next tick. Check"
             " ALERT_WEBHOOK_URL."
         )
 
 
-def _reason(error: OSError) -> str:
-    """What a mail server or the network said, without the addresses that it may repeat."""
+def _cause(error: OSError) -> str:
+    """The cause of a failure, without the addresses that a mail server's answer may repeat."""
+    import smtplib
+
     if isinstance(error, smtplib.SMTPResponseException):
         return f"{type(error).__name__}, SMTP {error.smtp_code}"
     return error.strerror or type(error).__name__

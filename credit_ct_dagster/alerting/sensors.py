@@ -1,8 +1,8 @@
-"""Telling people, and noticing runs whose process was killed.
+"""Sensors that send alerts, one for each channel.
 
-Each way of telling has a sensor of its own. How far it has told is the sensor's cursor, which
-Dagster keeps when a tick fails: a server that is down holds up nobody else, and gets its alerts
-when it is back. (Dagster's own run status sensors move on after an error: the alert would be lost.)
+A channel's sensor stores in its cursor up to where it has reported, and Dagster retains the cursor
+when a tick fails: a server that is down holds up no other channel, and receives its alerts when it
+is back. (Dagster's own run status sensors move on after an error: the alert would be lost.)
 """
 
 import logging
@@ -10,11 +10,13 @@ import time
 from typing import Protocol
 
 import dagster as dg
-from pydantic import ValidationError
 
-from credit_ct_dagster.alerting.alerts import Position, untold
+from credit_ct_dagster.alerting.alerts import alert_on
 from credit_ct_dagster.alerting.channels import Alert, Kind, Mail, Webhook
-from credit_ct_dagster.runs.processes import fail_abandoned_runs
+from credit_ct_dagster.alerting.events import AlertCursor, pending_events
+from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.partitions import Calendar
+from credit_ct_dagster.resources.dagster_ui import DagsterUI
 
 _EVERY_SECONDS = 30
 _LEVELS = {
@@ -24,49 +26,43 @@ _LEVELS = {
     Kind.run_succeeded: logging.INFO,
 }
 _TICK_SECONDS = 20
-"""Dagster gives up on a tick after a minute, and would forget how far it came."""
+"""Dagster stops a tick after a minute, and its cursor would be lost."""
 
 
 @dg.sensor(
     minimum_interval_seconds=_EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells the log of failures, missing base dates and successes.",
+    description="Logs failed runs, failed checks, missing base dates and successful runs.",
 )
-def log_alerts_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Tell it there."""
-    return _tell(context, _Log(context.log))
+def log_alerts_sensor(
+    context: dg.SensorEvaluationContext, calendar: Calendar, dagster_ui: DagsterUI
+) -> dg.SkipReason:
+    """Write pending alerts to the log."""
+    return _send_pending(context, _Log(context.log), calendar, dagster_ui)
 
 
 @dg.sensor(
     minimum_interval_seconds=_EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells the same by e-mail, where it is configured (SMTP_HOST).",
+    description="Sends the same alerts by e-mail, if SMTP_HOST and MAIL_TO are set.",
 )
-def mail_alerts_sensor(context: dg.SensorEvaluationContext, mail: Mail) -> dg.SkipReason:
-    """Tell it by e-mail."""
-    return _tell(context, mail)
+def mail_alerts_sensor(
+    context: dg.SensorEvaluationContext, calendar: Calendar, dagster_ui: DagsterUI, mail: Mail
+) -> dg.SkipReason:
+    """Send pending alerts by e-mail."""
+    return _send_pending(context, mail, calendar, dagster_ui)
 
 
 @dg.sensor(
     minimum_interval_seconds=_EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Posts the same as JSON, where to is ALERT_WEBHOOK_URL.",
+    description="Posts the same alerts as JSON to ALERT_WEBHOOK_URL, if it is set.",
 )
-def webhook_alerts_sensor(context: dg.SensorEvaluationContext, webhook: Webhook) -> dg.SkipReason:
-    """Tell it to a webhook."""
-    return _tell(context, webhook)
-
-
-@dg.sensor(
-    minimum_interval_seconds=60,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Marks runs as failed whose process was killed: they would hold a place in the"
-    " queue for ever.",
-)
-def abandoned_runs_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Look for them once a minute."""
-    marked = fail_abandoned_runs(context.instance)
-    return dg.SkipReason(f"Marked {', '.join(marked)}" if marked else "No run was abandoned")
+def webhook_alerts_sensor(
+    context: dg.SensorEvaluationContext, calendar: Calendar, dagster_ui: DagsterUI, webhook: Webhook
+) -> dg.SkipReason:
+    """Post pending alerts to the webhook."""
+    return _send_pending(context, webhook, calendar, dagster_ui)
 
 
 class _Channel(Protocol):
@@ -77,7 +73,7 @@ class _Channel(Protocol):
 
 
 class _Log:
-    """The log of the sensor: the code location's, and the tick's in the UI."""
+    """The log of the sensor: of the code location, and of the tick in the UI."""
 
     is_configured = True
 
@@ -88,43 +84,59 @@ class _Log:
         self._log.log(
             _LEVELS[alert.kind],
             "\n".join(filter(None, [alert.subject, alert.body])),
-            extra={"kind": alert.kind.value, "base_dt": alert.base_dt, "run_id": alert.run_id},
+            extra={
+                "kind": alert.kind.value,
+                "base_dt": alert.base_dt,
+                "run_id": alert.run_id,
+                "code": alert.code,
+            },
         )
 
 
-def _told_so_far(context: dg.SensorEvaluationContext) -> Position | None:
+def _stored_cursor(context: dg.SensorEvaluationContext) -> AlertCursor | None:
+    if not context.cursor:
+        return None
     try:
-        return Position.model_validate_json(context.cursor) if context.cursor else None
-    except ValidationError:
-        context.log.warning("Another version wrote how far this was told, which cannot be read")
+        return AlertCursor.from_json(
+            context.cursor.encode(), f"The cursor of {context.sensor_name}"
+        )
+    except CreditCtError as error:
+        context.log.warning(
+            f"{error} Alerts are sent for what happens from now on.", extra={"code": error.code}
+        )
         return None
 
 
-def _tell(context: dg.SensorEvaluationContext, channel: _Channel) -> dg.SkipReason:
-    """Tell what is untold, in order, and move the cursor after each.
+def _send_pending(
+    context: dg.SensorEvaluationContext, channel: _Channel, calendar: Calendar, ui: DagsterUI
+) -> dg.SkipReason:
+    """Send pending alerts in order, and move the cursor after each.
 
     Raises:
-        NotToldError: Not even the first could be told: the next tick begins with the same one.
+        AlertNotDeliveredError: Not even the first was accepted: the next tick begins with it.
     """
-    before = _told_so_far(context)
-    if before is None or not channel.is_configured:
-        context.update_cursor(Position.now(context.instance).model_dump_json())
+    cursor = _stored_cursor(context)
+    if cursor is None or not channel.is_configured:
+        context.update_cursor(AlertCursor.now(context.instance, calendar).model_dump_json())
         return dg.SkipReason(
-            "Tells what happens from now on" if channel.is_configured else "Not configured"
+            "Alerts are sent for what happens from now on"
+            if channel.is_configured
+            else "Not configured"
         )
-    begun, told = time.monotonic(), 0
+    begun, sent = time.monotonic(), 0
     try:
-        for alert, position in untold(context.instance, before):
+        for event, after in pending_events(context.instance, calendar, cursor):
+            alert = alert_on(context.instance, ui, event)
             if alert is not None:
                 channel.send(alert)
-                told += 1
-            context.update_cursor(position.model_dump_json())
+                sent += 1
+            context.update_cursor(after.model_dump_json())
             if time.monotonic() - begun > _TICK_SECONDS:
                 break
     except Exception:
-        # Dagster drops the cursor of a tick that fails, and so would tell again what was told now.
-        # The next tick begins with what failed, and then fails.
-        if not told:
+        # Dagster discards the cursor of a tick that fails, and would send again what was sent now.
+        # The next tick begins with the alert that failed, and then fails.
+        if not sent:
             raise
-        context.log.exception("The rest is told at the next tick")
-    return dg.SkipReason(f"Told {told}" if told else "Nothing to tell")
+        context.log.exception("The remaining alerts are sent at the next tick")
+    return dg.SkipReason(f"Alerts sent: {sent}" if sent else "No alert is pending")

@@ -3,23 +3,20 @@
 import dagster as dg
 
 from credit_ct_dagster.assets.columns import column_schema
-from credit_ct_dagster.assets.failures import failing_clearly
-from credit_ct_dagster.assets.preprocessed_splits import SCALERS_FILE
-from credit_ct_dagster.assets.tuned_runs import BEST_MODEL_FILE, SUMMARY_FILE
-from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.contracts import files
+from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.contracts.package import PackageRecord
+from credit_ct_dagster.contracts.search import SearchSummary
+from credit_ct_dagster.errors import MixedArtifactsError
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.calibration import calibrate
-from credit_ct_dagster.modeling.preparation import scalers_fingerprint
-from credit_ct_dagster.modeling.splitting import SPLIT_FILES, require_fingerprint
-from credit_ct_dagster.partitions import base_date_partitions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
-from credit_ct_dagster.resources.bentoml_store import SEEN_SHARE, BentoMLStore, Lineage
+from credit_ct_dagster.resources.bentoml_store import BentoMLStore
+from credit_ct_dagster.runs.failures import failing_clearly
 from credit_ct_dagster.runs.processes import is_over
 
 
 @dg.asset(
-    partitions_def=base_date_partitions,
     group_name="serving",
     owners=["team:ml-platform"],
     kinds={"bentoml"},
@@ -35,62 +32,70 @@ def bentoml_model(
 ) -> dg.MaterializeResult:
     """The best model in the BentoML store, with its calibration, scalers and feature schema inside.
 
-    Its probabilities are calibrated on the validation rows, by what has the lowest log-loss there.
-    Its labels name the base date, the MLflow run, the Dagster run and the data it was made from;
-    its metadata holds the parameters and metrics.
+    Its probabilities are calibrated on the validation rows, by the method with the lowest log-loss
+    there. Its labels name the base date, the MLflow run, the Dagster run and the data it was made
+    from; its metadata holds the parameters and metrics.
     """
-    base_dt = context.partition_key
-    removed = bentoml_store.remove_unrecorded(
-        base_dt, lambda tag, run_id: _is_unrecorded(context, tag, run_id)
-    )
-    if removed:
-        context.log.info(f"Removed what killed runs left: {', '.join(removed)}")
+    # Measured: scikit-learn takes 1.5 s to import, which only this step needs.
+    from credit_ct_dagster.modeling.calibration import calibrate
+    from credit_ct_dagster.modeling.preparation import scalers_fingerprint
+    from credit_ct_dagster.modeling.splitting import require_fingerprint
 
+    base_dt = context.partition_key
     with failing_clearly(context):
-        summary, model = tuned_runs[SUMMARY_FILE], tuned_runs[BEST_MODEL_FILE]
-        scalers = robust_scalers[SCALERS_FILE]
-        if scalers_fingerprint(scalers) != summary["scalers_fingerprint"]:
-            raise CreditCtError(
-                "the scalers are not those of the rows that the model was trained on. Materialize"
+        base_date_lock.ensure_held()
+        removed = bentoml_store.remove_unrecorded(
+            base_dt, lambda tag, run_id: _is_unrecorded(context, tag, run_id)
+        )
+        if removed:
+            context.log.info(f"Removed packages of killed runs: {', '.join(removed)}")
+        search, model = tuned_runs.read(SearchSummary), tuned_runs[files.BEST_MODEL_FILE]
+        scalers = robust_scalers[files.SCALERS_FILE]
+        if scalers_fingerprint(scalers) != search.scalers_fingerprint:
+            raise MixedArtifactsError(
+                "The scalers are not those of the rows that the model was trained on. Materialize"
                 " tuned_runs for this base date again."
             )
-        val = preprocessed_splits[SPLIT_FILES["val"]]
-        require_fingerprint(val, summary["fingerprints"]["val"], "validation rows of the model")
-    calibration = calibrate(model, val)
-    best = summary["best"]
-    lineage = Lineage(
-        base_dt=base_dt,
-        mlflow_run_id=summary["mlflow"]["best_run_id"],
-        dagster_run_id=context.run.run_id,
-        data_fingerprint=summary["data_fingerprint"],
-    )
-    tag = bentoml_store.save(
-        calibration.model,
-        scalers,
-        lineage,
-        metadata={
-            SEEN_SHARE: summary["seen_share"],
-            "calibration": calibration.method,
-            "log_loss_per_calibration": dict(calibration.log_losses),
-            **best["params"],
-            "trees": best["iterations"],
-            **{f"val_{name}": value for name, value in best["val"].items()},
-            **{f"holdout_{name}": value for name, value in best["holdout"].items()},
-        },
-    )
+        val = preprocessed_splits[files.SPLIT_FILES["val"]]
+        require_fingerprint(val, search.fingerprints["val"], "validation rows of the model")
+        calibration = calibrate(model, val)
+        identity = ModelIdentity(
+            base_dt=base_dt,
+            mlflow_run_id=search.mlflow.best_run_id,
+            dagster_run_id=context.run.run_id,
+            data_fingerprint=search.data_fingerprint,
+        )
+        record = PackageRecord(
+            seen_share=search.seen_share,
+            calibration=calibration.method,
+            log_loss_per_calibration=calibration.log_losses,
+        )
+        best = search.best
+        tag = bentoml_store.save(
+            calibration.model,
+            scalers,
+            identity,
+            record,
+            metadata={
+                **best.params,
+                "trees": best.iterations,
+                **{f"val_{name}": value for name, value in best.val.items()},
+                **{f"holdout_{name}": value for name, value in best.holdout.items()},
+            },
+        )
     return dg.MaterializeResult(
         metadata={
             "bentoml_tag": tag,
-            "holdout_accuracy": best["holdout"]["accuracy"],
+            "holdout_accuracy": best.holdout["accuracy"],
             "calibration": calibration.method,
             "log_loss_per_calibration": dg.MetadataValue.json(dict(calibration.log_losses)),
-            **lineage.labels(),
+            **identity.labels(),
         }
     )
 
 
 def _is_unrecorded(context: dg.AssetExecutionContext, tag: str, run_id: str) -> bool:
-    """Whether a package of an ended Dagster run was never reported as materialized."""
+    """Whether a package of a Dagster run that has ended was never reported as materialized."""
     if not is_over(context.instance, run_id):
         return False
     events = context.instance.fetch_materializations(

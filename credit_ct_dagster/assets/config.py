@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
-from dagster._config import EvaluateValueResult, Field
-from dagster._core.definitions.definition_config_schema import ConfiguredDefinitionConfigSchema
 from pydantic import ValidationError
+
+from credit_ct_dagster.runs.dagster_internals import check_config_when_planned
 
 
 def refuses_bad_values(
@@ -14,40 +14,22 @@ def refuses_bad_values(
 ) -> Callable[[dg.AssetsDefinition], dg.AssetsDefinition]:
     """Check a `Config` in full when a run is planned; stands above `@dg.asset`.
 
-    Dagster checks names and types of configuration then, but pydantic's limits not until the step
-    itself runs, after everything upstream.
+    Dagster itself checks pydantic's limits only when the step runs, after everything upstream.
     """
 
-    def decorate(assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
-        assets.op._config_schema = _CheckedSchema(config_class)
-        return assets
-
-    return decorate
-
-
-class _CheckedSchema(ConfiguredDefinitionConfigSchema):
-    """The one place where Dagster lets a definition judge its configuration when planning.
-
-    It is the mechanism behind `@configured`, which assets do not offer. Not public: a test holds
-    that it still works. It can go when Dagster validates `Config` at that point itself.
-    """
-
-    def __init__(self, config_class: type[dg.Config]) -> None:
-        self._config_class = config_class
-        self._field = config_class.to_config_schema().as_field()
-
-    def as_field(self) -> Field:
-        return self._field
-
-    def resolve_config(self, processed_config: Any) -> EvaluateValueResult:
-        given = processed_config.get("config", {})
+    def check(given: Any) -> None:
         try:
-            self._config_class(**given)
+            config_class(**given)
         except ValidationError as error:
             problems = "; ".join(
                 ": ".join([*map(str, found["loc"]), found["msg"]]) for found in error.errors()
             )
             raise dg.DagsterInvalidConfigError(
-                f"{self._config_class.__name__}: {problems}", errors=[], config_value=given
+                f"{config_class.__name__}: {problems}", errors=[], config_value=given
             ) from error
-        return EvaluateValueResult.for_value(processed_config)
+
+    def decorate(assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
+        check_config_when_planned(assets, config_class, check)
+        return assets
+
+    return decorate

@@ -3,17 +3,15 @@
 import dagster as dg
 
 from credit_ct_dagster.assets.columns import column_schema
-from credit_ct_dagster.assets.failures import failing_clearly
-from credit_ct_dagster.assets.merged_rows import ROW_COUNT, tell_expired
+from credit_ct_dagster.assets.merged_rows import ROW_COUNT, report_expired
 from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.partitions import base_date_partitions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.runs.failures import failing_clearly
 
 
 @dg.asset(
-    partitions_def=base_date_partitions,
     deps=[credit_score, credit_score_features],
     group_name="feature_store",
     owners=["team:ml-platform"],
@@ -21,21 +19,20 @@ from credit_ct_dagster.resources.feature_store.store import FeatureStore
     metadata=column_schema(schema.MERGED_COLUMNS),
 )
 def features_target(
-    context: dg.AssetExecutionContext,
-    feature_store: FeatureStore,
-    base_date_lock: BaseDateLock,
+    context: dg.AssetExecutionContext, feature_store: FeatureStore, base_date_lock: BaseDateLock
 ) -> dg.MaterializeResult:
     """Rows of `credit_score_features_target` for one base date.
 
     Labels dated from one month before the base date to the base date, both included, joined to
     their features on id and customer. The base date's earlier rows and expired base dates are
-    deleted in the same transaction. Labels on days that do not exist are left out; of several
+    deleted in the same transaction. Labels on days that do not exist are omitted; of several
     labels or feature rows with one id and customer, the newest counts.
     """
     base_dt = context.partition_key
     with failing_clearly(context):
+        base_date_lock.ensure_held()
         merged = feature_store.merge(base_dt)
-        tell_expired(context, feature_store, merged)
+        report_expired(context, feature_store, merged)
     if not merged.rows_inserted:
         context.log.warning(f"Base date {base_dt}: no label from {merged.window} has features.")
     context.log.info(f"{merged.rows_inserted} rows merged for {base_dt}, labels {merged.window}")

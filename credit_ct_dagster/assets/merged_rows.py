@@ -1,12 +1,14 @@
-"""The rows of base dates as Dagster knows them: how many were merged, and that they expired."""
+"""The rows of base dates as Dagster knows them: how many were merged, and whether they expired."""
 
 import dagster as dg
-from dagster._core.event_api import PartitionKeyFilter
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from credit_ct_dagster.errors import with_reference
 from credit_ct_dagster.partitions import last_expired
-from credit_ct_dagster.resources.feature_store.store import FeatureStore, MergeResult
-from credit_ct_dagster.runs.history import RunHistory
+from credit_ct_dagster.resources.feature_store.merge import MergeResult
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.runs.dagster_internals import last_failed_check
+from credit_ct_dagster.runs.failures import check_code, reference_metadata
+from credit_ct_dagster.runs.history import BASE_DATE, RunHistory
 
 FEATURES_TARGET = dg.AssetKey("features_target")
 ROW_COUNT = "dagster/partition_row_count"
@@ -23,28 +25,21 @@ def rows_merged(instance: dg.DagsterInstance, base_dt: str) -> int | None:
     return int(str(rows.value)) if rows else None
 
 
-def _newest_merge(instance: dg.DagsterInstance, base_dt: str) -> dg.EventLogRecord | None:
-    merges = instance.fetch_materializations(
-        dg.AssetRecordsFilter(FEATURES_TARGET, asset_partitions=[base_dt]), limit=1
-    ).records
-    return merges[0] if merges else None
-
-
-def tell_expired(
+def report_expired(
     context: dg.AssetExecutionContext, feature_store: FeatureStore, merged: MergeResult
 ) -> None:
-    """Say of base dates that their rows are gone, by an observation and by their check.
+    """Report base dates whose rows have expired, by an observation and by the expiry check.
 
-    Those are the ones that this merge deleted, and those whose rows are gone of which nothing was
-    said, as when the merge that deleted them was killed before it could.
+    These are the base dates that this merge deleted, and those that an earlier merge deleted
+    without a report, because it was killed before it could.
     """
-    deleted = _untold(context, feature_store, merged) | dict(merged.expired)
-    for base_dt, rows in deleted.items():
+    expired = _unreported(context, feature_store, merged) | dict(merged.expired)
+    for base_dt, rows in expired.items():
         known = base_dt in merged.expired
         expired_by = f"the merge of {context.partition_key}" if known else "an earlier merge"
         sentence = (
             f"The {rows:,} rows of base date {base_dt} have expired: {expired_by} deleted them."
-            f" Materialize features_target for {base_dt} to bring them back."
+            f" Materialize features_target for {base_dt} to merge them again."
         )
         context.log_event(
             dg.AssetObservation(
@@ -54,21 +49,35 @@ def tell_expired(
                 metadata={EXPIRED_ROWS: rows, "expired_by": expired_by},
             )
         )
-        # No run checks the base date now, and its last evaluation says that the rows are there.
-        RunHistory(context.instance).say(
-            dg.AssetCheckEvaluation(
-                context.asset_key,
-                EXPIRY_CHECK,
-                passed=False,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=sentence,
-                metadata={"base_dt": base_dt, "observed": 0, "limit": rows},
-                partition=base_dt,
-            )
+        # No run checks the base date now, and its last result is that the rows have not expired.
+        RunHistory(context.instance).report_check_result(
+            _expiry_failed(context.asset_key, base_dt, rows, sentence)
         )
 
 
-def _untold(
+def _expiry_failed(
+    asset: dg.AssetKey, base_dt: str, rows: int, sentence: str
+) -> dg.AssetCheckEvaluation:
+    code = check_code(EXPIRY_CHECK)
+    return dg.AssetCheckEvaluation(
+        asset,
+        EXPIRY_CHECK,
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=with_reference(sentence, code),
+        metadata={BASE_DATE: base_dt, "observed": 0, "limit": rows, **reference_metadata(code)},
+        partition=base_dt,
+    )
+
+
+def _newest_merge(instance: dg.DagsterInstance, base_dt: str) -> dg.EventLogRecord | None:
+    merges = instance.fetch_materializations(
+        dg.AssetRecordsFilter(FEATURES_TARGET, asset_partitions=[base_dt]), limit=1
+    ).records
+    return merges[0] if merges else None
+
+
+def _unreported(
     context: dg.AssetExecutionContext, feature_store: FeatureStore, merged: MergeResult
 ) -> dict[str, int]:
     """Rows that earlier merges deleted, of base dates that Dagster still shows as merged."""
@@ -84,22 +93,17 @@ def _untold(
         and base_dt not in merged.expired
         and observed.get(base_dt, -1) < number
     ]
-    there = feature_store.row_counts() if shown else {}
+    present = feature_store.row_counts() if shown else {}
     rows = {
         base_dt: rows_merged(context.instance, base_dt)
         for base_dt in shown
-        if base_dt not in there and not _said_already(context.instance, base_dt)
+        if base_dt not in present and not _was_reported(context.instance, base_dt)
     }
     return {base_dt: count for base_dt, count in rows.items() if count}
 
 
-def _said_already(instance: dg.DagsterInstance, base_dt: str) -> bool:
+def _was_reported(instance: dg.DagsterInstance, base_dt: str) -> bool:
     """Whether the check failed since the merge: its result outlives the run that observed it."""
-    said = instance.event_log_storage.get_asset_check_execution_history(
-        dg.AssetCheckKey(FEATURES_TARGET, EXPIRY_CHECK),
-        limit=1,
-        status={AssetCheckExecutionRecordStatus.FAILED},
-        partition_filter=PartitionKeyFilter(key=base_dt),
-    )
-    merge = _newest_merge(instance, base_dt)
-    return bool(said and said[0].event and merge and said[0].event.timestamp > merge.timestamp)
+    key = dg.AssetCheckKey(FEATURES_TARGET, EXPIRY_CHECK)
+    failed_at, merge = last_failed_check(instance, key, base_dt), _newest_merge(instance, base_dt)
+    return bool(failed_at and merge and failed_at > merge.timestamp)

@@ -1,66 +1,70 @@
 """Scaled train, validation and holdout rows, and the scalers."""
 
-from collections.abc import Iterator
-from typing import Self
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Self
 
 import dagster as dg
 from pydantic import Field, model_validator
 
 from credit_ct_dagster.assets.columns import column_schema
 from credit_ct_dagster.assets.config import refuses_bad_values
-from credit_ct_dagster.assets.failures import failing_clearly
 from credit_ct_dagster.assets.features_target import features_target
 from credit_ct_dagster.assets.merged_rows import rows_merged
-from credit_ct_dagster.errors import DataError, EmptyWindowError
-from credit_ct_dagster.io_managers.artifacts import (
-    FOLDER,
-    PREPROCESSING_FOLDER,
-    ArtifactsIOManager,
-)
+from credit_ct_dagster.contracts import files
+from credit_ct_dagster.contracts.splits import Quarantine, SplitsSummary
+from credit_ct_dagster.errors import EmptyWindowError, UnusableRowsError
+from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.preparation import fit_scalers, prepare, scalers_fingerprint
-from credit_ct_dagster.modeling.row_rules import Bounds, RowRules, sort_out
-from credit_ct_dagster.modeling.splitting import (
-    SPLIT_FILES,
-    data_fingerprint,
-    split_by_customer,
-)
-from credit_ct_dagster.partitions import LabelWindow, base_date_partitions
+from credit_ct_dagster.modeling.row_rules import Bounds, RowRules
+from credit_ct_dagster.partitions import LabelWindow
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.runs.failures import failing_clearly
 
-SPLITS_SUMMARY = "summary.json"
-QUARANTINE_FILE = "quarantine.parquet"
-ARCHIVE_FILE = "features_target.parquet"
-SCALERS_FILE = "robust_scaler.joblib"
-SCALERS_FOLDER = f"{PREPROCESSING_FOLDER}/encoders"
+# What sorts, splits and scales is imported where it is used: pandera and scikit-learn take seconds.
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from credit_ct_dagster.modeling.preparation import Scalers
+    from credit_ct_dagster.modeling.quarantine import CheckedRows
 
 
 class BoundsConfig(Bounds, dg.Config):
-    """Between which values a number must lie."""
+    """The lowest and the highest value that a number may have."""
 
 
 class SplitConfig(RowRules, dg.Config):
     """Which rows are fit to train on, and how their customers are divided.
 
-    What train and validation leave is the holdout.
+    Customers in neither train nor validation are the holdout.
     """
 
     archive_rows: bool = Field(
         default=True,
-        description="Keep the merged rows beside the splits, so that the model can be made again"
-        " when they have expired",
+        description="Archives the merged rows next to the splits, so that the model can be made"
+        " again once they have expired in the feature store",
     )
     from_archive: bool = Field(
-        default=False, description="Take the rows from that archive, not from the feature store"
+        default=False,
+        description="Reads the rows from that archive instead of the feature store",
     )
     bounds: dict[str, BoundsConfig] = Field(
         default_factory=dict, description=RowRules.model_fields["bounds"].description
     )
 
-    train_share: float = Field(default=0.70, gt=0, lt=1, description="Customers to train on")
+    train_share: float = Field(
+        default=0.70,
+        gt=0,
+        lt=1,
+        description="Share of the customers to train on, above 0 and below 1; 0.70 as in the bank's"
+        " first pipeline",
+    )
     val_share: float = Field(
-        default=0.15, gt=0, lt=1, description="Customers to choose the model with"
+        default=0.15,
+        gt=0,
+        lt=1,
+        description="Share of the customers to choose the model with, above 0 and below 1; the rest"
+        " is the holdout",
     )
 
     @model_validator(mode="after")
@@ -82,7 +86,7 @@ class SplitConfig(RowRules, dg.Config):
             kinds={"pandas", "scikitlearn", "parquet"},
             io_manager_key="artifacts",
             metadata={
-                FOLDER: PREPROCESSING_FOLDER,
+                FOLDER: files.PREPROCESSING_FOLDER,
                 **column_schema(schema.MERGED_COLUMNS),
             },
         ),
@@ -92,12 +96,11 @@ class SplitConfig(RowRules, dg.Config):
             owners=["team:ml-platform"],
             kinds={"scikitlearn"},
             io_manager_key="artifacts",
-            metadata={FOLDER: SCALERS_FOLDER},
+            metadata={FOLDER: files.SCALERS_FOLDER},
         ),
     },
     name="preprocessing",
     deps=[features_target],
-    partitions_def=base_date_partitions,
 )
 def preprocessing(
     context: dg.AssetExecutionContext,
@@ -106,85 +109,110 @@ def preprocessing(
     artifacts: dg.ResourceParam[ArtifactsIOManager],
     base_date_lock: BaseDateLock,
 ) -> Iterator[dg.Output]:
-    """Sort out what breaks a rule, split by customer, fit the scalers on train, scale."""
+    """Set rows that break a rule aside, split by customer, fit the scalers on train, and scale."""
+    from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
+    from credit_ct_dagster.modeling.quarantine import check_rows
+    from credit_ct_dagster.modeling.splitting import split_by_customer
+
     base_dt = context.partition_key
     with failing_clearly(context):
+        base_date_lock.ensure_held()
         if config.from_archive:
-            rows = artifacts.open(PREPROCESSING_FOLDER, base_dt)[ARCHIVE_FILE]
+            rows = artifacts.open(files.PREPROCESSING_FOLDER, base_dt)[files.MERGED_ROWS_FILE]
         else:
             rows = feature_store.read(base_dt)
         if rows.empty:
             raise EmptyWindowError(_why_empty(context, feature_store))
-        sorted_rows = sort_out(rows, config)
-        if sorted_rows.kept.empty:
-            raise DataError(f"No row is left to train on: {sorted_rows.sentence()}")
-        splits = split_by_customer(sorted_rows.kept, config.train_share, config.val_share)
+        checked = check_rows(rows, config)
+        if checked.accepted.empty:
+            raise UnusableRowsError(f"No row remains to train on: {checked.sentence()}")
+        splits = split_by_customer(checked.accepted, config.train_share, config.val_share)
         scalers = fit_scalers(splits["train"])
     prepared = {name: prepare(split, scalers) for name, split in splits.items()}
-    summary = {
-        "base_dt": base_dt,
-        "window": str(LabelWindow.of(base_dt)),
-        "data_fingerprint": data_fingerprint(rows),
-        "fingerprints": {name: data_fingerprint(split) for name, split in prepared.items()},
-        "scalers_fingerprint": scalers_fingerprint(scalers),
-        "rows": {name: len(split) for name, split in splits.items()},
-        "customers": {name: int(s[schema.CUSTOMER].nunique()) for name, s in splits.items()},
-        "labels": {
-            name: {c: int((split[schema.TARGET] == c).sum()) for c in schema.CLASSES}
-            for name, split in splits.items()
-        },
-        "seen_share": config.train_share + config.val_share,
-        "quarantine": {
-            "rows": len(sorted_rows.quarantined),
-            "share": sorted_rows.quarantined_share,
-            "max_share": config.max_quarantined_share,
-            "per_rule": dict(sorted_rows.per_rule),
-            "sentence": sorted_rows.sentence(),
-        },
-    }
+    summary = _summary(base_dt, config, rows, checked, prepared, scalers)
     yield dg.Output(
         {
-            **{SPLIT_FILES[name]: frame for name, frame in prepared.items()},
-            QUARANTINE_FILE: sorted_rows.quarantined,
-            **({ARCHIVE_FILE: rows} if config.archive_rows else {}),
-            SPLITS_SUMMARY: summary,
+            **{files.SPLIT_FILES[name]: frame for name, frame in prepared.items()},
+            files.QUARANTINE_FILE: checked.quarantined,
+            **({files.MERGED_ROWS_FILE: rows} if config.archive_rows else {}),
+            files.SPLITS_SUMMARY_FILE: summary,
         },
         "preprocessed_splits",
-        metadata={
-            "dagster/partition_row_count": len(sorted_rows.kept),
-            "rows_quarantined": len(sorted_rows.quarantined),
-            "quarantined_per_rule": dg.MetadataValue.json(dict(sorted_rows.per_rule)),
-            **{key: summary[key] for key in ("window", "data_fingerprint")},
-            **{key: dg.MetadataValue.json(summary[key]) for key in ("rows", "customers", "labels")},
-        },
+        metadata=_metadata(summary),
     )
     yield dg.Output(
-        {SCALERS_FILE: scalers},
-        "robust_scalers",
-        metadata={
-            "scalers": dg.MetadataValue.table(
-                [
-                    dg.TableRecord(
-                        {
-                            "feature": name,
-                            "median": float(scaler.center_[0]),
-                            "interquartile_range": float(scaler.scale_[0]),
-                        }
-                    )
-                    for name, scaler in scalers.items()
-                ]
-            )
+        {files.SCALERS_FILE: scalers}, "robust_scalers", metadata={"scalers": _table_of(scalers)}
+    )
+
+
+def _summary(
+    base_dt: str,
+    config: SplitConfig,
+    rows: "pd.DataFrame",
+    checked: "CheckedRows",
+    prepared: "Mapping[str, pd.DataFrame]",
+    scalers: "Scalers",
+) -> SplitsSummary:
+    from credit_ct_dagster.modeling.preparation import scalers_fingerprint
+    from credit_ct_dagster.modeling.splitting import data_fingerprint
+
+    return SplitsSummary(
+        base_dt=base_dt,
+        window=str(LabelWindow.of(base_dt)),
+        data_fingerprint=data_fingerprint(rows),
+        fingerprints={name: data_fingerprint(split) for name, split in prepared.items()},
+        scalers_fingerprint=scalers_fingerprint(scalers),
+        rows={name: len(split) for name, split in prepared.items()},
+        customers={name: int(s[schema.CUSTOMER].nunique()) for name, s in prepared.items()},
+        labels={
+            name: {c: int((split[schema.TARGET] == c).sum()) for c in schema.CLASSES}
+            for name, split in prepared.items()
         },
+        seen_share=config.train_share + config.val_share,
+        quarantine=Quarantine(
+            rows=len(checked.quarantined),
+            share=checked.quarantined_share,
+            max_share=config.max_quarantined_share,
+            per_rule=checked.per_rule,
+            sentence=checked.sentence(),
+        ),
+    )
+
+
+def _metadata(summary: SplitsSummary) -> dict[str, dg.MetadataValue | str | int]:
+    values = summary.model_dump(mode="json")
+    return {
+        "dagster/partition_row_count": sum(summary.rows.values()),
+        "rows_quarantined": summary.quarantine.rows,
+        "quarantined_per_rule": dg.MetadataValue.json(values["quarantine"]["per_rule"]),
+        "window": summary.window,
+        "data_fingerprint": summary.data_fingerprint,
+        **{key: dg.MetadataValue.json(values[key]) for key in ("rows", "customers", "labels")},
+    }
+
+
+def _table_of(scalers: "Scalers") -> dg.TableMetadataValue:
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord(
+                {
+                    "feature": name,
+                    "median": float(scaler.center_[0]),
+                    "interquartile_range": float(scaler.scale_[0]),
+                }
+            )
+            for name, scaler in scalers.items()
+        ]
     )
 
 
 def _why_empty(context: dg.AssetExecutionContext, feature_store: FeatureStore) -> str:
-    """Whether the rows of a base date expired or never existed, and what to do."""
+    """Whether the rows of a base date have expired or never existed, and what to do."""
     window = LabelWindow.of(context.partition_key)
     rows = rows_merged(context.instance, context.partition_key)
     if rows:
         return (
-            f"the {rows} rows of the window {window} have expired: retention deletes a base"
+            f"The {rows} rows of the window {window} have expired: retention deletes a base"
             f" date {feature_store.retention_days} days later. Materialize features_target for this"
             " base date again, or set from_archive: true in the configuration of preprocessing to"
             " take the rows that it was trained on."
@@ -192,10 +220,10 @@ def _why_empty(context: dg.AssetExecutionContext, feature_store: FeatureStore) -
     labels = feature_store.labels_in(window)
     if rows is not None or not labels:
         return (
-            f"the window {window} never had rows: {labels} labels are dated inside it, and none has"
+            f"The window {window} never had rows: {labels} labels are dated inside it, and none has"
             " features. Load labels and features of these days, then materialize features_target."
         )
     return (
-        f"the window {window} has {labels} labels, but no merged rows: they expired or were never"
+        f"The window {window} has {labels} labels, but no merged rows: they expired or were never"
         " merged. Materialize features_target for this base date."
     )

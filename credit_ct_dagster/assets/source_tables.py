@@ -1,4 +1,4 @@
-"""The tables that other systems fill: where the lineage begins."""
+"""The tables that other systems write: the start of the lineage."""
 
 import dagster as dg
 
@@ -16,7 +16,8 @@ credit_score = dg.AssetSpec(
 
 credit_score_features = dg.AssetSpec(
     "credit_score_features",
-    description="What is known of a customer in a month. Written by the bank's systems.",
+    description="Features: what the bank recorded about a customer in a month. Written by the"
+    " bank's systems.",
     group_name="feature_store",
     owners=["team:data-platform"],
     kinds={"mysql", "table"},

@@ -7,7 +7,7 @@ import dagster as dg
 
 
 def table_of(records: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
-    """Rows of one form as a table; a column is a number, a truth or text."""
+    """Records with the same fields as a table; a column is of numbers, booleans or text."""
     columns = {name: next((r[name] for r in records if r[name] is not None), "")
                for name in (records[0] if records else [])}  # fmt: skip
     return dg.MetadataValue.table(

@@ -1,4 +1,4 @@
-"""Whether a base date needs a run: asked by whatever would start one."""
+"""Whether a base date needs a run, for whatever would start one."""
 
 import dagster as dg
 
@@ -8,8 +8,8 @@ from credit_ct_dagster.partitions import PARTITION_TAG
 _FAILED = {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 
-def is_under_way(instance: dg.DagsterInstance, base_dt: str) -> bool:
-    """Whether some run of the base date has not ended."""
+def is_in_progress(instance: dg.DagsterInstance, base_dt: str) -> bool:
+    """Whether any run of the base date has not ended."""
     return any(not run.is_finished for run in _runs(instance, base_dt))
 
 

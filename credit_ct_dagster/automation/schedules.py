@@ -4,7 +4,7 @@ import dagster as dg
 
 from credit_ct_dagster.automation.base_date_runs import was_started
 from credit_ct_dagster.automation.jobs import continuous_training_job
-from credit_ct_dagster.partitions import TIMEZONE, newest_base_date
+from credit_ct_dagster.partitions import TIMEZONE, Calendar
 
 
 @dg.schedule(
@@ -12,14 +12,14 @@ from credit_ct_dagster.partitions import TIMEZONE, newest_base_date
     cron_schedule="0 6 * * *",
     execution_timezone=TIMEZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every day at 06:00 Asia/Seoul: yesterday's base date, unless its data arrived"
-    " early and new_data_sensor has started it.",
+    description="Trains yesterday's base date every day at 06:00 Asia/Seoul, unless its data"
+    " arrived earlier and new_data_sensor has started it.",
 )
 def daily_training_schedule(
-    context: dg.ScheduleEvaluationContext,
+    context: dg.ScheduleEvaluationContext, calendar: Calendar
 ) -> dg.RunRequest | dg.SkipReason:
-    """Ask for the newest base date that has ended."""
-    base_dt = newest_base_date(context.scheduled_execution_time)
+    """Request a run of the newest base date that has ended."""
+    base_dt = calendar.newest(context.scheduled_execution_time)
     if was_started(context.instance, base_dt):
         return dg.SkipReason(f"Base date {base_dt} has been started already")
     return dg.RunRequest(run_key=base_dt, partition_key=base_dt)

@@ -17,22 +17,37 @@ from credit_ct_dagster.resources.feature_store.store import FeatureStore
 class WindowConfig(dg.Config):
     """How many rows a window needs."""
 
-    min_rows: int = Field(default=200, ge=1, description="Fewer cannot train and judge a model")
-    min_share: float = Field(
-        default=0.5, ge=0, le=1, description="Of the median of the last base dates' rows"
+    min_rows: int = Field(
+        default=200,
+        ge=1,
+        description="Fails the check below this number of merged rows, 1 or more. With fewer than"
+        " 200, the holdout (15 %) has too few rows to judge a model by",
     )
-    last_base_dates: int = Field(default=7, ge=0, description="How many days to look back")
+    min_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Fails the check below this share of the median of earlier base dates, 0 to 1."
+        " Half of the usual rows means that a delivery is missing, not that business is slow",
+    )
+    last_base_dates: int = Field(
+        default=7,
+        ge=0,
+        description="Compares with the base dates of this number of days before, 0 or more; 0"
+        " compares with none. A week evens out single days",
+    )
 
 
 @dg.asset_check(
     asset=features_target,
     blocking=True,
-    description="The window has enough rows to train on, compared with the last base dates.",
+    description="The window has enough rows to train on, also in comparison with earlier base"
+    " dates.",
 )
 def window_has_enough_rows(
     context: dg.AssetCheckExecutionContext, config: WindowConfig
 ) -> dg.AssetCheckResult:
-    """Compare the rows with what the last base dates reported; none of their rows is read."""
+    """Compare the row counts that the merges reported, without reading any row."""
     base_dt = base_date_of(context)
     rows = rows_merged(context.instance, base_dt) or 0
     day = date.fromisoformat(base_dt)
@@ -44,7 +59,7 @@ def window_has_enough_rows(
     usual = median(earlier) if earlier else None
     limit = max(config.min_rows, round(config.min_share * usual) if usual else 0)
     window = LabelWindow.of(base_dt)
-    sentence = f"{rows:,} rows in the window {window}, at least {limit:,}."
+    sentence = f"{rows:,} rows in the window {window}; at least {limit:,} are required."
     if not rows:
         sentence = f"the window {window} never had rows: no label dated inside it has features."
     if usual:
@@ -57,31 +72,32 @@ def window_has_enough_rows(
 @dg.asset_check(
     asset=features_target,
     name=EXPIRY_CHECK,
-    description="The rows that were merged are still in the feature store; only warns. A later"
-    " merge whose retention deletes them fails this check for their base date.",
+    description="The merged rows are still in the feature store. A failure only warns; a later"
+    " merge whose retention deletes them reports it for their base date.",
 )
 def rows_have_not_expired(
     context: dg.AssetCheckExecutionContext, feature_store: FeatureStore
 ) -> dg.AssetCheckResult:
-    """Count them."""
+    """Count the rows in the feature store."""
     base_dt = base_date_of(context)
     merged = rows_merged(context.instance, base_dt) or 0
     try:
-        there = feature_store.row_counts(base_dt).get(base_dt, 0)
-    except CreditCtError as error:  # a check that only warns stops no base date
-        there, sentence = 0, f"it is not known whether the {merged:,} rows are there: {error}"
+        present = feature_store.row_counts(base_dt).get(base_dt, 0)
+    except CreditCtError as error:  # a check that only warns does not stop a base date
+        present = 0
+        sentence = f"the {merged:,} merged rows could not be counted: {error.sentence}"
     else:
-        sentence = f"{there:,} of {merged:,} merged rows are in the feature store."
-        if there < merged:
+        sentence = f"{present:,} of {merged:,} merged rows are in the feature store."
+        if present < merged:
             sentence += (
-                f" The others have expired: retention deletes a base date"
+                f" The others have expired: retention deletes the rows of a base date"
                 f" {feature_store.retention_days} days later. Materialize features_target for this"
-                " base date to bring them back."
+                " base date to merge them again."
             )
     return result(
         context,
-        passed=there >= merged,
-        observed=there,
+        passed=present >= merged,
+        observed=present,
         limit=merged,
         sentence=sentence,
         severity=dg.AssetCheckSeverity.WARN,

@@ -4,11 +4,16 @@ from itertools import combinations
 
 import dagster as dg
 
-from credit_ct_dagster.assets.preprocessed_splits import SPLITS_SUMMARY
 from credit_ct_dagster.checks.results import base_date_of, result
-from credit_ct_dagster.io_managers.artifacts import PREPROCESSING_FOLDER, ArtifactsIOManager
+from credit_ct_dagster.contracts.files import (
+    PREPROCESSING_FOLDER,
+    QUARANTINE_FILE,
+    SPLIT_FILES,
+    SPLITS,
+)
+from credit_ct_dagster.contracts.splits import SplitsSummary
+from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.splitting import SPLIT_FILES, SPLITS
 
 _ASSET = "preprocessed_splits"
 
@@ -16,28 +21,29 @@ _ASSET = "preprocessed_splits"
 @dg.asset_check(
     asset=_ASSET,
     blocking=True,
-    description="No more rows break a rule than the configuration allows.",
+    description="The share of rows that break a rule is within max_quarantined_share.",
 )
 def quarantine_is_within_limit(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
 ) -> dg.AssetCheckResult:
-    """Read what was sorted out."""
+    """Read how many rows were quarantined."""
     folder = artifacts.open(PREPROCESSING_FOLDER, base_date_of(context))
-    quarantine = folder[SPLITS_SUMMARY]["quarantine"]
-    share, limit = quarantine["share"], quarantine["max_share"]
-    sentence = quarantine["sentence"]
-    if share > limit:
+    quarantine = folder.read(SplitsSummary).quarantine
+    passed = quarantine.share <= quarantine.max_share
+    sentence = quarantine.sentence
+    if not passed:
         sentence += (
-            f" At most {limit:.2%} may (max_quarantined_share). They are in quarantine.parquet of"
-            f" {folder.path}: correct them in the source tables, then run this base date again."
+            f" The limit is {quarantine.max_share:.2%} (max_quarantined_share). The rows are in"
+            f" {QUARANTINE_FILE} of {folder.path}: correct them in the source tables, then run this"
+            " base date again."
         )
     return result(
         context,
-        passed=share <= limit,
-        observed=share,
-        limit=limit,
+        passed=passed,
+        observed=quarantine.share,
+        limit=quarantine.max_share,
         sentence=sentence,
-        rows_per_rule=dg.MetadataValue.json(quarantine["per_rule"]),
+        rows_per_rule=dg.MetadataValue.json(dict(quarantine.per_rule)),
     )
 
 
@@ -47,15 +53,21 @@ def quarantine_is_within_limit(
 def labels_hold_three_classes(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
 ) -> dg.AssetCheckResult:
-    """Read how many labels each split has."""
+    """Read how many labels of each class every split has."""
     folder = artifacts.open(PREPROCESSING_FOLDER, base_date_of(context))
-    labels = folder[SPLITS_SUMMARY]["labels"]
+    labels = {split: dict(n) for split, n in folder.read(SplitsSummary).labels.items()}
     absent = [
-        f"{split} has no {name}" for split in SPLITS for name, n in labels[split].items() if not n
+        f"{split} has no label {name}"
+        for split in SPLITS
+        for name, count in labels[split].items()
+        if not count
     ]
-    sentence = "; ".join(absent) or "every split has labels of all three classes."
+    sentence = "every split has labels of all three classes."
     if absent:
-        sentence += ": check the labels of this window, and load those that are missing."
+        sentence = (
+            f"{'; '.join(absent)}. Check the labels of this window and load those that are missing,"
+            " then run this base date again."
+        )
     fewest = min(count for per_class in labels.values() for count in per_class.values())
     return result(
         context,
@@ -83,6 +95,9 @@ def splits_share_no_customer(
     total = sum(shared.values())
     sentence = "no customer is in two splits."
     if total:
-        told = ", ".join(f"{count} in {pair}" for pair, count in shared.items() if count)
-        sentence = f"customers are in two splits: {told}. Materialize preprocessed_splits again."
+        named = ", ".join(f"{count} in {pair}" for pair, count in shared.items() if count)
+        sentence = (
+            f"customers are in two splits: {named}. Materialize preprocessed_splits again for this"
+            " base date."
+        )
     return result(context, passed=not total, observed=total, limit=0, sentence=sentence)

@@ -4,7 +4,10 @@ from typing import Any
 
 import dagster as dg
 
-BASE_DATE = "base_dt"
+from credit_ct_dagster.errors import NoBaseDateError, with_reference
+from credit_ct_dagster.runs.failures import check_code, failure, reference_metadata
+from credit_ct_dagster.runs.history import BASE_DATE
+
 OBSERVED = "observed"
 LIMIT = "limit"
 
@@ -16,10 +19,11 @@ def base_date_of(context: dg.AssetCheckExecutionContext) -> str:
         dagster.Failure: The run has none, as when the UI executes a check by itself.
     """
     if not context.has_partition_key:
-        raise dg.Failure(
-            "A check looks at one base date: materialize its asset for that base date instead of"
-            " executing the check by itself.",
-            allow_retries=False,
+        raise failure(
+            NoBaseDateError(
+                "A check needs a base date: materialize its asset for that base date instead of"
+                " executing the check by itself."
+            )
         )
     return context.partition_key
 
@@ -34,11 +38,26 @@ def result(
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
     **metadata: Any,
 ) -> dg.AssetCheckResult:
-    """The outcome for the base date of the run, with what was seen beside what is allowed."""
+    """The result for the base date of the run.
+
+    Args:
+        context: Of the check.
+        passed: Whether the check passed; otherwise its code is added.
+        observed: The value that was checked.
+        limit: The value up to which, or from which on, it is accepted.
+        sentence: What was found and, when the check failed, what to do.
+        severity: What a failure means.
+        metadata: Further values.
+    """
     base_dt = base_date_of(context)
+    description = f"Base date {base_dt}: {sentence}"
+    if not passed:
+        code = check_code(context.check_specs[0].name)
+        description = with_reference(description, code)
+        metadata |= reference_metadata(code)
     return dg.AssetCheckResult(
         passed=passed,
         severity=severity,
-        description=f"Base date {base_dt}: {sentence}",
+        description=description,
         metadata={BASE_DATE: base_dt, OBSERVED: observed, LIMIT: limit, **metadata},
     )

@@ -1,10 +1,11 @@
 """What must hold of the scalers of a base date."""
 
-import dagster as dg
-import numpy as np
+from math import isfinite
 
-from credit_ct_dagster.assets.preprocessed_splits import SCALERS_FILE, SCALERS_FOLDER
+import dagster as dg
+
 from credit_ct_dagster.checks.results import base_date_of, result
+from credit_ct_dagster.contracts.files import SCALERS_FILE, SCALERS_FOLDER
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
 
@@ -12,24 +13,25 @@ from credit_ct_dagster.modeling import schema
 @dg.asset_check(
     asset="robust_scalers",
     blocking=True,
-    description="Every numeric feature has a scaler, with a finite median and range.",
+    description="Every numeric feature has a scaler with a finite median and range.",
 )
 def scalers_are_finite(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
 ) -> dg.AssetCheckResult:
-    """Look at what each scaler learned."""
+    """Check what each scaler learned."""
     scalers = artifacts.open(SCALERS_FOLDER, base_date_of(context))[SCALERS_FILE]
     unusable = [
         name
         for name in schema.NUMERIC
         if name not in scalers
-        or not np.isfinite([scalers[name].center_[0], scalers[name].scale_[0]]).all()
+        or not isfinite(scalers[name].center_[0])
+        or not isfinite(scalers[name].scale_[0])
         or scalers[name].scale_[0] <= 0
     ]
     sentence = f"{len(schema.NUMERIC)} scalers are finite."
     if unusable:
         sentence = (
-            f"no usable scaler for {', '.join(unusable)}: look at these columns in the source"
-            " tables, then materialize preprocessed_splits again."
+            f"no usable scaler for {', '.join(unusable)}: correct these columns in the source"
+            " tables, then run this base date again."
         )
     return result(context, passed=not unusable, observed=len(unusable), limit=0, sentence=sentence)

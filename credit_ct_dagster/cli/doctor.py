@@ -1,4 +1,4 @@
-"""`credit-ct doctor`: whether everything the platform talks to is as it should be."""
+"""`credit-ct doctor`: whether everything the platform depends on works."""
 
 import json
 import sys
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from credit_ct_dagster import stores
 from credit_ct_dagster.cli.console import console, silence_libraries
+from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.runs.instance import configured_instance
 
 if TYPE_CHECKING:  # MLflow takes seconds to import, which --help does not need
@@ -21,16 +21,21 @@ _COLOURS = {"ok": "green", "failed": "bold red", "skipped": "yellow"}
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def command(as_json: bool) -> None:
-    """Check databases, stores, rights, room, Dagster and the champion; exit code 1 if one fails."""
+    """Check everything the platform depends on.
+
+    Databases, stores, rights, disk space, Dagster and the champion. The exit code is 1 if a check
+    fails.
+    """
     silence_libraries()
-    from credit_ct_dagster.definitions import defs
+    from credit_ct_dagster.definitions import build
     from credit_ct_dagster.operations.doctor import Examination, State
 
-    repository = defs.get_repository_def()
+    wiring = wired()
+    repository = build(wiring.settings).get_repository_def()
     examination = Examination(
-        store=stores.feature_store(),
-        studies=stores.study_storage(),
-        promotions=stores.promotions(),
+        store=wiring.feature_store,
+        studies=wiring.study_storage,
+        promotions=wiring.promotions,
         instance=configured_instance,
         instigators=[*repository.schedule_defs, *repository.sensor_defs],
     )
@@ -45,5 +50,5 @@ def _shown(findings: Iterable["Finding"], *, silently: bool) -> Iterable["Findin
     for finding in findings:
         if not silently:
             console.print(f"{finding.state:<7}", style=_COLOURS[finding.state], end="  ")
-            console.print(f"{finding.subject:<21}  {finding.says}", markup=False)
+            console.print(f"{finding.subject:<21}  {finding.message}", markup=False)
         yield finding

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import click
 
-from credit_ct_dagster import stores
 from credit_ct_dagster.cli.console import console
+from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.loading import csv_files, sample_data
-from credit_ct_dagster.partitions import newest_base_date
-from credit_ct_dagster.resources.feature_store.tables import credit_score, credit_score_features
+from credit_ct_dagster.resources.feature_store.tables import FEATURES, LABELS
 
 _SAMPLE_ROWS = 20_000
 
@@ -46,22 +45,23 @@ def command(
     if sample == bool(labels or features):
         raise click.UsageError("Give --labels and/or --features, or --sample.")
     started = time.perf_counter()
+    wiring = wired()
     if sample:
-        last = date.fromisoformat(until.strftime("%Y-%m-%d") if until else newest_base_date())
+        last = date.fromisoformat(until.strftime("%Y-%m-%d") if until else wiring.calendar.newest())
         frames = dict(
             zip(
-                (credit_score.name, credit_score_features.name),
+                (LABELS, FEATURES),
                 sample_data.generate(rows, last, seed),
                 strict=True,
             )
         )
     else:
         readers = {
-            credit_score.name: (csv_files.read_labels, labels),
-            credit_score_features.name: (csv_files.read_features, features),
+            LABELS: (csv_files.read_labels, labels),
+            FEATURES: (csv_files.read_features, features),
         }
         frames = {name: read(path) for name, (read, path) in readers.items() if path}
-    store = stores.feature_store()
+    store = wiring.feature_store
     written = store.upsert(frames)
     for name, count in written.items():
         dates = frames[name]["date"]

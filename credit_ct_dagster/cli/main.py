@@ -6,9 +6,21 @@ import click
 
 from credit_ct_dagster.errors import CreditCtError
 
+COMMANDS = {
+    "load": "Insert rows into the two source tables, or replace those with the same key.",
+    "run": "Train and package one base date, and report the result.",
+    "status": "List the base dates, newest first.",
+    "report": "Open the model card of a base date.",
+    "promote": "Make the model of a base date the champion, on record.",
+    "rollback": "Let the previous champion serve again, on record.",
+    "doctor": "Check everything the platform depends on.",
+    "prune": "Delete everything that belongs to old base dates.",
+}
+"""What each command does. Their modules take seconds to import, which the list must not."""
+
 
 class _Group(click.Group):
-    """Turns the platform's own failures into one line and exit code 1."""
+    """Imports a command when it is called, and prints a failure as one line with exit code 1."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -19,18 +31,18 @@ class _Group(click.Group):
             raise click.ClickException(" ".join(str(error).split())) from error
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command when it is called: each needs other, slow libraries."""
         from importlib import import_module
 
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
         return import_module(f"credit_ct_dagster.cli.{cmd_name}").command
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return _COMMANDS
+        return list(COMMANDS)
 
-
-_COMMANDS = ["load", "run", "status", "report", "promote", "rollback", "doctor", "prune"]
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -8,10 +8,9 @@ import click
 from rich.filesize import decimal
 from rich.table import Table
 
-from credit_ct_dagster import stores
 from credit_ct_dagster.cli.console import console, silence_libraries
+from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.runs.instance import configured_instance
-from credit_ct_dagster.settings import get_settings
 
 if TYPE_CHECKING:  # MLflow takes seconds to import, which --help does not need
     from credit_ct_dagster.operations.prune import Plan
@@ -21,22 +20,24 @@ if TYPE_CHECKING:  # MLflow takes seconds to import, which --help does not need
 @click.option(
     "--keep-days",
     type=click.IntRange(min=1),
-    help="Keep base dates of the last N days. [default: PRUNE_KEEP_DAYS]",
+    help="Retain base dates of the last N days. [default: PRUNE_KEEP_DAYS]",
 )
-@click.option("--yes", is_flag=True, help="Delete; without it, only say what would go.")
-@click.option("--json", "as_json", is_flag=True, help="Print what goes, or went, as JSON.")
+@click.option("--yes", is_flag=True, help="Delete; without it, only list what would be deleted.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def command(keep_days: int | None, yes: bool, as_json: bool) -> None:
-    """Delete artifacts, packages, MLflow runs, studies and Dagster runs of old base dates.
+    """Delete everything that belongs to old base dates.
 
-    The champion's base date, its predecessor's, and those with any alias in MLflow are kept, and so
-    are promotion records. Interrupted, it goes on where it stopped when it is started again.
+    Artifacts, packages, MLflow runs, studies and Dagster runs. Retained are the base dates of the
+    champion and of its predecessor, those with any alias in MLflow, and all records of decisions.
+    If it is interrupted, start it again: it continues where it stopped.
     """
     silence_libraries()
     from credit_ct_dagster.operations.prune import Retention
 
-    keep_days = keep_days or get_settings().prune_keep_days
+    wiring = wired()
+    keep_days = keep_days or wiring.settings.prune_keep_days
     with configured_instance() as instance:
-        retention = Retention(stores.promotions(), stores.study_storage(), instance)
+        retention = Retention(wiring.promotions, wiring.study_storage, wiring.calendar, instance)
         plan = retention.plan(keep_days)
         deleted = []
         for base_dt in plan.expired if yes else ():
@@ -45,23 +46,23 @@ def command(keep_days: int | None, yes: bool, as_json: bool) -> None:
                 if not as_json:
                     console.print(f"Deleted base date {base_dt}")
             elif not as_json:
-                console.print(f"Kept base date {base_dt}: it came into use meanwhile")
+                console.print(f"Retained base date {base_dt}: it came into use in the meantime")
     if as_json:
         click.echo(json.dumps(asdict(plan) | {"deleted": deleted}, indent=2))
         return
     _print(plan)
-    if yes and plan.expired and not retention.mlflow_for_good:
+    if yes and plan.expired and not retention.deletes_mlflow_runs_permanently:
         console.print(
-            "MLflow's server has put the runs in its trash, without their files: mlflow gc, on the"
-            " server, empties it."
+            "The MLflow server has moved the runs to its trash and deleted their files. Run mlflow"
+            " gc on the server to empty the trash."
         )
     if not yes and plan.expired:
         console.print("Nothing was deleted: credit-ct prune --yes deletes.")
 
 
 def _print(plan: "Plan") -> None:
-    for base_dt, reason in plan.kept.items():
-        console.print(f"Base date {base_dt} is kept: {reason}")
+    for base_dt, reason in plan.retained.items():
+        console.print(f"Base date {base_dt} is retained: {reason}")
     if not plan.expired:
         console.print(f"No base date up to {plan.last_expired} has anything to delete.")
         return

@@ -10,15 +10,16 @@ import dagster as dg
 import yaml
 from rich.table import Table
 
-from credit_ct_dagster import stores
 from credit_ct_dagster.cli.console import console, silence_libraries
-from credit_ct_dagster.errors import CreditCtError
-from credit_ct_dagster.io_managers.artifacts import MODEL_FOLDER, ArtifactFolder
-from credit_ct_dagster.partitions import newest_base_date, parse_base_date
-from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.cli.wired import wired
+from credit_ct_dagster.contracts import files
+from credit_ct_dagster.contracts.decision import DecisionRecord
+from credit_ct_dagster.contracts.search import SearchSummary
+from credit_ct_dagster.errors import NoLabelsError, RunConfigError, RunFailedError
+from credit_ct_dagster.io_managers.artifacts import ArtifactFolder
 from credit_ct_dagster.runs.instance import configured_instance
 from credit_ct_dagster.runs.processes import fail_abandoned_runs, host_tag
-from credit_ct_dagster.settings import get_settings
+from credit_ct_dagster.wiring import Wiring
 
 _JOB = "continuous_training"
 _BEST_SHOWN = 5
@@ -49,70 +50,83 @@ def command(
     The run is recorded in the Dagster instance: its history is in the UI.
     """
     started = time.perf_counter()
-    store = stores.feature_store()
+    wiring = wired()
+    store = wiring.feature_store
     if sample_if_empty and not store.has_labels():
         from credit_ct_dagster.cli import load
 
         console.print("The feature store is empty: loading sample rows")
         load.command(["--sample"], standalone_mode=False)
-    base_dt = parse_base_date(partition) if partition else _newest_with_labels(store)
+    base_dt = wiring.calendar.parse(partition) if partition else _newest_with_labels(wiring)
     with configured_instance() as instance:
         for run_id in fail_abandoned_runs(instance):
             console.print(f"Run {run_id} was killed earlier; it is marked as failed")
         packaged = _packaged(instance, base_dt) if if_missing else None
-        if packaged and _is_whole(base_dt, packaged):
+        if packaged and _is_complete(wiring, base_dt, packaged):
             console.print(f"Base date {base_dt} is packaged already; its result:")
         else:
             console.print(f"Base date {base_dt}")
-            packaged = _execute(instance, base_dt, _read(config) if config else {})
-        _report(base_dt, packaged, time.perf_counter() - started)
+            packaged = _execute(wiring, instance, base_dt, _read(config) if config else {})
+        _report(wiring, base_dt, packaged, time.perf_counter() - started)
 
 
-def _newest_with_labels(store: FeatureStore) -> str:
-    newest = store.newest_label_date(until=newest_base_date()) if store.has_labels() else None
+def _newest_with_labels(wiring: Wiring) -> str:
+    store, until = wiring.feature_store, wiring.calendar.newest()
+    newest = store.newest_label_date(until=until) if store.has_labels() else None
     if newest is None:
-        raise CreditCtError(
-            f"No base date has labels: {store.location} holds none dated up to"
-            f" {newest_base_date()}. Load some with credit-ct load."
+        raise NoLabelsError(
+            f"No base date has labels: {store.location} holds none dated up to {until}. Load some"
+            " with credit-ct load."
         )
-    return parse_base_date(newest)
+    return wiring.calendar.parse(newest)
 
 
 def _read(config: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(config.read_text())
     except yaml.YAMLError as error:
-        raise CreditCtError(f"{config} is not YAML: {error}") from error
+        raise RunConfigError(
+            f"{config} is not YAML: {error}. Correct it, then try again."
+        ) from error
     if not isinstance(content, dict):
-        raise CreditCtError(f"{config} is no run configuration: expected a mapping.")
+        raise RunConfigError(
+            f"{config} is not a run configuration: expected a mapping, as in the launchpad."
+        )
     if "execution" in content:
-        raise CreditCtError(
+        raise RunConfigError(
             f"{config} sets 'execution', but credit-ct run works in its own process: use"
             " dagster job execute."
         )
     return content
 
 
-def _execute(instance: dg.DagsterInstance, base_dt: str, run_config: dict[str, Any]) -> str:
+def _execute(
+    wiring: Wiring, instance: dg.DagsterInstance, base_dt: str, run_config: dict[str, Any]
+) -> str:
     """Run the job; returns the BentoML tag."""
     silence_libraries()
-    from credit_ct_dagster.assets.failures import reason_of
-    from credit_ct_dagster.definitions import defs
+    from credit_ct_dagster.definitions import build
+    from credit_ct_dagster.runs.reasons import reason_of
 
     try:
-        result = defs.resolve_job_def(_JOB).execute_in_process(
-            partition_key=base_dt,
-            instance=instance,
-            tags=host_tag(),
-            run_config={"loggers": {"terminal": {}}} | run_config,
-            raise_on_error=False,
+        result = (
+            build(wiring.settings)
+            .resolve_job_def(_JOB)
+            .execute_in_process(
+                partition_key=base_dt,
+                instance=instance,
+                tags=host_tag(),
+                run_config={"loggers": {"terminal": {}}} | run_config,
+                raise_on_error=False,
+            )
         )
     except dg.DagsterInvalidConfigError as error:
-        raise CreditCtError(f"The run configuration is refused: {error}") from error
+        raise RunConfigError(f"The run configuration is not valid: {error}") from error
     if not result.success:
-        raise CreditCtError(
-            f"{reason_of(result.all_events) or 'The run failed outside its steps.'}"
-            f" (Dagster run {result.run_id}; its log is in the UI: make dev)"
+        reason = reason_of(result.all_events)
+        raise RunFailedError(
+            f"Dagster run {result.run_id} failed (its log is in the UI: make dev)."
+            f" {reason.sentence if reason else 'It failed outside its steps.'}"
         )
     tag = _packaged(instance, base_dt)
     assert tag is not None
@@ -130,39 +144,39 @@ def _packaged(instance: dg.DagsterInstance, base_dt: str) -> str | None:
     return str(tag.value) if tag else None
 
 
-def _is_whole(base_dt: str, tag: str) -> bool:
-    """Whether the package and the results that belong to it are still there."""
-    packages = stores.bentoml_store().packages()
-    run_ids = {str(each.tag): each.info.labels.get("mlflow_run_id") for each in packages}
-    results = _results(base_dt)
+def _is_complete(wiring: Wiring, base_dt: str, tag: str) -> bool:
+    """Whether the package, and the results that belong to it, still exist."""
+    packaged = {each.tag: each.identity for each in wiring.bentoml_store.packaged()}
+    results = _results(wiring, base_dt)
+    expected = (files.TRIALS_FILE, files.SEARCH_SUMMARY_FILE, files.MODEL_CARD_FILE)
     return (
-        tag in run_ids
-        and all(file in results for file in ("trials.parquet", "summary.json", "model_card.html"))
-        and results["summary.json"]["mlflow"]["best_run_id"] == run_ids[tag]
+        tag in packaged
+        and all(file in results for file in expected)
+        and results.read(SearchSummary).mlflow.best_run_id == packaged[tag].mlflow_run_id
     )
 
 
-def _results(base_dt: str) -> ArtifactFolder:
-    return stores.artifacts().open(MODEL_FOLDER, base_dt)
+def _results(wiring: Wiring, base_dt: str) -> ArtifactFolder:
+    return wiring.artifacts.open(files.MODEL_FOLDER, base_dt)
 
 
-def _report(base_dt: str, tag: str, seconds: float) -> None:
-    settings, folder = get_settings(), _results(base_dt)
-    summary, trials = folder["summary.json"], folder["trials.parquet"]
-    best = summary["best"]
+def _report(wiring: Wiring, base_dt: str, tag: str, seconds: float) -> None:
+    folder = _results(wiring, base_dt)
+    summary, trials = folder.read(SearchSummary), folder[files.TRIALS_FILE]
+    best = summary.best
     _print_trials(trials)
-    rows = summary["rows"]
+    rows = summary.rows
     for name, value in {
         "Base date": base_dt,
         "Rows": f"{sum(rows.values()):,} ({', '.join(f'{n:,} {k}' for k, n in rows.items())})",
-        "Accuracy": f"{best['val']['accuracy']:.4f} on validation,"
-        f" {best['holdout']['accuracy']:.4f} on the holdout",
+        "Accuracy": f"{best.val['accuracy']:.4f} on validation,"
+        f" {best.holdout['accuracy']:.4f} on the holdout",
         "BentoML tag": tag,
-        "Decision": folder["decision.json"]["decision"]["sentence"],
-        "Model card": folder.path / "model_card.html",
+        "Decision": folder.read(DecisionRecord).decision.sentence,
+        "Model card": folder.path / files.MODEL_CARD_FILE,
         "Artifacts": folder.path,
         "Took": f"{seconds:.0f} s",
-        "UI": f"make dev, then {settings.webserver_url}",
+        "UI": f"make dev, then {wiring.settings.webserver_url}",
     }.items():
         console.print(f"{name:<12}  {value}", markup=False)
 

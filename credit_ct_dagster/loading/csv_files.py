@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from credit_ct_dagster.errors import DataError
+from credit_ct_dagster.errors import FileError
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.resources.feature_store import tables
 
-# A month and a day of it: a date such as 2025-02-29 stands in real files, and the merge counts it.
+# A month and a day: a date such as 2025-02-29 occurs in real files, and the merge counts it.
 _DATE = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 
 
@@ -25,12 +24,12 @@ def read_labels(path: Path) -> pd.DataFrame:
         One row per line with the columns of the table; None for an empty cell.
 
     Raises:
-        DataError: The file, the header, a line or a cell is not usable; names file and line.
+        FileError: The file, the header, a line or a cell is not usable; names file and line.
     """
     frame = _read(path, schema.LABEL_COLUMNS, optional=[])
     _reject(
         frame, path, schema.TARGET, ~frame[schema.TARGET].isin(schema.CLASSES),
-        f"is no label: expected {', '.join(schema.CLASSES)}",
+        f"is not a label: expected {', '.join(schema.CLASSES)}",
     )  # fmt: skip
     return frame
 
@@ -38,7 +37,7 @@ def read_labels(path: Path) -> pd.DataFrame:
 def read_features(path: Path) -> pd.DataFrame:
     """Read the rows of `credit_score_features`; see `read_labels`.
 
-    Numbers are float64. A header may leave out personal data, which then stays as it is.
+    Numbers are float64. A header may leave out personal data, which then stays unchanged.
     """
     frame = _read(path, schema.FEATURE_COLUMNS, optional=schema.PERSONAL)
     for column in schema.NUMERIC:
@@ -59,12 +58,14 @@ def _read(path: Path, columns: list[str], optional: list[str]) -> pd.DataFrame:
                     lines.append(reader.line_num)
                     rows.append(row)
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+        raise FileError(
+            f"{path} cannot be read: {error.strerror}. Check the path and its permissions."
+        ) from error
     except (csv.Error, UnicodeDecodeError) as error:
         where = lines[-1] + 1 if lines else 1
-        raise DataError(f"{path}, line {where}: this is not CSV in UTF-8 ({error}).") from error
+        raise FileError(f"{path}, line {where}: this is not CSV in UTF-8 ({error}).") from error
     if not rows:
-        raise DataError(f"{path} is empty: expected the columns {', '.join(columns)}.")
+        raise FileError(f"{path} is empty: expected the columns {', '.join(columns)}.")
 
     header = [cell.strip().lower() for cell in rows[0]]
     if set(header) & set(columns):
@@ -74,17 +75,16 @@ def _read(path: Path, columns: list[str], optional: list[str]) -> pd.DataFrame:
         names = columns
     for line, row in zip(lines, rows, strict=True):
         if len(row) != len(names):
-            raise DataError(f"{path}, line {line}: {len(row)} cells instead of {len(names)}.")
+            raise FileError(f"{path}, line {line}: {len(row)} cells instead of {len(names)}.")
 
     if not rows:
-        raise DataError(f"{path} has a header, but no rows.")
+        raise FileError(f"{path} has a header, but no rows.")
     frame = pd.DataFrame(rows, columns=names, index=lines, dtype=object)
     frame = frame[[name for name in columns if name in names]].replace("", None)
     frame[schema.KEY] = frame[schema.KEY].apply(lambda cells: cells.str.strip())
-    table = tables.credit_score if columns == schema.LABEL_COLUMNS else tables.credit_score_features
     for column in frame.columns:
-        length = getattr(table.columns[column].type, "length", None)
-        if length is not None and column not in schema.NUMERIC:
+        length = schema.COLUMNS[column].length
+        if length is not None:
             too_long = frame[column].str.len() > length
             _reject(frame, path, column, too_long, f"is longer than {length} characters")
     for column in schema.KEY:
@@ -100,18 +100,21 @@ def _check_header(path: Path, header: list[str], columns: list[str], optional: l
     twice = sorted({c for c in header if header.count(c) > 1})
     problems = [
         f"{what} {', '.join(names)}"
-        for what, names in (("lacks", missing), ("has unknown", unknown), ("repeats", twice))
+        for what, names in (("lacks", missing), ("has the unknown", unknown), ("repeats", twice))
         if names
     ]
     if problems:
-        raise DataError(f"{path}, line 1: the header {' and '.join(problems)}.")
+        raise FileError(
+            f"{path}, line 1: the header {' and '.join(problems)}. The columns are"
+            f" {', '.join(columns)}."
+        )
 
 
 def _reject(frame: pd.DataFrame, path: Path, column: str, unusable: pd.Series, reason: str) -> None:
-    """Raise for the first line of a mask; personal data is not repeated."""
+    """Raise for the first unusable line; personal data is not quoted."""
     if not unusable.any():
         return
     line = unusable.idxmax()
     cell = "" if column in schema.PERSONAL else f" '{frame.at[line, column] or ''}'"
     more = f" ({int(unusable.sum())} lines like it)" if unusable.sum() > 1 else ""
-    raise DataError(f"{path}, line {line}: {column}{cell} {reason}{more}.")
+    raise FileError(f"{path}, line {line}: {column}{cell} {reason}{more}.")

@@ -1,12 +1,9 @@
 """Everything that a person wants to know of a model on rows it has not learned from."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
+from credit_ct_dagster.contracts.assessment import Assessment, ProbabilityQuality
 from credit_ct_dagster.modeling import confusion, schema
 from credit_ct_dagster.modeling.calibration import (
     CalibratedModel,
@@ -16,67 +13,13 @@ from credit_ct_dagster.modeling.calibration import (
     probability_log_loss,
     reliability_curve,
 )
-from credit_ct_dagster.modeling.confusion import Estimate
 from credit_ct_dagster.modeling.evaluation import predict_proba
-from credit_ct_dagster.modeling.slices import Slice, slices_of
+from credit_ct_dagster.modeling.slices import slices_of
 
 _CONFIDENCE = 0.95
 _DRAWS = 1000
 _SEED = 0
 _MIN_SLICE_ROWS = 30
-
-
-@dataclass(frozen=True)
-class ProbabilityQuality:
-    """How far probabilities can be taken at their word; lower is better.
-
-    Attributes:
-        log_loss: In nats.
-        brier: 0 to 2.
-        ece: Expected calibration error, 0 to 1.
-    """
-
-    log_loss: float
-    brier: float
-    ece: float
-
-    @classmethod
-    def of(cls, truth: pd.Series, probabilities: np.ndarray) -> "ProbabilityQuality":
-        """Measure probabilities, shape (rows, 3), in the order of `schema.CLASSES`."""
-        return cls(
-            probability_log_loss(truth, probabilities),
-            brier_score(truth, probabilities),
-            expected_calibration_error(truth, probabilities),
-        )
-
-
-@dataclass(frozen=True)
-class Assessment:
-    """A model on one split.
-
-    Attributes:
-        rows: How many.
-        customers: Of how many customers.
-        metrics: With 95 % intervals: `accuracy`, `macro_f1`, and `recall_poor` and so on.
-        confusion: Counts, rows true and columns predicted, as `schema.CLASSES`.
-        calibrated: Of the calibrated probabilities.
-        raw: Of the raw scores, divided by their sum.
-        reliability: Per class, pairs of mean calibrated probability and observed share.
-        slices: Per age band and occupation.
-    """
-
-    rows: int
-    customers: int
-    metrics: Mapping[str, Estimate]
-    confusion: list[list[int]]
-    calibrated: ProbabilityQuality
-    raw: ProbabilityQuality
-    reliability: Mapping[str, list[tuple[float, float]]]
-    slices: list[Slice]
-
-    def as_json(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
 
 
 def assess(model: CalibratedModel, prepared: pd.DataFrame, raw: pd.DataFrame) -> Assessment:
@@ -109,10 +52,22 @@ def assess(model: CalibratedModel, prepared: pd.DataFrame, raw: pd.DataFrame) ->
             for name, (value, of_draws) in metrics.items()
         },
         confusion=total.tolist(),
-        calibrated=ProbabilityQuality.of(truth, probabilities),
-        raw=ProbabilityQuality.of(
-            truth, aligned(predict_proba(model.model, prepared), model.classes)
-        ),
+        calibrated=quality_of(truth, probabilities),
+        raw=quality_of(truth, aligned(predict_proba(model.model, prepared), model.classes)),
         reliability=reliability_curve(truth, probabilities),
         slices=slices_of(raw, predicted, _MIN_SLICE_ROWS),
+    )
+
+
+def quality_of(truth: pd.Series, probabilities: np.ndarray) -> ProbabilityQuality:
+    """Measure probabilities.
+
+    Args:
+        truth: True classes.
+        probabilities: Shape (rows, 3), in the order of `schema.CLASSES`.
+    """
+    return ProbabilityQuality(
+        log_loss=probability_log_loss(truth, probabilities),
+        brier=brier_score(truth, probabilities),
+        ece=expected_calibration_error(truth, probabilities),
     )

@@ -1,16 +1,18 @@
-"""What a model must beat to be worth anything."""
+"""Simple predictions that a useful model must beat."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from sklearn.dummy import DummyClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder
-from sklearn.tree import DecisionTreeClassifier
 
+from credit_ct_dagster.contracts.decision import Estimate
 from credit_ct_dagster.modeling import confusion, schema
-from credit_ct_dagster.modeling.confusion import Estimate
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+# scikit-learn takes a second to import; definitions import this module, and only a fit needs it.
 
 _LEAVES = 6
 _LEAF_ROWS = 20
@@ -20,11 +22,11 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Baseline:
-    """A simple way to predict, measured beside a model.
+    """A simple way to predict, measured on the same rows as a model.
 
     Attributes:
         name: How it predicts.
-        accuracy: Its own, on the holdout.
+        accuracy: Of the baseline, on the holdout.
         gain: How much more accurate the model is, with a 95 % interval.
     """
 
@@ -44,6 +46,8 @@ def compare_with_baselines(
         holdout: Prepared rows that everything is measured on.
         predicted: The model's classes of the holdout, shape (rows,).
     """
+    from sklearn.dummy import DummyClassifier
+
     target = schema.TARGET
     majority = DummyClassifier(strategy="most_frequent").fit(train, train[target])
     trees = {
@@ -57,8 +61,12 @@ def compare_with_baselines(
     ]
 
 
-def _tree(name: str) -> Pipeline:
+def _tree(name: str) -> "Pipeline":
     """A small tree of one feature."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+    from sklearn.tree import DecisionTreeClassifier
+
     tree = DecisionTreeClassifier(
         max_leaf_nodes=_LEAVES, min_samples_leaf=_LEAF_ROWS, random_state=_SEED
     )

@@ -1,17 +1,20 @@
-"""Probabilities that mean what they say, and how far they do."""
+"""Calibrated probabilities, and how well calibrated they are."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from catboost import CatBoostClassifier
-from sklearn.calibration import CalibratedClassifierCV, calibration_curve
-from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import brier_score_loss, log_loss
-from sklearn.model_selection import StratifiedGroupKFold
 
 from credit_ct_dagster.modeling import schema
+
+if TYPE_CHECKING:
+    from catboost import CatBoostClassifier
+    from sklearn.calibration import CalibratedClassifierCV
+
+# CatBoost and scikit-learn take seconds to import; definitions import this module, and only fitting
+# and measuring need them.
 
 UNCALIBRATED = "none"
 METHODS = [UNCALIBRATED, "sigmoid", "isotonic"]
@@ -23,21 +26,21 @@ _CURVE_BINS = 8
 class CalibratedModel:
     """Classes, scores and calibrated probabilities of prepared rows.
 
-    It travels inside the package by value: whoever loads it needs CatBoost and scikit-learn, not
-    this platform. So it may use nothing of the modules beside it.
+    It is pickled by value into the package: whoever loads it needs CatBoost and scikit-learn, not
+    this platform. So its methods may use nothing of this platform's modules.
     """
 
     def __init__(
         self,
-        model: CatBoostClassifier,
-        calibrated: CalibratedClassifierCV | None,
+        model: "CatBoostClassifier",
+        calibrated: "CalibratedClassifierCV | None",
         features: list[str],
     ) -> None:
-        """Put a model and its calibration together.
+        """Combine a model and its calibration.
 
         Args:
             model: The fitted model.
-            calibrated: The same, calibrated; none leaves its scores, divided by their sum.
+            calibrated: The same, calibrated; None leaves its scores, divided by their sum.
             features: The columns that the model takes, in its order.
         """
         self.model = model
@@ -50,7 +53,7 @@ class CalibratedModel:
         return self.model.predict(rows[self.features]).ravel().astype(str)
 
     def scores(self, rows: pd.DataFrame) -> np.ndarray:
-        """Raw one-vs-all scores in the order of `classes`, shape (rows, 3); no sum is promised."""
+        """Raw one-vs-all scores in the order of `classes`, shape (rows, 3); their sum varies."""
         return self.model.predict_proba(rows[self.features])
 
     def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
@@ -67,7 +70,7 @@ class Calibration:
 
     Attributes:
         model: With its calibration.
-        method: Of `METHODS`.
+        method: One of `METHODS`.
         log_losses: Per method, on validation rows that it was not fitted to, in nats; empty when
             there were too few rows to choose by.
     """
@@ -77,18 +80,21 @@ class Calibration:
     log_losses: Mapping[str, float]
 
 
-def calibrate(model: CatBoostClassifier, val: pd.DataFrame) -> Calibration:
+def calibrate(model: "CatBoostClassifier", val: pd.DataFrame) -> Calibration:
     """Choose and fit the calibration of a model on validation rows.
 
-    The method has the lowest log-loss in cross-validation: by customer, because a calibration that
-    saw a customer knows more of that customer's other months. Each class is calibrated by itself
-    and the results are divided by their sum, as scikit-learn does for several classes (Zadrozny and
-    Elkan 2002, "Transforming classifier scores into accurate multiclass probability estimates").
+    The method is the one with the lowest log-loss in cross-validation. Folds are by customer,
+    because a calibration that saw a customer knows more of that customer's other months. Each class
+    is calibrated by itself and the results are divided by their sum, as scikit-learn does for
+    several classes (Zadrozny and Elkan 2002, "Transforming classifier scores into accurate
+    multiclass probability estimates").
 
     Args:
         model: A fitted model.
         val: Prepared rows with labels, which it was not fitted to.
     """
+    from sklearn.model_selection import StratifiedGroupKFold
+
     customers = val.groupby(schema.TARGET)[schema.CUSTOMER].nunique()
     if set(customers.index) != set(map(str, model.classes_)) or customers.min() < 2 * FOLDS:
         return Calibration(CalibratedModel(model, None, schema.FEATURES), UNCALIBRATED, {})
@@ -128,6 +134,8 @@ def probability_log_loss(truth: pd.Series, probabilities: np.ndarray) -> float:
         truth: True classes.
         probabilities: Shape (rows, 3), in the order of `schema.CLASSES`.
     """
+    from sklearn.metrics import log_loss
+
     return float(log_loss(truth, _alphabetical(probabilities), labels=sorted(schema.CLASSES)))
 
 
@@ -138,6 +146,8 @@ def brier_score(truth: pd.Series, probabilities: np.ndarray) -> float:
         truth: True classes.
         probabilities: Shape (rows, 3), in the order of `schema.CLASSES`.
     """
+    from sklearn.metrics import brier_score_loss
+
     return float(
         brier_score_loss(
             truth, _alphabetical(probabilities), labels=sorted(schema.CLASSES), scale_by_half=False
@@ -171,6 +181,8 @@ def reliability_curve(
         truth: True classes.
         probabilities: Shape (rows, 3), in the order of `schema.CLASSES`.
     """
+    from sklearn.calibration import calibration_curve
+
     curves = {}
     for column, name in enumerate(schema.CLASSES):
         observed, mean = calibration_curve(
@@ -181,7 +193,10 @@ def reliability_curve(
     return curves
 
 
-def _fitted(model: CatBoostClassifier, method: str, rows: pd.DataFrame) -> CalibratedModel:
+def _fitted(model: "CatBoostClassifier", method: str, rows: pd.DataFrame) -> CalibratedModel:
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.frozen import FrozenEstimator
+
     calibrated = None
     if method != UNCALIBRATED:
         # Two folds, the least allowed: the frozen model learns nothing in any of them.

@@ -3,36 +3,14 @@
 A count is of shape (…, 3, 3): rows are true classes, columns predicted ones, as `schema.CLASSES`.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
-
 import numpy as np
 import pandas as pd
 
+from credit_ct_dagster.contracts.decision import Estimate, Metric
 from credit_ct_dagster.modeling import schema
 
 _BATCH_DRAWS = 100
 _CLASSES = len(schema.CLASSES)
-
-
-class Metric(StrEnum):
-    """What models are compared by."""
-
-    macro_f1 = "macro_f1"
-    accuracy = "accuracy"
-    expected_cost = "expected_cost"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its confidence interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
 
 
 def counts_per_customer(rows: pd.DataFrame, predicted: np.ndarray) -> np.ndarray:
@@ -133,4 +111,4 @@ def estimate(value: float, drawn: np.ndarray, confidence: float) -> Estimate:
     """
     outside = (1 - confidence) / 2
     low, high = np.nanquantile(drawn, [outside, 1 - outside])
-    return Estimate(float(value), float(low), float(high))
+    return Estimate(value=float(value), low=float(low), high=float(high))

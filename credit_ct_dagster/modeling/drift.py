@@ -1,13 +1,14 @@
 """How far rows have moved away from those that a model was trained on."""
 
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy.stats import ks_2samp
 
+from credit_ct_dagster.contracts.drift import ColumnDrift, Verdict
 from credit_ct_dagster.modeling import schema
+
+# SciPy takes half a second to import; only a comparison of numbers needs it.
 
 SOME, MUCH = 0.10, 0.25
 """Thresholds of the PSI that the industry uses (Siddiqi 2006, "Credit Risk Scorecards", chapter 8):
@@ -19,37 +20,11 @@ _LEAST_SHARE = 1e-4
 _MISSING = "(missing)"
 
 
-class Verdict(StrEnum):
-    """What a PSI says."""
-
-    stable = "stable"
-    some = "some drift"
-    much = "much drift"
-
-
-@dataclass(frozen=True)
-class Drift:
-    """How far one column has moved.
-
-    Attributes:
-        column: Its name.
-        psi: Population stability index, 0 or more.
-        ks: Kolmogorov-Smirnov statistic of two samples, 0 to 1; none for words.
-        ks_p_value: How likely a statistic as high is without drift; the months of one customer are
-            not independent, so it errs towards drift.
-    """
-
-    column: str
-    psi: float
-    ks: float | None = None
-    ks_p_value: float | None = None
-
-    @property
-    def verdict(self) -> Verdict:
-        """By the thresholds of the PSI."""
-        if self.psi >= MUCH:
-            return Verdict.much
-        return Verdict.some if self.psi >= SOME else Verdict.stable
+def verdict_of(index: float) -> Verdict:
+    """The verdict on a PSI, by the thresholds."""
+    if index >= MUCH:
+        return Verdict.much
+    return Verdict.some if index >= SOME else Verdict.stable
 
 
 def psi(reference: pd.Series, current: pd.Series) -> float:
@@ -69,52 +44,74 @@ def psi(reference: pd.Series, current: pd.Series) -> float:
     return float(np.sum((q - p) * np.log(q / p)))
 
 
-def feature_drift(reference: pd.DataFrame, current: pd.DataFrame) -> list[Drift]:
-    """Compare every feature, the most moved first.
+def feature_drift(reference: pd.DataFrame, current: pd.DataFrame) -> list[ColumnDrift]:
+    """Compare every feature, the one that moved most first.
+
+    A feature that the reference does not have, because it was added to the schema later, cannot be
+    compared and is left out.
 
     Args:
         reference: Raw rows that a model was trained on; the bins are theirs.
         current: Raw rows to compare.
     """
-    found = [_of_numbers(name, reference[name], current[name]) for name in schema.NUMERIC]
-    found += [_of_words(name, reference[name], current[name]) for name in schema.CATEGORICAL]
-    found += [_of_words(name, reference[name], current[name]) for name in ["payment_behaviour"]]
-    found += [_of_loans(reference["type_of_loan"], current["type_of_loan"])]
+    found = [
+        _comparison_of(schema.COLUMNS[name])(name, reference[name], current[name])
+        for name in [*schema.NUMERIC, *schema.WORDS]
+        if name in reference and name in current
+    ]
     return sorted(found, key=lambda drift: -drift.psi)
 
 
-def prediction_drift(reference: np.ndarray, current: np.ndarray) -> Drift:
-    """Compare what one model predicts of both.
+def prediction_drift(reference: np.ndarray, current: np.ndarray) -> ColumnDrift:
+    """Compare the predictions of one model on both.
 
     Args:
-        reference: Classes of the rows that it was trained on.
-        current: Classes of the rows to compare.
+        reference: Predicted classes of the rows that it was trained on.
+        current: Predicted classes of the rows to compare.
     """
     return _of_words(PREDICTION, pd.Series(reference), pd.Series(current))
 
 
-def _of_numbers(name: str, reference: pd.Series, current: pd.Series) -> Drift:
-    edges = np.unique(np.nanquantile(reference, np.linspace(0, 1, _BINS + 1))[1:-1])
+def _comparison_of(column: schema.Column) -> Callable[[str, pd.Series, pd.Series], ColumnDrift]:
+    if column.kind == schema.Kind.number:
+        return _of_numbers
+    if column.separator is None:
+        return _of_words
+    # Lists hardly repeat; what they list does.
+    return lambda name, *both: _of_words(
+        name, *(_items(values, str(column.separator)) for values in both)
+    )
+
+
+def _of_numbers(name: str, reference: pd.Series, current: pd.Series) -> ColumnDrift:
+    from scipy.stats import ks_2samp
+
+    present = [each.dropna() for each in (reference, current)]
+    # Without a value in the reference there are two bins: present and missing.
+    quantiles = np.nanquantile(present[0], np.linspace(0, 1, _BINS + 1)) if len(present[0]) else []
+    edges = np.unique(quantiles[1:-1])
 
     def bins(values: pd.Series) -> pd.Series:
         number = pd.Series(np.searchsorted(edges, values, side="left"), index=values.index)
         return number.where(values.notna(), -1)
 
     index = psi(bins(reference), bins(current))
-    present = [each.dropna() for each in (reference, current)]
     if min(map(len, present)) == 0:
-        return Drift(name, index)
+        return ColumnDrift(column=name, psi=index, verdict=verdict_of(index))
     test = ks_2samp(*present, method="asymp")
-    return Drift(name, index, float(test.statistic), float(test.pvalue))
+    return ColumnDrift(
+        column=name,
+        psi=index,
+        ks=float(test.statistic),
+        ks_p_value=float(test.pvalue),
+        verdict=verdict_of(index),
+    )
 
 
-def _of_words(name: str, reference: pd.Series, current: pd.Series) -> Drift:
-    return Drift(name, psi(reference.fillna(_MISSING), current.fillna(_MISSING)))
+def _of_words(name: str, reference: pd.Series, current: pd.Series) -> ColumnDrift:
+    index = psi(reference.fillna(_MISSING), current.fillna(_MISSING))
+    return ColumnDrift(column=name, psi=index, verdict=verdict_of(index))
 
 
-def _of_loans(reference: pd.Series, current: pd.Series) -> Drift:
-    """Texts hardly repeat; what they list does."""
-    return _of_words(
-        "type_of_loan", *(each.fillna(_MISSING).str.split(",").explode().str.strip()
-                          for each in (reference, current)),
-    )  # fmt: skip
+def _items(values: pd.Series, separator: str) -> pd.Series:
+    return values.fillna(_MISSING).str.split(separator).explode().str.strip()

@@ -1,23 +1,28 @@
 """How good a model is on rows it was not fitted to."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from catboost import CatBoostClassifier
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.calibration import aligned, probability_log_loss
-from credit_ct_dagster.modeling.training import pool_of
+
+if TYPE_CHECKING:
+    from catboost import CatBoostClassifier
+
+# CatBoost and scikit-learn take seconds to import; definitions import this module, and only
+# measuring needs them.
 
 _SHAP_ROWS = 500
 
 
-def predict(model: CatBoostClassifier, features: pd.DataFrame) -> np.ndarray:
+def predict(model: "CatBoostClassifier", features: pd.DataFrame) -> np.ndarray:
     """Classes of prepared rows, shape (rows,)."""
     return model.predict(features[schema.FEATURES]).ravel().astype(str)
 
 
-def predict_proba(model: CatBoostClassifier, features: pd.DataFrame) -> np.ndarray:
+def predict_proba(model: "CatBoostClassifier", features: pd.DataFrame) -> np.ndarray:
     """Probabilities per class in the model's order, shape (rows, classes), each row summing to 1.
 
     MultiClassOneVsAll fits one logistic model per class, whose outputs do not sum to 1; they are
@@ -28,13 +33,15 @@ def predict_proba(model: CatBoostClassifier, features: pd.DataFrame) -> np.ndarr
     return scores / scores.sum(axis=1, keepdims=True)
 
 
-def evaluate(model: CatBoostClassifier, rows: pd.DataFrame) -> dict[str, float]:
+def evaluate(model: "CatBoostClassifier", rows: pd.DataFrame) -> dict[str, float]:
     """Measure a model on prepared rows with their labels.
 
     Returns:
         `accuracy`, `macro_f1`, `f1_poor`, `f1_standard`, `f1_good`, and `log_loss` in nats. A class
         that is neither present nor predicted has an F1 of 0.
     """
+    from sklearn.metrics import accuracy_score, f1_score
+
     truth = rows[schema.TARGET].to_numpy(dtype=str)
     predicted = predict(model, rows)
     f1 = f1_score(truth, predicted, labels=schema.CLASSES, average=None, zero_division=0)
@@ -51,17 +58,21 @@ def evaluate(model: CatBoostClassifier, rows: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def confusion(model: CatBoostClassifier, rows: pd.DataFrame) -> np.ndarray:
+def confusion(model: "CatBoostClassifier", rows: pd.DataFrame) -> np.ndarray:
     """Counts, shape (3, 3): rows are true classes, columns predicted ones, as `schema.CLASSES`."""
+    from sklearn.metrics import confusion_matrix
+
     return confusion_matrix(rows[schema.TARGET], predict(model, rows), labels=schema.CLASSES)
 
 
-def shap_importances(model: CatBoostClassifier, rows: pd.DataFrame) -> dict[str, float]:
+def shap_importances(model: "CatBoostClassifier", rows: pd.DataFrame) -> dict[str, float]:
     """Mean absolute SHAP value per feature, in log-odds, over classes and rows, highest first.
 
     How much each feature moves the raw scores (Lundberg and Lee 2017, "A Unified Approach to
     Interpreting Model Predictions"), on at most 500 of the rows.
     """
+    from credit_ct_dagster.modeling.training import pool_of
+
     few = rows.sample(min(len(rows), _SHAP_ROWS), random_state=0)
     values = model.get_feature_importance(pool_of(few), type="ShapValues")[:, :, :-1]
     means = np.abs(values).mean(axis=(0, 1))
@@ -69,7 +80,7 @@ def shap_importances(model: CatBoostClassifier, rows: pd.DataFrame) -> dict[str,
     return dict(sorted(named.items(), key=lambda item: -item[1]))
 
 
-def feature_importances(model: CatBoostClassifier) -> dict[str, float]:
+def feature_importances(model: "CatBoostClassifier") -> dict[str, float]:
     """CatBoost's PredictionValuesChange per feature, in percent, highest first."""
     values = dict(zip(schema.FEATURES, map(float, model.get_feature_importance()), strict=True))
     return dict(sorted(values.items(), key=lambda item: -item[1]))

@@ -3,29 +3,31 @@
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 import joblib
 import optuna
 
+from credit_ct_dagster.contracts.trial import Trial
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.modeling.training import TrainingData
-from credit_ct_dagster.modeling.trials import FittedTrial, Trial, TrialTracker, fit_trial
+from credit_ct_dagster.modeling.trials import FittedTrial, TrialTracker, fit_trial
 
 
 def record_trial(trial: optuna.Trial, fitted: FittedTrial, tracker: TrialTracker) -> Trial:
-    """Record a trial for people and leave what became of it in its study."""
+    """Record a trial for people, and its outcome in its study."""
     clock = time.perf_counter()
     run_id = tracker.record(fitted)
-    tracked = replace(fitted.trial, run_id=run_id, tracking_seconds=time.perf_counter() - clock)
+    tracked = fitted.trial.model_copy(
+        update={"run_id": run_id, "tracking_seconds": time.perf_counter() - clock}
+    )
     tracked.remember(trial)
     return tracked
 
 
 def threads_per_fit(thread_count: int, at_once: int) -> int:
-    """Threads for each of several fits: as told, or (-1) the cores divided among them."""
+    """Threads for each of several fits: as configured, or (-1) the cores divided among them."""
     return thread_count if thread_count > 0 else max(1, joblib.cpu_count() // at_once)
 
 
@@ -59,7 +61,7 @@ class LocalWorkers:
         self._records = ThreadPoolExecutor(self.slots(), "record")
 
     def slots(self) -> int:
-        """One trial per fitting thread, and one that waits for the first to be free."""
+        """One trial per fitting thread, and one that waits for the first free thread."""
         return self._n_jobs + 1
 
     def submit(self, trial: optuna.Trial) -> Future[Trial]:
@@ -78,7 +80,7 @@ class LocalWorkers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the trials that are under way; they are as if never begun."""
+        """Stop the trials that are running; a later attempt fits them from the start."""
         self._stop.set()
         self._fits.shutdown(cancel_futures=True)
         self._records.shutdown(cancel_futures=True)

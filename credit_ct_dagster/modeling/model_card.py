@@ -2,58 +2,39 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jinja2
 
+from credit_ct_dagster.contracts.assessment import Assessment
+from credit_ct_dagster.contracts.decision import DecisionRecord, Ground
+from credit_ct_dagster.contracts.drift import ColumnDrift
+from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.contracts.search import BestModel
+from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.assessment import Assessment
-from credit_ct_dagster.modeling.promotion import Ground
 
 _TEMPLATE = "model_card.html.j2"
 _PLAIN = {
-    Ground.first: "This is the first model that met the bank's minimum standards, so it went into"
-    " service.",
-    Ground.better: "This model went into service: on customers that neither model had seen, it was"
-    " clearly better than the one before.",
-    Ground.aged: "This model went into service: the one before had grown old, and this one is no"
-    " worse on customers that neither had seen.",
-    Ground.worse: "This model did not go into service: on customers that neither model had seen, it"
-    " is not better than the one in service.",
+    Ground.first: "This model went into service: it is the first one that meets the bank's minimum"
+    " standards.",
+    Ground.better: "This model went into service: on customers that neither model has seen, it is"
+    " clearly better than its predecessor.",
+    Ground.aged: "This model went into service: its predecessor had grown old, and on customers"
+    " that neither model has seen, this one is not worse.",
+    Ground.worse: "This model did not go into service: on customers that neither model has seen, it"
+    " is not better than the model in service.",
     Ground.insufficient_evidence: "This model did not go into service: on customers that neither"
-    " model had seen, the difference is too small to be sure of.",
-    Ground.below_floor: "This model did not go into service: for some class or group of customers"
-    " it misses the bank's minimum standards.",
-    Ground.older: "This model did not go into service: a model of a newer day serves already.",
+    " model has seen, the difference to the model in service is too small to be certain.",
+    Ground.below_floor: "This model did not go into service: for at least one class or group of"
+    " customers, it does not meet the bank's minimum standards.",
+    Ground.older: "This model did not go into service: the model in service is of a more recent"
+    " base date.",
     Ground.cooling_down: "This model did not go into service yet: it is better, but the model in"
-    " service was changed only just before.",
+    " service was replaced only recently.",
     Ground.no_agreement: "This model did not go into service yet: it is better, but the models of"
-    " more days must say the same first.",
-    Ground.person: "A person decided which model serves; the reason is on record.",
+    " more base dates must confirm that first.",
+    Ground.person: "A person decided which model is in service; the reason is on record.",
 }
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """The five names of one model, and the rows it was made from.
-
-    Attributes:
-        base_dt: The base date.
-        dagster_run_id: The run that packaged it.
-        mlflow_run_id: The run that logged it.
-        registered_model: The name of the registered model.
-        registered_version: Its version.
-        bentoml_tag: The package.
-        data_fingerprint: A hash of all rows, before they were split.
-    """
-
-    base_dt: str
-    dagster_run_id: str
-    mlflow_run_id: str
-    registered_model: str
-    registered_version: str
-    bentoml_tag: str
-    data_fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -66,31 +47,36 @@ class Links:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What stands on the page.
+    """What the page shows.
 
     Attributes:
-        lineage: Names the model.
+        lineage: The names of the model.
         links: To the runs.
-        splits: The summary of the rows: window, counts, labels, quarantine.
-        winner: Parameters of the model, and how many trees it has.
+        splits: Its rows: window, counts, labels, quarantine.
+        best: Its parameters and trees.
         assessments: Per split, `val` and `holdout`.
         calibration: How its probabilities are calibrated.
         log_losses: Per calibration, in cross-validation on validation.
         importances: Mean absolute SHAP value per feature.
-        drift: Per column, beside the champion that it was compared with.
+        drift: Per column, against the champion that it was compared with.
         record: The decision on it.
     """
 
-    lineage: Lineage
+    lineage: ModelIdentity
     links: Links
-    splits: Mapping[str, Any]
-    winner: Mapping[str, Any]
+    splits: SplitsSummary
+    best: BestModel
     assessments: Mapping[str, Assessment]
     calibration: str
     log_losses: Mapping[str, float]
     importances: Mapping[str, float]
-    drift: Sequence[Mapping[str, Any]]
-    record: Mapping[str, Any]
+    drift: Sequence[ColumnDrift]
+    record: DecisionRecord
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """What the model was fitted with, and its trees."""
+        return {**self.best.params, "trees": self.best.iterations}
 
     def html(self) -> str:
         """The page, which needs no other file."""
@@ -104,5 +90,5 @@ class ModelCard:
         return environment.get_template(_TEMPLATE).render(
             card=self,
             classes=schema.CLASSES,
-            plainly=_PLAIN[Ground(self.record["decision"]["ground"])],
+            plainly=_PLAIN[self.record.decision.ground],
         )

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from credit_ct_dagster.contracts.trial import Trial, TrialState
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.trials import Trial, TrialState
 from credit_ct_dagster.modeling.tuning import best_of, completed_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def importances_png(importances: Mapping[str, float]) -> bytes:
 
 
 def search_png(trials: Sequence[Trial], curves: Mapping[int, Sequence[float]]) -> bytes:
-    """Draw a search: what became of each trial, and the loss of those that were not given up.
+    """Draw a search: how each trial ended, and the validation loss of those that completed.
 
     Args:
         trials: All trials, in their order.

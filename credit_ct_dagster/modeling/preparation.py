@@ -2,37 +2,46 @@
 
 from collections.abc import Mapping
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from sklearn.preprocessing import RobustScaler
 
-from credit_ct_dagster.errors import DataError
+from credit_ct_dagster.errors import UnusableRowsError
 from credit_ct_dagster.modeling import schema
 
-Scalers = Mapping[str, RobustScaler]
+if TYPE_CHECKING:
+    from sklearn.preprocessing import RobustScaler
+
+Scalers = Mapping[str, "RobustScaler"]
 
 
-def fit_scalers(train: pd.DataFrame) -> dict[str, RobustScaler]:
+def fit_scalers(train: pd.DataFrame) -> dict[str, "RobustScaler"]:
     """Fit one RobustScaler per numeric feature, on training rows only.
 
     Raises:
-        DataError: A feature has no value at all.
+        UnusableRowsError: A feature has no value at all.
     """
+    # scikit-learn takes a second to import; definitions import this module.
+    from sklearn.preprocessing import RobustScaler
+
     absent = [column for column in schema.NUMERIC if train[column].isna().all()]
     if absent:
-        raise DataError(f"No training row has a value of {', '.join(absent)}.")
+        raise UnusableRowsError(
+            f"No training row has a value of {', '.join(absent)}: load feature rows that have one"
+            " (credit-ct load), then run this base date again."
+        )
     return {column: RobustScaler().fit(train[[column]]) for column in schema.NUMERIC}
 
 
 def scalers_fingerprint(scalers: Scalers) -> str:
-    """A hash of what the scalers learned, 32 hexadecimal digits."""
+    """A hash of what the scalers were fitted to, 32 hexadecimal digits."""
     learned = np.array([[s.center_[0], s.scale_[0]] for s in scalers.values()])
     return blake2b("\n".join(scalers).encode() + learned.tobytes(), digest_size=16).hexdigest()
 
 
 def prepare(rows: pd.DataFrame, scalers: Scalers) -> pd.DataFrame:
-    """Scale the numbers and name the missing words; other columns pass through.
+    """Scale the numbers and replace the missing words; other columns pass through.
 
     Args:
         rows: Raw rows with the columns `schema.FEATURES`, among others.
@@ -52,10 +61,10 @@ def prepare(rows: pd.DataFrame, scalers: Scalers) -> pd.DataFrame:
 
 
 def restore(rows: pd.DataFrame, scalers: Scalers) -> pd.DataFrame:
-    """Undo `prepare`, up to the last digit of a number.
+    """Invert `prepare`, up to the last digit of a number.
 
     Args:
-        rows: Prepared rows.
+        rows: Prepared rows, perhaps of a release whose schema lacked some of the words.
         scalers: Those that they were prepared with.
     """
     return rows.assign(
@@ -66,5 +75,6 @@ def restore(rows: pd.DataFrame, scalers: Scalers) -> pd.DataFrame:
         **{
             column: rows[column].astype(object).where(rows[column] != schema.MISSING_WORD, None)
             for column in schema.WORDS
+            if column in rows
         },
     )

@@ -1,4 +1,4 @@
-"""The rule by which candidates that fall behind are given up."""
+"""The rule by which candidates that fall behind are stopped."""
 
 import math
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from optuna.trial import TrialState
 
 @dataclass(frozen=True)
 class SuccessiveHalving:
-    """Successive halving on the validation loss, in the order in which trials were begun.
+    """Successive halving on the validation loss, in the order in which trials were started.
 
-    After each rung's number of trees a trial is compared with the trials that were begun before it
-    and came as far; it goes on when it is among the best `ceil(keep · n)` of the n, itself
-    included. As in asynchronous successive halving (Li et al. 2020, "A System for Massively
+    After each rung's number of trees a trial is compared with the trials that were started before
+    it and reached the rung; it continues when it is among the best `ceil(keep · n)` of the n,
+    itself included. As in asynchronous successive halving (Li et al. 2020, "A System for Massively
     Parallel Hyperparameter Tuning", section 3) no round has to fill up first.
 
     Unlike there, and unlike Optuna's `SuccessiveHalvingPruner`, only earlier trials count, not
@@ -23,17 +23,17 @@ class SuccessiveHalving:
 
     Attributes:
         rungs: Numbers of trees, ascending.
-        keep: Share of those compared at a rung that goes on.
+        keep: Share of those compared at a rung that continues.
     """
 
     rungs: Sequence[int]
     keep: float
 
     def falls_behind(self, study: optuna.Study, number: int, rung: int) -> bool | None:
-        """Whether to give up a trial that has reported its loss at a rung.
+        """Whether to stop a trial that has reported its loss at a rung.
 
         Returns:
-            None while a trial that was begun earlier is still on its way to the rung.
+            None while a trial that was started earlier has not reached the rung yet.
         """
         trials = study.get_trials(deepcopy=False)
         loss = trials[number].intermediate_values[rung]

@@ -1,10 +1,16 @@
-"""What the columns are: the one place that names and describes them.
+"""The columns of the feature store: the one place that names and describes them.
 
-The tables of the feature store, the rules for rows and the pages of the assets are made from it.
+The tables and SQL of the feature store, the rules for rows, the drift report, the sample rows and
+the asset pages are derived from it. To add a feature, add a line to `_SOURCE_FEATURES`. Bounds of a
+number other than "finite" belong to `row_rules.BOUNDS`, realistic sample values to
+`sample_values.ADDED_MARGINALS`.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 class Kind(StrEnum):
@@ -23,16 +29,25 @@ class Column:
     """A column of the feature store.
 
     Attributes:
-        name: As in the tables.
+        name: As in the tables: lower-case letters, digits and underscores.
         kind: What it holds.
         description: For a person.
-        length: Characters that fit; none for numbers and for texts of any length.
+        length: How many characters fit; None for numbers and for texts of any length.
+        words: The only words it may hold; empty if any word is accepted.
+        separator: Splits a text that lists things; None for a text that is one thing.
     """
 
     name: str
     kind: Kind
     description: str
     length: int | None = None
+    words: tuple[str, ...] = ()
+    separator: str | None = None
+
+    def __post_init__(self) -> None:
+        """Names become identifiers of SQL statements, and keyword arguments."""
+        if not _IDENTIFIER.fullmatch(self.name):
+            raise ValueError(f"'{self.name}' cannot be the name of a column")
 
 
 BASE_DATE = "base_dt"
@@ -40,7 +55,7 @@ CUSTOMER = "customer_id"
 TARGET = "credit_score"
 CLASSES = ["Poor", "Standard", "Good"]
 MISSING_WORD = "missing"
-"""Stands for an absent word: CatBoost refuses NULL in category and text columns."""
+"""Replaces an absent word: CatBoost refuses NULL in category and text columns."""
 
 _KEYS = [
     Column("id", Kind.key, "Identifies a customer's month", 10),
@@ -62,20 +77,21 @@ _SOURCE_FEATURES = [
     Column("num_credit_card", _NUMBER, "Credit cards held"),
     Column("interest_rate", _NUMBER, "Interest on credit cards, percent"),
     Column("num_of_loan", _NUMBER, "Loans held"),
-    Column("type_of_loan", _TEXT, "Kinds of the loans held, separated by commas"),
+    Column("type_of_loan", _TEXT, "Kinds of the loans held, separated by commas", separator=","),
     Column(
         "delay_from_due_date", _NUMBER, "Mean delay of payments, days; negative when paid early"
     ),
     Column("num_of_delayed_payment", _NUMBER, "Payments made late"),
     Column("changed_credit_limit", _NUMBER, "Change of the credit limit, percent"),
     Column("num_credit_inquiries", _NUMBER, "Inquiries about the customer's credit"),
-    Column("credit_mix", _CATEGORY, "Bad, Standard or Good", 20),
+    Column("credit_mix", _CATEGORY, "Bad, Standard or Good", 20, words=("Bad", "Standard", "Good")),
     Column("outstanding_debt", _NUMBER, "Debt still to pay"),
     Column("credit_utilization_ratio", _NUMBER, "Share of the credit limit in use, percent"),
     Column("credit_history_age", _NUMBER, "Months since the first credit"),
     Column(
         "payment_of_min_amount", _CATEGORY,
         "Whether only the minimum was paid: Yes, No, or NM (not mentioned)", 10,
+        words=("Yes", "No", "NM"),
     ),
     Column("total_emi_per_month", _NUMBER, "Instalments per month"),
     Column("amount_invested_monthly", _NUMBER, "Investments per month"),
@@ -89,9 +105,12 @@ COLUMNS = {
         Column(BASE_DATE, Kind.key, "The base date, YYYY-MM-DD", 10),
         *_KEYS,
         *_SOURCE_FEATURES,
-        Column(TARGET, Kind.label, "The class to predict: Poor, Standard or Good", 10),
+        Column(
+            TARGET, Kind.label, "The class to predict: Poor, Standard or Good", 10,
+            words=tuple(CLASSES),
+        ),
     ]
-}
+}  # fmt: skip
 
 
 def _named(*kinds: Kind) -> list[str]:
@@ -104,6 +123,7 @@ NUMERIC = _named(Kind.number)
 CATEGORICAL = _named(Kind.category)
 TEXT = _named(Kind.text)
 WORDS = [*CATEGORICAL, *TEXT]
+"""The features that are not numbers."""
 SOURCE_FEATURES = _named(*Kind)
 """The feature columns of the source table, in its order."""
 FEATURES = [name for name in SOURCE_FEATURES if name not in PERSONAL]

@@ -1,11 +1,11 @@
-"""Groups of customers that a model is looked at in by themselves."""
+"""Groups of customers in which a model is measured separately."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from credit_ct_dagster.contracts.assessment import Slice
 from credit_ct_dagster.modeling import schema
 
 _FAVOURABLE = "Good"
@@ -32,36 +32,13 @@ SLICES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 }
 
 
-@dataclass(frozen=True)
-class Slice:
-    """How a model does in one group.
-
-    Attributes:
-        kind: Of `SLICES`.
-        name: The group.
-        rows: In it.
-        accuracy: Share of right predictions.
-        favourable: Share that is predicted "Good".
-        disparate_impact: That share, divided by the highest of its kind among groups with enough
-            rows; below 0.8 is commonly taken as adverse impact (29 CFR 1607.4 D). None when nobody
-            is predicted "Good".
-    """
-
-    kind: str
-    name: str
-    rows: int
-    accuracy: float
-    favourable: float
-    disparate_impact: float | None
-
-
 def slices_of(rows: pd.DataFrame, predicted: np.ndarray, min_rows: int) -> list[Slice]:
     """Measure a model in every group.
 
     Args:
         rows: Labelled raw rows.
         predicted: Classes, shape (rows,).
-        min_rows: Smaller groups are no yardstick for others.
+        min_rows: The disparate impact of others is not measured against smaller groups.
     """
     right = predicted == rows[schema.TARGET].to_numpy(dtype=str)
     seen = pd.DataFrame({"right": right, "good": predicted == _FAVOURABLE}, index=rows.index)
@@ -72,15 +49,14 @@ def slices_of(rows: pd.DataFrame, predicted: np.ndarray, min_rows: int) -> list[
         )
         highest = groups.loc[groups["rows"] >= min_rows, "good"].max()
         for name, group in groups.iterrows():
-            impact = float(group["good"] / highest) if highest > 0 else None
             found.append(
                 Slice(
-                    kind,
-                    str(name),
-                    int(group["rows"]),
-                    float(group["accuracy"]),
-                    float(group["good"]),
-                    impact,
+                    kind=kind,
+                    name=str(name),
+                    rows=int(group["rows"]),
+                    accuracy=float(group["accuracy"]),
+                    favourable=float(group["good"]),
+                    disparate_impact=float(group["good"] / highest) if highest > 0 else None,
                 )
             )
     return found

@@ -6,11 +6,9 @@ from hashlib import blake2b
 import numpy as np
 import pandas as pd
 
-from credit_ct_dagster.errors import DataError
+from credit_ct_dagster.contracts.files import SPLITS
+from credit_ct_dagster.errors import MixedArtifactsError, UnusableRowsError
 from credit_ct_dagster.modeling import schema
-
-SPLITS = ["train", "val", "holdout"]
-SPLIT_FILES = {name: "{model_name}_" + f"{name}.parquet" for name in SPLITS}
 
 
 def customer_position(customer_ids: pd.Series) -> pd.Series:
@@ -44,7 +42,7 @@ def split_by_customer(
         The rows per name in `SPLITS`, in their order.
 
     Raises:
-        DataError: A split is left without a row, or the training rows lack a class that is needed.
+        UnusableRowsError: A split would be empty, or the training rows lack a class.
     """
     side = np.digitize(
         customer_position(frame[schema.CUSTOMER]), [train_share, train_share + val_share]
@@ -54,17 +52,22 @@ def split_by_customer(
     }
     empty = [name for name, rows in splits.items() if rows.empty]
     if empty:
-        raise DataError(
-            f"{len(frame)} rows of {frame[schema.CUSTOMER].nunique()} customers leave no row for"
-            f" {' and '.join(empty)}: load more rows, or change train_share and val_share."
+        raise UnusableRowsError(
+            f"{len(frame)} rows of {frame[schema.CUSTOMER].nunique()} customers are too few: no row"
+            f" is left for {' and '.join(empty)}. Load more rows, or change train_share and"
+            " val_share."
         )
     classes = set(splits["train"][schema.TARGET])
     if len(classes) < 2:
-        raise DataError(f"All training rows are '{classes.pop()}': there is nothing to learn.")
+        raise UnusableRowsError(
+            f"All training rows have the label '{classes.pop()}', but a classifier needs two: load"
+            " rows with other labels, then run this base date again."
+        )
     unseen = set(splits["val"][schema.TARGET]) - classes
     if unseen:
-        raise DataError(
-            f"Validation rows are '{unseen.pop()}', but no training row is: load more rows."
+        raise UnusableRowsError(
+            f"Validation rows have the label '{unseen.pop()}', but no training row has it: load"
+            " more rows, then run this base date again."
         )
     return splits
 
@@ -73,10 +76,11 @@ def pooled_holdout(holdouts: Sequence[pd.DataFrame], seen_shares: Sequence[float
     """Holdout rows of several base dates that none of several models has seen.
 
     A customer's position is the same on every base date, and a model sees the customers below its
-    seen share, whatever base date it was trained on; so it is enough to keep those above all.
+    seen share, whatever base date it was trained on. So the rows above every seen share are new to
+    all of them.
 
     Args:
-        holdouts: Rows per base date; of a customer-month that several hold, the first one's counts.
+        holdouts: Rows per base date; where several have a customer-month, the first is taken.
         seen_shares: Per model, the share of customers that it was fitted to or chosen by.
     """
     rows = pd.concat(holdouts, ignore_index=True).drop_duplicates(["id", schema.CUSTOMER])
@@ -85,7 +89,7 @@ def pooled_holdout(holdouts: Sequence[pd.DataFrame], seen_shares: Sequence[float
 
 
 def require_fingerprint(rows: pd.DataFrame, expected: str, what: str) -> None:
-    """Make sure that rows are the ones that were meant.
+    """Make sure that rows are the ones that a summary describes.
 
     Args:
         rows: As they were read.
@@ -93,12 +97,12 @@ def require_fingerprint(rows: pd.DataFrame, expected: str, what: str) -> None:
         what: Names the rows, for a person.
 
     Raises:
-        DataError: They are others.
+        MixedArtifactsError: They are others.
     """
     if data_fingerprint(rows) != expected:
-        raise DataError(
-            f"The {what} are not those of the summary beside them: another run wrote them at the"
-            " same time. Materialize preprocessed_splits again."
+        raise MixedArtifactsError(
+            f"The {what} do not match the fingerprint in the summary: another run has replaced one"
+            " of the two. Materialize preprocessed_splits for this base date again."
         )
 
 

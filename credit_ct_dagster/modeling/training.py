@@ -18,14 +18,14 @@ TEXT_PROCESSING = {
         {"dictionary_id": name, "occurence_lower_bound": "1"} for name in ("BiGram", "Word")
     ],
 }
-"""How the text features become words."""
+"""How CatBoost splits the text features into words and pairs of words."""
 
 
 class FitCallback(Protocol):
     """What CatBoost calls during a fit."""
 
     def after_iteration(self, info: Any) -> bool:
-        """Look at the tree just built; returns whether to build another."""
+        """Inspect the tree just built; returns whether to build another."""
         ...
 
 

@@ -1,76 +1,22 @@
-"""One trial of a search: a candidate is fitted, given up or fails, and is recorded."""
+"""One trial of a search: a candidate is fitted, pruned or fails, and is recorded."""
 
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from enum import StrEnum
-from typing import Any, Protocol, Self
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import optuna
 import pandas as pd
 from catboost import CatBoostClassifier, CatBoostError
-from optuna.trial import FrozenTrial
 
+from credit_ct_dagster.contracts.trial import Trial, TrialState
 from credit_ct_dagster.modeling.evaluation import evaluate
-from credit_ct_dagster.modeling.search_space import Params, TuningParameters
+from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.modeling.training import TrainingData, fit
 
-_OUTCOME = "outcome"
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 _VERDICT_SECONDS = 60.0  # a worker may have died; its trial may wait for this one's place
-
-
-class TrialState(StrEnum):
-    """What became of a trial."""
-
-    completed = "completed"
-    pruned = "pruned"
-    failed = "failed"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One candidate and what became of it.
-
-    Attributes:
-        number: Its place in the search, from 0.
-        params: The searched parameters.
-        state: Completed, pruned or failed.
-        iterations: Trees in the model that is kept; of a pruned trial, trees when it was given up.
-        metrics: Of the model that is kept, on the validation rows; see `evaluation.evaluate`.
-        reason: Why it was pruned or failed.
-        seconds: Time to fit and measure.
-        tracking_seconds: Time to record it.
-        run_id: The run it is tracked as.
-    """
-
-    number: int
-    params: Params
-    state: TrialState
-    iterations: int | None = None
-    metrics: dict[str, float] = field(default_factory=dict)
-    reason: str | None = None
-    seconds: float = 0.0
-    tracking_seconds: float = 0.0
-    run_id: str | None = None
-
-    @property
-    def rank(self) -> tuple[float, float, int]:
-        """Orders completed trials, best first: accuracy, then log-loss, then the earlier trial."""
-        return (-self.metrics["accuracy"], self.metrics["log_loss"], self.number)
-
-    def remember(self, storage_trial: optuna.Trial) -> None:
-        """Write what became of the trial into the study."""
-        storage_trial.set_user_attr(_OUTCOME, asdict(self))
-
-    @classmethod
-    def recall(cls, frozen: FrozenTrial) -> Self | None:
-        """What `remember` wrote; none if the trial was interrupted before."""
-        outcome = frozen.user_attrs.get(_OUTCOME)
-        if outcome is None:
-            return None
-        return cls(**{**outcome, "state": TrialState(outcome["state"])})
 
 
 def trials_table(trials: Sequence[Trial]) -> pd.DataFrame:
@@ -96,8 +42,8 @@ class FittedTrial:
     """A trial that has ended, before it is recorded.
 
     Attributes:
-        trial: What became of it.
-        started: When it began, in seconds since the epoch.
+        trial: Its outcome.
+        started: When it started, in seconds since the epoch.
         curve: Validation loss after each tree.
         model: The fitted model of a completed trial.
     """
@@ -117,13 +63,13 @@ class TrialTracker(Protocol):
 
 
 class SearchStopped(Exception):  # noqa: N818 - nothing is wrong
-    """The search was ended while the trial was under way; the trial is as if never begun."""
+    """The search was stopped while the trial was fitted; a later attempt fits it from the start."""
 
 
 class _Watcher:
-    """CatBoost's callback: remembers the curve, and stops a fit that falls behind.
+    """CatBoost's callback: records the validation loss, and stops a fit that falls behind.
 
-    While the verdict at a rung is open, the fit goes on and reports nothing of later rungs.
+    While the verdict at a rung is pending, the fit continues and reports nothing at later rungs.
     """
 
     def __init__(
@@ -136,10 +82,10 @@ class _Watcher:
         self._loss_function = parameters.loss_function
         self._halving = parameters.halving()
         self._ahead = list(self._halving.rungs)
-        # A trial that is taken over from a killed process may have reported already.
+        # A trial that continues one of a killed process may have reported already.
         known = trial.study.get_trials(deepcopy=False)[trial.number]
         self._reported = set(known.intermediate_values)
-        self._next_look = 0.0
+        self._next_poll = 0.0
         self._stop = stop
 
     def after_iteration(self, info: Any) -> bool:
@@ -151,16 +97,16 @@ class _Watcher:
         return not (self.fell_behind_at or self.error or self._stop.is_set())
 
     def await_verdict(self) -> None:
-        """After a fit's own end: wait for the verdicts that are open, so that pace decides nothing.
+        """Wait, after the last tree, for pending verdicts, so that the pace decides nothing.
 
-        When an earlier trial does not come as far within a minute, this one counts as completed.
+        When an earlier trial does not reach the rung within a minute, this one counts as completed.
         """
         deadline = time.monotonic() + _VERDICT_SECONDS
-        while self._is_open() and not self._stop.is_set() and time.monotonic() < deadline:
-            time.sleep(_LOOK_SECONDS)
+        while self._is_pending() and not self._stop.is_set() and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
             self._compare()
 
-    def _is_open(self) -> bool:
+    def _is_pending(self) -> bool:
         return not self.fell_behind_at and bool(self._ahead) and self._ahead[0] <= len(self.curve)
 
     def _compare(self) -> None:
@@ -169,11 +115,11 @@ class _Watcher:
             if rung not in self._reported:
                 self._trial.report(self.curve[rung - 1], rung)
                 self._reported.add(rung)
-            elif time.monotonic() < self._next_look:
+            elif time.monotonic() < self._next_poll:
                 return
             behind = self._halving.falls_behind(self._trial.study, self._trial.number, rung)
             if behind is None:
-                self._next_look = time.monotonic() + _LOOK_SECONDS
+                self._next_poll = time.monotonic() + _POLL_SECONDS
                 return
             self._ahead.pop(0)
             if behind:
@@ -209,12 +155,14 @@ def fit_trial(
         state: TrialState, model: CatBoostClassifier | None = None, **what: Any
     ) -> FittedTrial:
         seconds = time.perf_counter() - clock
-        outcome = Trial(trial.number, dict(trial.params), state, seconds=seconds, **what)
+        outcome = Trial(
+            number=trial.number, params=dict(trial.params), state=state, seconds=seconds, **what
+        )
         return FittedTrial(outcome, started, watcher.curve, model)
 
     try:
         model = fit(data, {**trial.params, **fixed}, patience, thread_count, [watcher])
-    except CatBoostError as error:  # this candidate's own fault; others may do
+    except CatBoostError as error:  # the fault of this candidate: others may succeed
         return ended(TrialState.failed, reason=str(error) or repr(error))
     if watcher.error:
         raise watcher.error

@@ -1,18 +1,19 @@
-"""The search for the best model: which trials are begun, what became of them, and the choice."""
+"""The search for the best model: which trials run, how they ended, and which one is best."""
 
 import itertools
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
+from time import monotonic
 from typing import Protocol, Self
 
 import optuna
 from optuna.trial import TrialState as StudyState
 
-from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.contracts.trial import Trial, TrialState
+from credit_ct_dagster.errors import SearchFailedError
+from credit_ct_dagster.modeling.optuna_internals import continued, storage_id
 from credit_ct_dagster.modeling.search_space import Params, Sampler, TuningParameters
-from credit_ct_dagster.modeling.trials import Trial, TrialState
 
 _RETRY_OF = "retry_of"
 
@@ -21,11 +22,11 @@ class TrialWorkers(Protocol):
     """Where trials are fitted and recorded: threads of this process, or other machines."""
 
     def slots(self) -> int:
-        """How many trials to have under way, so that no worker waits for its next one."""
+        """How many trials to submit at a time, so that no worker waits for its next one."""
         ...
 
     def submit(self, trial: optuna.Trial) -> "Future[Trial]":
-        """Fit a trial, record it, and leave what became of it in the study (`Trial.remember`)."""
+        """Fit a trial, record it, and write its outcome into the study (`Trial.remember`)."""
         ...
 
 
@@ -37,10 +38,10 @@ class Progress:
         last: The trial that ended last.
         best: The best one so far.
         completed: How many were fitted to their end.
-        pruned: How many were given up.
+        pruned: How many were stopped because they fell behind.
         failed: How many failed.
-        left: How many are still to end; none when only time limits the search.
-        seconds_left: An estimate by the mean pace so far.
+        remaining: How many have not ended yet; None when only time limits the search.
+        remaining_seconds: An estimate by the mean pace so far.
     """
 
     last: Trial
@@ -48,8 +49,8 @@ class Progress:
     completed: int
     pruned: int
     failed: int
-    left: int | None
-    seconds_left: float | None
+    remaining: int | None
+    remaining_seconds: float | None
 
     @classmethod
     def of(cls, last: Trial, ended: Sequence[Trial], total: int | None, pace: float) -> Self:
@@ -61,19 +62,19 @@ class Progress:
             total: How many there will be, if that is known.
             pace: Seconds per trial.
         """
-        left = None if total is None else total - len(ended)
+        remaining = None if total is None else total - len(ended)
         return cls(
             last=last,
             best=best_of(ended),
             **{state.value: sum(t.state == state for t in ended) for state in TrialState},
-            left=left,
-            seconds_left=None if left is None else left * pace,
+            remaining=remaining,
+            remaining_seconds=None if remaining is None else remaining * pace,
         )
 
     def __str__(self) -> str:
         """One line for a person."""
         done = self.completed + self.pruned + self.failed
-        total = "" if self.left is None else f"/{done + self.left}"
+        total = "" if self.remaining is None else f"/{done + self.remaining}"
         outcome = self.last.reason or f"accuracy {self.last.metrics['accuracy']:.4f}"
         parts = [
             f"trial {self.last.number} {self.last.state}: {outcome}",
@@ -82,8 +83,8 @@ class Progress:
         ]
         if self.best:
             parts.append(f"best {self.best.metrics['accuracy']:.4f} (trial {self.best.number})")
-        if self.seconds_left is not None:
-            parts.append(f"about {self.seconds_left:.0f} s left")
+        if self.remaining_seconds is not None:
+            parts.append(f"about {self.remaining_seconds:.0f} s remaining")
         return "; ".join(parts)
 
 
@@ -98,19 +99,23 @@ def best_of(trials: Sequence[Trial]) -> Trial | None:
     return next(iter(completed_of(trials)), None)
 
 
-def kept_trials(study: optuna.Study) -> list[Trial]:
-    """Trials of earlier attempts that need not run again: fitted to their end, or pruned.
+def retained_trials(study: optuna.Study) -> list[Trial]:
+    """Trials of earlier attempts that need not run again: they completed, or were pruned.
 
-    One that had ended when the process that asked for it was killed is still running to Optuna.
+    A trial whose outcome was written just before its process was killed counts as running in
+    Optuna; that is corrected here.
+
+    Raises:
+        CreditCtError: An outcome in the study cannot be read.
     """
-    kept = []
+    retained = []
     for frozen in study.get_trials(deepcopy=False):
-        trial = Trial.recall(frozen)
+        trial = Trial.recall(frozen, study.study_name)
         if trial and trial.state != TrialState.failed:
-            kept.append(trial)
+            retained.append(trial)
             if not frozen.state.is_finished():
-                _tell(study, trial)
-    return kept
+                _finish(study, trial)
+    return retained
 
 
 def tune(
@@ -120,26 +125,26 @@ def tune(
     favourites: Sequence[Params],
     on_progress: Callable[[Progress], None],
 ) -> list[Trial]:
-    """Run the trials that a study still lacks; one that fails does not stop the others.
+    """Run the remaining trials of a study; one that fails does not stop the others.
 
     Args:
-        study: The study, new or interrupted; nobody else runs its trials meanwhile.
+        study: The study, new or interrupted; no other process runs its trials meanwhile.
         parameters: The search.
         workers: Where trials run.
         favourites: Candidates to try first, so that good bounds exist early.
         on_progress: Called after each trial.
 
     Returns:
-        All trials of the study in their order, those of earlier attempts among them.
+        All trials of the study in their order, those of earlier attempts included.
 
     Raises:
-        CreditCtError: Every candidate failed; gives the first cause.
+        SearchFailedError: No trial completed; the sentence has the first cause.
     """
-    started = time.monotonic()
-    ended = {trial.number: trial for trial in kept_trials(study)}
+    started = monotonic()
+    ended = {trial.number: trial for trial in retained_trials(study)}
     _enqueue(study, parameters, favourites)
     to_run = _trials_to_run(study, parameters, len(ended), started)
-    kept = len(ended)
+    retained = len(ended)
     running: dict[Future[Trial], optuna.Trial] = {}
     while True:
         while len(running) < workers.slots() and (trial := next(to_run, None)):
@@ -150,21 +155,26 @@ def tune(
             del running[future]
             outcome = future.result()
             ended[outcome.number] = outcome
-            _tell(study, outcome)
-            pace = (time.monotonic() - started) / (len(ended) - kept)
+            _finish(study, outcome)
+            pace = (monotonic() - started) / (len(ended) - retained)
             on_progress(Progress.of(outcome, list(ended.values()), parameters.total(), pace))
     trials = [ended[number] for number in sorted(ended)]
     if not trials:
-        raise CreditCtError("No trial was begun within max_seconds: allow more.")
+        raise SearchFailedError(
+            f"No trial was started within max_seconds ({parameters.max_seconds:g} s). Raise"
+            " max_seconds in the configuration of tuned_runs."
+        )
     if best_of(trials) is None:
-        raise CreditCtError(
-            f"All {len(trials)} candidates failed. The first, {trials[0].params}:"
-            f" {trials[0].reason}"
+        raise SearchFailedError(
+            f"All {len(trials)} candidates failed. The first, {dict(trials[0].params)}, because:"
+            f" {trials[0].reason}. Correct the configuration of tuned_runs, or the rows, then try"
+            " again."
         )
     return trials
 
 
-def _tell(study: optuna.Study, trial: Trial) -> None:
+def _finish(study: optuna.Study, trial: Trial) -> None:
+    """Set the state of an ended trial in Optuna."""
     match trial.state:
         case TrialState.completed:
             study.tell(trial.number, 1 - trial.metrics["accuracy"])
@@ -177,16 +187,16 @@ def _tell(study: optuna.Study, trial: Trial) -> None:
 def _enqueue(
     study: optuna.Study, parameters: TuningParameters, favourites: Sequence[Params]
 ) -> None:
-    """Queue what is known beforehand: favourites, the whole grid, and candidates that failed.
+    """Queue the candidates that are known beforehand: favourites, the grid, and those that failed.
 
-    The grid is queued, not drawn by Optuna's GridSampler: that one draws in random order, and may
-    give one candidate to two workers.
+    The grid is queued, not drawn by Optuna's GridSampler, which draws in random order and may give
+    one candidate to two workers.
     """
     known = [params for params in favourites if parameters.contains(params)]
     if parameters.sampler == Sampler.grid:
         known += parameters.candidates()
     for params in known:
-        study.enqueue_trial(params, skip_if_exists=True)
+        study.enqueue_trial(dict(params), skip_if_exists=True)
     trials = study.get_trials(deepcopy=False)
     queued_again = {trial.user_attrs.get(_RETRY_OF) for trial in trials}
     for trial in trials:
@@ -195,17 +205,17 @@ def _enqueue(
 
 
 def _trials_to_run(
-    study: optuna.Study, parameters: TuningParameters, kept: int, started: float
+    study: optuna.Study, parameters: TuningParameters, retained: int, started: float
 ) -> Iterator[optuna.Trial]:
     """Trials that a killed process left running, then the queue, then new draws."""
-    left = StudyState.RUNNING
-    interrupted = [t._trial_id for t in study.get_trials(deepcopy=False, states=[left])]
+    running = study.get_trials(deepcopy=False, states=[StudyState.RUNNING])
+    interrupted = [storage_id(trial) for trial in running]
     total, distributions = parameters.total(), parameters.distributions()
-    for begun in itertools.count(kept):
-        late = parameters.max_seconds and time.monotonic() - started > parameters.max_seconds
-        if late or begun == total:
+    for started_trials in itertools.count(retained):
+        late = parameters.max_seconds and monotonic() - started > parameters.max_seconds
+        if late or started_trials == total:
             return
         if interrupted:
-            yield optuna.trial.Trial(study, interrupted.pop(0))
+            yield continued(study, interrupted.pop(0))
         else:
             yield study.ask(distributions)

@@ -1,4 +1,4 @@
-"""Whether everything the platform talks to is as it should be."""
+"""Whether everything the platform depends on works."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -7,17 +7,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import dagster as dg
-from dagster._core.scheduler.instigation import InstigatorStatus
-from dagster._daemon.controller import get_daemon_statuses
 from rich.filesize import decimal
 
-from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.errors import (
+    AutomationOffError,
+    CreditCtError,
+    DaemonSilentError,
+    LowDiskSpaceError,
+    UnexpectedError,
+)
+from credit_ct_dagster.operations import database_checks
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.study_storage import StudyStorage
+from credit_ct_dagster.runs import dagster_internals
 
 MIN_FREE_BYTES = 1_000_000_000
-"""A base date takes a few megabytes; the rest is for what else lies on that disk."""
+"""A base date takes a few megabytes; the rest is for whatever else uses that disk."""
 
 _HEARTBEAT_SECONDS = 120
 _PASSWORD = re.compile(r"//[^@/\s]*@")
@@ -40,23 +46,25 @@ class Finding:
 
     Attributes:
         subject: What was checked.
-        state: How it ended.
-        says: What was found; of a failure, the way out too.
+        state: How the check ended.
+        message: What was found; for a failure, also what to do.
+        code: Of a failure; its section in docs/runbook.md.
     """
 
     subject: str
     state: State
-    says: str
+    message: str
+    code: str | None = None
 
 
 @dataclass(frozen=True)
 class Examination:
-    """Checks one thing after another, and leaves all as it is.
+    """Runs one check after another, and changes nothing.
 
     Attributes:
         store: The feature store.
         studies: Optuna's storage.
-        promotions: MLflow, the packages, the artifacts and who is the champion.
+        promotions: MLflow, the packages, the artifacts and the champion.
         instance: Opens the Dagster instance.
         instigators: The schedules and sensors that should be on.
     """
@@ -68,7 +76,7 @@ class Examination:
     instigators: Sequence[Instigator]
 
     def findings(self) -> Iterator[Finding]:
-        """Run the checks; what needs something that failed is skipped."""
+        """Run the checks; those that depend on a failed one are skipped."""
         for group in self._groups():
             failed: str | None = None
             for subject, check in group.items():
@@ -81,13 +89,13 @@ class Examination:
                 yield finding
 
     def _groups(self) -> list[dict[str, _Check]]:
-        """The checks; within a group, each needs those before it."""
+        """The checks; within a group, each depends on those before it."""
         return [
             {
-                "feature store": lambda: f"{self.store.server_version()} at {self.store.location}",
+                "feature store": self._feature_store,
                 "source tables": self._source_tables,
-                "rights": lambda: ", ".join(self.store.require_rights()),
-                "SQL mode": self.store.require_strict_mode,
+                "rights": lambda: ", ".join(database_checks.require_rights(self.store)),
+                "SQL mode": lambda: database_checks.require_strict_mode(self.store),
             },
             {"Optuna": self._optuna},
             {"artifacts": self._artifacts},
@@ -100,9 +108,12 @@ class Examination:
             },
         ]
 
+    def _feature_store(self) -> str:
+        return f"{database_checks.server_version(self.store)} at {self.store.location}"
+
     def _source_tables(self) -> str:
-        self.store.require_source_tables()
-        return "labels and features are there"
+        database_checks.require_source_tables(self.store)
+        return "the tables of labels and features exist"
 
     def _optuna(self) -> str:
         names = self.studies.names(self.promotions.tracking.model_name)
@@ -111,13 +122,13 @@ class Examination:
     def _artifacts(self) -> str:
         artifacts = self.promotions.artifacts
         free = artifacts.probe()
-        return f"{artifacts.base_path} can be written" + _room(free, "ARTIFACTS_PATH")
+        return f"{artifacts.base_path} can be written" + _free_space(free, "ARTIFACTS_PATH")
 
     def _bentoml(self) -> str:
         packages = self.promotions.packages
         free = packages.probe()
-        held = f"{len(packages.packages()):,} packages; {packages.home} can be written"
-        return held + _room(free, "BENTOML_HOME")
+        held = f"{len(packages.packaged()):,} packages; {packages.home} can be written"
+        return held + _free_space(free, "BENTOML_HOME")
 
     def _dagster(self) -> str:
         with self.instance() as instance:
@@ -125,44 +136,39 @@ class Examination:
 
     def _daemon(self) -> str:
         with self.instance() as instance:
-            statuses = get_daemon_statuses(
-                instance,
-                instance.get_required_daemon_types(),
-                ignore_errors=True,
-                heartbeat_tolerance_seconds=_HEARTBEAT_SECONDS,
-            )
-        silent = sorted(kind for kind, status in statuses.items() if not status.healthy)
+            signs = dagster_internals.daemon_signs(instance, _HEARTBEAT_SECONDS)
+        silent = sorted(kind for kind, healthy in signs.items() if not healthy)
         if silent:
-            raise CreditCtError(
+            raise DaemonSilentError(
                 f"No sign of life for {_HEARTBEAT_SECONDS} s from {', '.join(silent)}: no schedule"
                 " or sensor ticks. Start make dev, or dagster-daemon run on a server."
             )
-        return f"{len(statuses)} of {len(statuses)} parts give signs of life"
+        return f"{len(signs)} of {len(signs)} daemons show signs of life"
 
     def _schedules_and_sensors(self) -> str:
         with self.instance() as instance:
-            chosen = {state.name: state.status for state in instance.all_instigator_state()}
-        off = [each.name for each in self.instigators if not _is_on(each, chosen.get(each.name))]
+            switched = dagster_internals.switched_instigators(instance)
+        off = [each.name for each in self.instigators if not _is_on(each, switched.get(each.name))]
         if off:
             # `dagster schedule start` finds the embedded instance only by DAGSTER_HOME.
-            raise CreditCtError(f"Off: {', '.join(off)}. Switch on in the UI, under Automation.")
-        return f"{len(self.instigators)} are on"
+            raise AutomationOffError(
+                f"Switched off: {', '.join(off)}. Switch them on in the UI, under Automation."
+            )
+        return f"all {len(self.instigators)} are switched on"
 
 
-def _is_on(instigator: Instigator, chosen: InstigatorStatus | None) -> bool:
-    """Whether it ticks: by what a person chose, else by its definition."""
-    if chosen in {None, InstigatorStatus.DECLARED_IN_CODE}:
-        return instigator.default_status.value == "RUNNING"
-    return chosen == InstigatorStatus.RUNNING
+def _is_on(instigator: Instigator, switched: bool | None) -> bool:
+    """Whether it ticks: as a person switched it, otherwise by its definition."""
+    return instigator.default_status.value == "RUNNING" if switched is None else switched
 
 
-def _room(free: int | None, variable: str) -> str:
+def _free_space(free: int | None, variable: str) -> str:
     if free is None:
         return ""
     if free < MIN_FREE_BYTES:
-        raise CreditCtError(
-            f"Only {decimal(free)} are free below {variable}, less than {decimal(MIN_FREE_BYTES)}:"
-            " delete old base dates (credit-ct prune), or make room on the disk."
+        raise LowDiskSpaceError(
+            f"Only {decimal(free)} are free below {variable}, less than {decimal(MIN_FREE_BYTES)}."
+            " Delete old base dates (credit-ct prune), or free disk space."
         )
     return f", {decimal(free)} free"
 
@@ -171,8 +177,9 @@ def _examine(subject: str, check: _Check) -> Finding:
     try:
         return Finding(subject, State.ok, check())
     except CreditCtError as error:
-        return Finding(subject, State.failed, " ".join(str(error).split()))
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the rest checked
-        said = next(iter(str(error).splitlines()), "")
-        said = _PASSWORD.sub("//***@", f"{type(error).__name__}: {said}")
-        return Finding(subject, State.failed, f"{said}. Look up {subject} in docs/runbook.md.")
+        return Finding(subject, State.failed, " ".join(str(error).split()), error.code)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported, and the rest checked
+        cause = next(iter(str(error).splitlines()), "")
+        cause = _PASSWORD.sub("//***@", f"{type(error).__name__}: {cause}")
+        unexpected = UnexpectedError(f"{cause}. Look up {subject} under credit-ct doctor.")
+        return Finding(subject, State.failed, str(unexpected), unexpected.code)

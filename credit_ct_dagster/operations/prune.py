@@ -1,7 +1,7 @@
-"""How long what belongs to a base date is kept, in every store but the feature store.
+"""How long base dates are retained, in every store but the feature store.
 
-A base date goes as a whole or stays as a whole. It stays while its model serves, served before, or
-carries any alias in MLflow; and while a run of it goes on.
+A base date is deleted or retained as a whole. It is retained while its model serves, served before,
+or carries any alias in MLflow, and while one of its runs has not ended.
 """
 
 import logging
@@ -12,12 +12,9 @@ from typing import Protocol
 
 import dagster as dg
 
-from credit_ct_dagster.io_managers.artifacts import (
-    MODEL_FOLDER,
-    PREPROCESSING_FOLDER,
-    ArtifactsIOManager,
-)
-from credit_ct_dagster.partitions import exists, last_expired, newest_base_date
+from credit_ct_dagster.contracts.files import MODEL_FOLDER, PREPROCESSING_FOLDER
+from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.partitions import Calendar, exists, last_expired
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
@@ -34,7 +31,7 @@ class Amount:
 
     Attributes:
         items: How many files, packages, runs, versions or studies.
-        bytes: Of their files; what a database holds is not counted.
+        bytes: Size of their files; rows in databases are not counted.
     """
 
     items: int = 0
@@ -55,17 +52,17 @@ class Plan:
     """What a retention would delete.
 
     Attributes:
-        last_expired: The newest base date that is old enough to go.
-        expired: Per base date and store, how much goes.
-        kept: Base dates that are old enough and stay, each with the reason.
+        last_expired: The newest base date that is old enough to be deleted.
+        expired: Per base date and store, how much is deleted.
+        retained: Base dates that are old enough but retained, each with the reason.
     """
 
     last_expired: str
     expired: Mapping[str, Mapping[str, Amount]]
-    kept: Mapping[str, str]
+    retained: Mapping[str, str]
 
     def total(self) -> dict[str, Amount]:
-        """How much goes per store."""
+        """How much is deleted per store."""
         total: dict[str, Amount] = {}
         for stores in self.expired.values():
             for store, amount in stores.items():
@@ -73,13 +70,13 @@ class Plan:
         return total
 
 
-class _Keeper(Protocol):
-    """One store, as retention sees it."""
+class _Store(Protocol):
+    """One store, as far as retention is concerned."""
 
     name: str
 
     def base_dates(self) -> Iterable[str]:
-        """The base dates of which it holds something."""
+        """The base dates of which it holds anything."""
         ...
 
     def amount(self, base_dt: str) -> Amount:
@@ -87,7 +84,7 @@ class _Keeper(Protocol):
         ...
 
     def remove(self, base_dt: str) -> None:
-        """Delete that; killed, the rest is still among the base dates."""
+        """Delete that; after a kill, the base date is still listed."""
         ...
 
 
@@ -95,15 +92,20 @@ class Retention:
     """One rule for artifacts, packages, MLflow, studies and Dagster's history."""
 
     def __init__(
-        self, promotions: Promotions, studies: StudyStorage, instance: dg.DagsterInstance
+        self,
+        promotions: Promotions,
+        studies: StudyStorage,
+        calendar: Calendar,
+        instance: dg.DagsterInstance,
     ) -> None:
         self._promotions = promotions
+        self._calendar = calendar
         self._history = RunHistory(instance)
         runs = RemovableRuns(promotions.tracking)
-        self.mlflow_for_good = runs.for_good
-        # In this order a kill leaves nothing that another store still needs: a study names MLflow
-        # runs, and a version its package and its run.
-        self._keepers: list[_Keeper] = [
+        self.deletes_mlflow_runs_permanently = runs.deletes_permanently
+        # In this order, whatever remains after a kill has all that it refers to: a study names
+        # MLflow runs, and a registered version its package and its run.
+        self._stores: list[_Store] = [
             _Studies(studies, promotions.tracking.model_name),
             _Versions(ModelRegistry(promotions.tracking)),
             _Packages(promotions.packages),
@@ -113,42 +115,42 @@ class Retention:
         ]
 
     def plan(self, keep_days: int) -> Plan:
-        """Look what is older than a number of days, counted from the newest base date.
+        """List what is older than a number of days, counted from the newest base date.
 
         Raises:
             UnavailableError: A store does not answer.
         """
-        limit = last_expired(newest_base_date(), keep_days)
+        limit = last_expired(self._calendar.newest(), keep_days)
         assert limit is not None
-        held = {base_dt for keeper in self._keepers for base_dt in keeper.base_dates()}
+        held = {base_dt for store in self._stores for base_dt in store.base_dates()}
         old = sorted(base_dt for base_dt in held if exists(base_dt) and base_dt <= limit)
-        reasons = self._reasons_to_keep()
+        reasons = self._reasons_to_retain()
         expired = {base_dt: self._amounts(base_dt) for base_dt in old if base_dt not in reasons}
-        kept = {base_dt: reasons[base_dt] for base_dt in old if base_dt in reasons}
-        return Plan(limit, expired, kept)
+        retained = {base_dt: reasons[base_dt] for base_dt in old if base_dt in reasons}
+        return Plan(limit, expired, retained)
 
     def remove(self, base_dt: str) -> bool:
-        """Delete what belongs to a base date, while nobody can make its model the champion.
+        """Delete a base date under the lock of decisions, so that its model cannot be promoted.
 
         Returns:
-            Whether it was deleted; it is not when there is a reason to keep it by now.
+            Whether it was deleted; it is not if there is a reason to retain it by now.
 
         Raises:
-            UnavailableError: A store does not answer; started again, the rest is deleted.
+            UnavailableError: A store does not answer. Started again, it deletes the rest.
         """
         with self._promotions.deciding():
-            if base_dt in self._reasons_to_keep():
+            if base_dt in self._reasons_to_retain():
                 return False
-            for keeper in self._keepers:
-                keeper.remove(base_dt)
+            for store in self._stores:
+                store.remove(base_dt)
         return True
 
-    def _reasons_to_keep(self) -> dict[str, str]:
-        running = dict.fromkeys(self._history.unfinished(), "a run of it goes on")
+    def _reasons_to_retain(self) -> dict[str, str]:
+        running = dict.fromkeys(self._history.unfinished(), "one of its runs has not ended")
         return running | self._promotions.needed_base_dates()
 
     def _amounts(self, base_dt: str) -> dict[str, Amount]:
-        amounts = {keeper.name: keeper.amount(base_dt) for keeper in self._keepers}
+        amounts = {store.name: store.amount(base_dt) for store in self._stores}
         return {name: amount for name, amount in amounts.items() if amount.items}
 
 
@@ -177,7 +179,7 @@ class _Versions:
         self._registry = registry
         self._versions: dict[str, list[str]] = {}
         for version in registry.versions():
-            self._versions.setdefault(version.base_dt, []).append(version.version)
+            self._versions.setdefault(version.base_dt, []).append(version.registered_version)
 
     def base_dates(self) -> Iterable[str]:
         return self._versions
@@ -196,10 +198,8 @@ class _Packages:
     def __init__(self, store: BentoMLStore) -> None:
         self._store = store
         self._paths: dict[str, dict[str, Path]] = {}
-        for package in store.packages():
-            base_dt = package.info.labels.get("base_dt")
-            if base_dt:  # others may keep packages of the same name
-                self._paths.setdefault(base_dt, {})[str(package.tag)] = Path(package.path)
+        for package in store.packaged():
+            self._paths.setdefault(package.identity.base_dt, {})[package.tag] = package.folder
 
     def base_dates(self) -> Iterable[str]:
         return self._paths
@@ -211,7 +211,7 @@ class _Packages:
         )
 
     def remove(self, base_dt: str) -> None:
-        # Without any, too: one that was half deleted may be listed no more.
+        # Also without any package: one that was deleted in part may be listed no longer.
         self._store.remove(self._paths.get(base_dt, []))
 
 
@@ -266,4 +266,4 @@ class _DagsterRuns:
     def remove(self, base_dt: str) -> None:
         for run_id in self._ids.get(base_dt, []):
             self._history.remove(run_id)
-        self._history.forget(base_dt)
+        self._history.remove_reported_checks(base_dt)

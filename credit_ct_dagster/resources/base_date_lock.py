@@ -6,17 +6,13 @@ from typing import Self
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
-from sqlalchemy.exc import SQLAlchemyError
 
-from credit_ct_dagster.databases import (
-    alone,
-    base_date_lock,
-    location,
-    parse_url,
-    said_by,
-)
-from credit_ct_dagster.errors import UnavailableError
+from credit_ct_dagster.databases import location, parse_url
+from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.locks import base_date_lock_name, exclusive
+from credit_ct_dagster.outages import Dependency, translated
 from credit_ct_dagster.partitions import PARTITION_TAG
+from credit_ct_dagster.runs.failures import failure
 from credit_ct_dagster.runs.processes import is_over
 
 
@@ -26,54 +22,55 @@ class BaseDateLock(dg.ConfigurableResource):
     While it is held, retention does not delete the rows of the base date.
     """
 
-    url: str = Field(description="The feature store's database, which keeps the lock")
+    url: str = Field(description="SQLAlchemy URL of the feature store, which keeps the lock")
 
-    _keep: Callable[[], None] | None = PrivateAttr(default=None)
+    _ensure_held: Callable[[], None] | None = PrivateAttr(default=None)
 
-    def keep(self) -> None:
-        """Take the lock again if it was lost with its server; wait if another run has it now.
+    def ensure_held(self) -> None:
+        """Take the lock again if it was lost with its server; wait if another run holds it now.
+
+        Every attempt of a step begins with it. Outside of a run there is no lock to hold.
 
         Raises:
-            UnavailableError: The database does not answer.
+            LockUnavailableError: The database does not answer.
         """
-        if self._keep is None:
-            return
-        try:
-            self._keep()
-        except SQLAlchemyError as error:
-            raise UnavailableError(self._unavailable(error)) from error
+        if self._ensure_held is not None:
+            with self._translated():
+                self._ensure_held()
 
-    def _unavailable(self, error: SQLAlchemyError) -> str:
-        return (
-            f"the database at {location(parse_url(self.url, 'FEATURE_STORE_URL'))}, whose lock a"
-            f" run needs, does not answer: {said_by(error)}. Check that it runs and that"
-            " FEATURE_STORE_URL is right, then try again."
-        )
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        url = parse_url(self.url, "FEATURE_STORE_URL")
+        with translated(Dependency.lock, location(url), "the base date"):
+            yield
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
         """Wait for other runs of the base date."""
         run = context.dagster_run
         base_dt = run.tags.get(PARTITION_TAG) if run else None
-        # `dagster job execute` opens the resources once more when its run is over.
-        if base_dt is None or _is_over(context):
+        # `dagster job execute` opens the resources once more when its run has ended.
+        if base_dt is None or _has_ended(context):
             yield self
             return
         url = parse_url(self.url, "FEATURE_STORE_URL")
+        lock = base_date_lock_name(base_dt)
         try:
-            lock = base_date_lock(base_dt)
-            with alone(url, lock, lambda: _say_waiting(context, base_dt)) as self._keep:
+            with (
+                self._translated(),
+                exclusive(url, lock, lambda: _log_waiting(context, base_dt)) as self._ensure_held,
+            ):
                 yield self
-        except SQLAlchemyError as error:
-            raise dg.Failure(f"Base date {base_dt}: {self._unavailable(error)}") from error
+        except CreditCtError as error:
+            raise failure(error, base_dt) from error
 
 
-def _is_over(context: dg.InitResourceContext) -> bool:
+def _has_ended(context: dg.InitResourceContext) -> bool:
     run = context.dagster_run
     assert run is not None
     return context.instance is not None and is_over(context.instance, run.run_id)
 
 
-def _say_waiting(context: dg.InitResourceContext, base_dt: str) -> None:
+def _log_waiting(context: dg.InitResourceContext, base_dt: str) -> None:
     if context.log:
         context.log.info(f"Another run works on base date {base_dt}: waiting for it to end")

@@ -1,12 +1,14 @@
-"""Where Dask workers are."""
+"""The Dask scheduler whose workers fit trials."""
 
 import dagster as dg
 from pydantic import Field
 
 
 class DaskCluster(dg.ConfigurableResource):
-    """Where Dask workers are, unless a run's configuration says otherwise."""
+    """The Dask scheduler whose workers fit trials, unless the configuration of a run names one."""
 
     scheduler: str | None = Field(
-        default=None, description="Address such as tcp://host:8786; none: trials run locally"
+        default=None,
+        description="Address of the scheduler, such as tcp://host:8786. By default none: trials are"
+        " fitted in the process of the run",
     )

@@ -1,4 +1,4 @@
-"""Dagster's history of runs, by base date, and how to be rid of it."""
+"""What Dagster recorded of base dates: runs and results of checks, and how to delete them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -6,38 +6,59 @@ from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
-import sqlalchemy as sa
-from dagster._core.instance.utils import RUNLESS_RUN_ID
-from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from sqlalchemy.exc import IntegrityError
 
 from credit_ct_dagster.partitions import PARTITION_TAG, day_of, exists
+from credit_ct_dagster.runs import dagster_internals
+
+BASE_DATE = "base_dt"
+"""Metadata of a check's result: the base date that it is about."""
 
 _PAGE = 500
+_FINISHED = {
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.CANCELED,
+}
 
 
 class RunHistory:
-    """Runs of an instance per base date; one without a base date counts for the day it began."""
+    """Runs and checks of an instance per base date.
+
+    A run without a base date counts for the day on which it was created.
+    """
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
 
     def finished(self) -> dict[str, list[str]]:
         """Per base date, the ids of runs that have ended."""
-        return self._ids(FINISHED_STATUSES)
+        return self._ids(_FINISHED)
 
     def unfinished(self) -> dict[str, list[str]]:
-        """Per base date, the ids of runs that are queued or go on."""
-        return self._ids(NOT_FINISHED_STATUSES)
+        """Per base date, the ids of runs that are queued or in progress."""
+        return self._ids(set(dg.DagsterRunStatus) - _FINISHED)
+
+    def check_results(self) -> dict[str, dict[str, bool]]:
+        """Per base date and check, whether it passed when it was last reported."""
+        results: dict[str, dict[str, bool]] = {}
+        base_dates: dict[str, str] = {}
+        for check in dagster_internals.completed_checks(self._instance):
+            base_dt = check.partition or base_dates.get(check.run_id)
+            if base_dt is None:
+                evaluation = check.evaluation
+                if evaluation is None or BASE_DATE not in evaluation.metadata:
+                    continue
+                base_dt = str(evaluation.metadata[BASE_DATE].value)
+                if check.run_id:  # of one base date; what was reported outside of runs is not
+                    base_dates[check.run_id] = base_dt
+            results.setdefault(base_dt, {}).setdefault(check.key.name, check.passed)
+        return results
 
     def size(self, run_id: str) -> int:
-        """Bytes of a run's files on a disk of this machine, without what lies in a database."""
-        files = [file for file in self._own_files(run_id) if file.exists()]
-        logs = self._compute_logs(run_id)
+        """Bytes of a run's files on a disk of this machine, without what a database holds."""
+        files = [file for file in self._event_files(run_id) if file.exists()]
+        logs = dagster_internals.compute_log_folder(self._instance, run_id)
         if logs and logs.exists():
             files += [path for path in logs.rglob("*") if path.is_file()]
         return sum(file.stat().st_size for file in files)
@@ -45,46 +66,27 @@ class RunHistory:
     def remove(self, run_id: str) -> None:
         """Delete a run's logs, checks and events, then the run; killed between, it is still listed.
 
-        `DagsterInstance.delete_run` goes the other way round, and leaves the files.
+        `DagsterInstance.delete_run` deletes the run first, and retains the files.
         """
         self._instance.compute_log_manager.delete_logs(prefix=[run_id])
-        self._delete_check_results(AssetCheckExecutionsTable.c.run_id == run_id)
+        dagster_internals.delete_check_results(self._instance, run_id=run_id)
         self._instance.event_log_storage.delete_events(run_id)
-        for file in self._own_files(run_id):
+        for file in self._event_files(run_id):
             file.unlink(missing_ok=True)
         self._instance.run_storage.delete_run(run_id)
 
-    def forget(self, base_dt: str) -> None:
-        """Delete what was said of a base date outside of its runs, such as that its rows expired.
+    def remove_reported_checks(self, base_dt: str) -> None:
+        """Delete what was reported of a base date outside of runs, as that its rows have expired.
 
-        And let the UI count anew which base dates are materialized.
+        The UI then counts the materialized base dates again.
         """
-        self._delete_check_results(AssetCheckExecutionsTable.c.partition == base_dt)
+        dagster_internals.delete_check_results(self._instance, partition=base_dt)
         self._instance.wipe_asset_cached_status(self._instance.all_asset_keys())
 
-    def say(self, evaluation: dg.AssetCheckEvaluation) -> None:
-        """Say outside of a run what a check would find, instead of what was said so before.
-
-        Dagster keeps one such evaluation per check and base date, and fails at a second one.
-        """
-        said = AssetCheckExecutionsTable.c
-        self._delete_check_results(
-            sa.and_(
-                said.asset_key == evaluation.asset_key.to_string(),
-                said.check_name == evaluation.check_name,
-                said.partition == evaluation.partition,
-                said.run_id == RUNLESS_RUN_ID,
-            )
-        )
-        with suppress(IntegrityError):  # another run has just said the same
-            self._instance.report_runless_asset_event(evaluation)
-
-    def _delete_check_results(self, which: sa.ColumnElement[bool]) -> None:
-        """Those that the UI lists per check: Dagster leaves them there for ever."""
-        storage = self._instance.event_log_storage
-        assert isinstance(storage, SqlEventLogStorage)
-        with storage.index_transaction() as connection:
-            connection.execute(AssetCheckExecutionsTable.delete().where(which))
+    def report_check_result(self, evaluation: dg.AssetCheckEvaluation) -> None:
+        """Report outside of a run what a check would find, in place of an earlier such report."""
+        with suppress(IntegrityError):  # another run has just reported the same
+            dagster_internals.replace_reported_check(self._instance, evaluation)
 
     def _ids(self, statuses: Iterable[dg.DagsterRunStatus]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = defaultdict(list)
@@ -102,16 +104,5 @@ class RunHistory:
             yield from page
             cursor = page[-1].dagster_run.run_id
 
-    def _own_files(self, run_id: str) -> list[Path]:
-        """The files of a run's own database, which SQLite storage keeps."""
-        storage = self._instance.event_log_storage
-        if not isinstance(storage, SqliteEventLogStorage):
-            return []
-        path = storage.path_for_shard(run_id)
-        return [Path(f"{path}{suffix}") for suffix in ("", "-wal", "-shm", "-journal")]
-
-    def _compute_logs(self, run_id: str) -> Path | None:
-        manager = self._instance.compute_log_manager
-        if not isinstance(manager, LocalComputeLogManager):
-            return None
-        return Path(manager.get_captured_local_path([run_id, "any"], "out")).parent
+    def _event_files(self, run_id: str) -> list[Path]:
+        return dagster_internals.event_files(self._instance, run_id)

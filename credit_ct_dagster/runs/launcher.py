@@ -1,23 +1,28 @@
-"""Where runs are processes: the code location, which run monitoring asks after them."""
+"""The run launcher for runs that are processes of a code location."""
 
 import dagster as dg
-from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
-from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
-from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
-from dagster._serdes import deserialize_value
+
+from credit_ct_dagster.errors import ProcessKilledError, with_reference
+from credit_ct_dagster.runs.dagster_internals import (
+    CheckRunHealthResult,
+    WorkerStatus,
+    is_executing,
+)
+
+_RESTARTED = "The code location was restarted while it executed the run."
 
 
-class CodeLocationRunLauncher(DefaultRunLauncher):
+class CodeLocationRunLauncher(dg.DefaultRunLauncher):
     """Dagster's default launcher, with an answer to whether a run's process is alive.
 
-    A code location fails runs whose process dies. Nobody fails those that die with the code
-    location itself: they would stay started, and hold their pool, for ever. Drop this when
+    A code location fails runs whose process dies. Nothing fails those that die with the code
+    location itself: they would stay started, and occupy their pool, for ever. Drop this when
     Dagster's own launcher supports health checks.
     """
 
     @property
     def supports_check_run_worker_health(self) -> bool:
-        """Whether run monitoring may ask."""
+        """Whether run monitoring may check runs."""
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
@@ -25,17 +30,9 @@ class CodeLocationRunLauncher(DefaultRunLauncher):
 
         Raises:
             DagsterUserCodeUnreachableError: It does not answer, so nothing is known; run monitoring
-                asks again.
+                checks again.
         """
-        client = self._get_grpc_client_for_termination(run.run_id)
-        if client is None:  # it has ended meanwhile, or a command line executes it
-            return CheckRunHealthResult(WorkerStatus.RUNNING)
-        answer = deserialize_value(
-            client.can_cancel_execution(CanCancelExecutionRequest(run_id=run.run_id)),
-            CanCancelExecutionResult,
-        )
-        if answer.can_cancel:
-            return CheckRunHealthResult(WorkerStatus.RUNNING)
-        return CheckRunHealthResult(
-            WorkerStatus.NOT_FOUND, "The code location was restarted while it executed the run."
-        )
+        if is_executing(self, run.run_id) is False:
+            message = with_reference(_RESTARTED, ProcessKilledError.code)
+            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, message)
+        return CheckRunHealthResult(WorkerStatus.RUNNING)

@@ -1,9 +1,10 @@
 -- The merge of one base date, on SQLite and on MySQL/MariaDB. `:window_days` is every day that
 -- exists between the two ends of the label window, so that calendar arithmetic happens in one place
 -- (partitions.py), a date such as 2025-02-29 never matches, and an index on `date` serves the window.
+-- Columns in braces are lists from modeling/schema.py, filled in by feature_store/statements.py.
 
 -- name: expiring
--- The base dates whose rows the merge deletes besides its own.
+-- The other base dates whose rows the merge deletes.
 SELECT base_dt, COUNT(*) AS row_count
 FROM credit_score_features_target
 WHERE base_dt <= :last_expired AND base_dt <> :base_dt
@@ -17,25 +18,10 @@ WHERE base_dt IN :base_dts;
 -- name: insert
 -- Continued by `joined_rows`. Fails on the target's primary key where an id and customer_id have
 -- several labels in the window or several feature rows; then `newest_only` is appended.
-INSERT INTO credit_score_features_target (
-    base_dt, id, customer_id, date, age, occupation, annual_income, monthly_inhand_salary,
-    num_bank_accounts, num_credit_card, interest_rate, num_of_loan, type_of_loan,
-    delay_from_due_date, num_of_delayed_payment, changed_credit_limit, num_credit_inquiries,
-    credit_mix, outstanding_debt, credit_utilization_ratio, credit_history_age,
-    payment_of_min_amount, total_emi_per_month, amount_invested_monthly, payment_behaviour,
-    monthly_balance, credit_score
-);
+INSERT INTO credit_score_features_target ({merged_columns});
 
 -- name: joined_rows
-SELECT
-    :base_dt AS base_dt, label.id, label.customer_id, label.date, feature.age, feature.occupation,
-    feature.annual_income, feature.monthly_inhand_salary, feature.num_bank_accounts,
-    feature.num_credit_card, feature.interest_rate, feature.num_of_loan, feature.type_of_loan,
-    feature.delay_from_due_date, feature.num_of_delayed_payment, feature.changed_credit_limit,
-    feature.num_credit_inquiries, feature.credit_mix, feature.outstanding_debt,
-    feature.credit_utilization_ratio, feature.credit_history_age, feature.payment_of_min_amount,
-    feature.total_emi_per_month, feature.amount_invested_monthly, feature.payment_behaviour,
-    feature.monthly_balance, label.credit_score
+SELECT :base_dt AS base_dt, {label_keys}, {features}, label.credit_score
 FROM credit_score AS label
 INNER JOIN credit_score_features AS feature
     ON feature.id = label.id AND feature.customer_id = label.customer_id
@@ -69,7 +55,7 @@ GROUP BY date
 ORDER BY date;
 
 -- name: joined
--- What the join alone gives: pairs of a label and a feature row, and labels that found none.
+-- Before `newest_only` is applied: pairs of a label and a feature row, and labels without features.
 SELECT
     COUNT(feature.id) AS pairs,
     COALESCE(SUM(CASE WHEN feature.id IS NULL THEN 1 ELSE 0 END), 0) AS labels_without_features

@@ -1,4 +1,4 @@
-"""Notifications, against real servers on loopback."""
+"""Alerts are delivered, or the caller gets an error; with real servers on loopback."""
 
 from collections.abc import Iterator
 from email import message_from_bytes, policy
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from credit_ct_dagster.alerting.channels import Alert, Kind, Mail, Webhook
-from credit_ct_dagster.errors import NotToldError
+from credit_ct_dagster.errors import AlertNotDeliveredError
 from credit_ct_dagster_tests.certificates import self_signed
 from credit_ct_dagster_tests.servers import Inbox, Receiver, free_port
 
@@ -20,6 +20,7 @@ _ALERT = Alert(
     "features_target: 만료되었습니다",
     {"run": "http://127.0.0.1:3000/runs/1"},
     "1",
+    "CT-ROWS-1",
 )
 
 
@@ -31,7 +32,7 @@ def port() -> int:
 
 @pytest.fixture
 def inbox(port: int) -> Iterator[Inbox]:
-    """What arrived there."""
+    """The mail server, with what it received."""
     with Inbox.running(port) as server:
         yield server
 
@@ -56,10 +57,12 @@ def test_mail_arrives(port: int, inbox: Inbox) -> None:
 
 
 def test_mail_logs_in(port: int, inbox: Inbox) -> None:
-    """User and password are used; a wrong one is an error, not a silence, and is not repeated."""
+    """User and password are used; a wrong one is an error, which does not repeat it."""
     _mail(port, smtp_user="ct", smtp_password="hush").send(_ALERT)
     assert len(inbox.messages) == 1
-    with pytest.raises(NotToldError, match="SMTPAuthenticationError, SMTP 535") as refused:
+    with pytest.raises(
+        AlertNotDeliveredError, match="SMTPAuthenticationError, SMTP 535"
+    ) as refused:
         _mail(port, smtp_user="ct", smtp_password="wrong").send(_ALERT)
     assert "wrong" not in str(refused.value)
 
@@ -85,17 +88,19 @@ def test_mail_is_encrypted(
 
 
 @pytest.mark.parametrize("wrong", ["authority", "name"])
-def test_a_mail_server_that_is_not_the_one_meant_gets_nothing(
+def test_a_mail_server_with_an_untrusted_certificate_gets_nothing(
     port: int, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, wrong: str
 ) -> None:
-    """Neither user and password nor the alert, whoever signed it, whatever it calls itself."""
+    """Neither user and password nor the alert, whether its authority or its name is wrong."""
     options: dict[str, Any] = dict(_ENCRYPTED)
     if wrong == "name":
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
         options["smtp_host"] = "localhost"
     with (
         Inbox.running(port, certificate) as inbox,
-        pytest.raises(NotToldError, match=r"certificate verify failed.*SMTP_HOST") as refused,
+        pytest.raises(
+            AlertNotDeliveredError, match=r"certificate verify failed.*SMTP_HOST"
+        ) as refused,
     ):
         _mail(port, **options).send(_ALERT)
     assert inbox.messages == []
@@ -104,8 +109,8 @@ def test_a_mail_server_that_is_not_the_one_meant_gets_nothing(
 
 
 def test_a_mail_server_that_cannot_encrypt_gets_nothing(port: int, inbox: Inbox) -> None:
-    """Somebody on the way may have taken the offer out of its greeting."""
-    with pytest.raises(NotToldError, match="SMTPNotSupportedError"):
+    """An attacker in between may have removed STARTTLS from its greeting."""
+    with pytest.raises(AlertNotDeliveredError, match="SMTPNotSupportedError"):
         _mail(port, **_ENCRYPTED).send(_ALERT)
     assert inbox.messages == []
     assert set(_commands(inbox.in_the_clear)) == {b"EHLO", b"QUIT"}
@@ -116,15 +121,15 @@ def _commands(sent: bytes) -> list[bytes]:
 
 
 def test_a_mail_server_that_is_down_is_an_error() -> None:
-    """The caller learns that nobody was told, of what, and what to look at."""
-    with pytest.raises(NotToldError, match=r"refused.*SMTP_HOST") as refused:
+    """It names the alert that was not delivered and what to check, and no recipient."""
+    with pytest.raises(AlertNotDeliveredError, match=r"refused.*SMTP_HOST") as refused:
         Mail(smtp_host="127.0.0.1", smtp_port=1, mail_to=["a@example.com"]).send(_ALERT)
     assert _ALERT.subject in str(refused.value)
     assert "a@example.com" not in str(refused.value)
 
 
 def test_a_webhook_gets_json() -> None:
-    """All that a machine needs to sort, and a person to act."""
+    """Every field of the alert, for machines that sort and for people who act."""
     with Receiver.running() as receiver:
         Webhook(url=receiver.url).send(_ALERT)
     assert receiver.received == [
@@ -135,12 +140,13 @@ def test_a_webhook_gets_json() -> None:
             "text": "features_target: 만료되었습니다",
             "links": {"run": "http://127.0.0.1:3000/runs/1"},
             "run_id": "1",
+            "code": "CT-ROWS-1",
         }
     ]
 
 
-def test_a_webhook_that_stumbles_is_tried_again() -> None:
-    """Two errors of the server are not worth a word."""
+def test_a_webhook_is_tried_three_times() -> None:
+    """Two errors of the server in a row are not an error of the channel."""
     with Receiver.running(answers=[503, 500, 204]) as receiver:
         Webhook(url=receiver.url).send(_ALERT)
     assert len(receiver.received) == 3
@@ -148,18 +154,20 @@ def test_a_webhook_that_stumbles_is_tried_again() -> None:
 
 @pytest.mark.parametrize("status", [302, 404, 503])
 def test_a_webhook_that_refuses_is_an_error(status: int) -> None:
-    """Whatever is not a 2xx; the path of the URL may be the secret, and is not repeated."""
+    """Any answer but a 2xx; the path of the URL may be the secret, and is not repeated."""
     with (
         Receiver.running(answers=[status] * 3) as receiver,
-        pytest.raises(NotToldError, match=f"127.0.0.1 did not take .* .HTTP {status}.") as refused,
+        pytest.raises(
+            AlertNotDeliveredError, match=f"127.0.0.1 did not accept .* .HTTP {status}."
+        ) as refused,
     ):
         Webhook(url=receiver.url).send(_ALERT)
     assert Receiver.SECRET not in str(refused.value)
 
 
 def test_a_webhook_that_is_down_is_an_error() -> None:
-    """Nor does the library's own message, which has the URL, come along."""
-    with pytest.raises(NotToldError, match="ConnectionError") as refused:
+    """Without the library's own message, which has the URL."""
+    with pytest.raises(AlertNotDeliveredError, match="ConnectionError") as refused:
         Webhook(url=f"http://127.0.0.1:1/{Receiver.SECRET}").send(_ALERT)
     assert refused.value.__suppress_context__
     assert Receiver.SECRET not in str(refused.value)

@@ -1,6 +1,5 @@
 """The chain of assets, from the tables to the package, in one process."""
 
-import json
 from pathlib import Path
 
 import dagster as dg
@@ -11,6 +10,15 @@ import pytest
 from catboost import CatBoostClassifier
 from mlflow.entities import ViewType
 
+from credit_ct_dagster.contracts.files import (
+    MODEL_FOLDER,
+    PREPROCESSING_FOLDER,
+    SCALERS_FILE,
+    SCALERS_FOLDER,
+    SEARCH_SUMMARY_FILE,
+    SPLIT_FILES,
+)
+from credit_ct_dagster.contracts.search import SearchSummary, TrialCounts
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling import schema, training
 from credit_ct_dagster.modeling.evaluation import evaluate, predict
@@ -26,9 +34,9 @@ from credit_ct_dagster_tests.platform import (
     SMALL_SEARCH,
     Platform,
     Templates,
-    Trained,
     failure_of,
 )
+from credit_ct_dagster_tests.trained import Trained
 
 
 def _metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict:
@@ -39,7 +47,7 @@ def _metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict:
 
 
 def test_artifacts_have_their_names_and_agree(trained: Trained) -> None:
-    """Files lie where the contract says, and say the same as each other and as MLflow."""
+    """Files are where the contract puts them, and agree with each other and with MLflow."""
     platform, result = trained.platform, trained.result
     name, root = platform.model_name, platform.folder / "artifacts"
     files = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
@@ -61,29 +69,29 @@ def test_artifacts_have_their_names_and_agree(trained: Trained) -> None:
         f"preprocessing/{name}/{BASE_DT}/summary.json",
         f"promotions/{name}/000001.json",
     ]
-    summary = json.loads((root / "models" / name / BASE_DT / "summary.json").read_text())
+    summary = platform.search_summary()
     folder = root / "preprocessing" / name / BASE_DT
     splits = {
         split: pd.read_parquet(folder / f"{name}_{split}.parquet")
         for split in ("train", "val", "holdout")
     }
-    assert summary["rows"] == {split: len(rows) for split, rows in splits.items()}
+    assert summary.rows == {split: len(rows) for split, rows in splits.items()}
     customers = [set(rows[schema.CUSTOMER]) for rows in splits.values()]
     assert not customers[0] & customers[1]
     assert not (customers[0] | customers[1]) & customers[2]
 
     best = CatBoostClassifier().load_model(str(root / "models" / name / BASE_DT / "best.cbm"))
-    assert evaluate(best, splits["val"]) == pytest.approx(summary["best"]["val"])
-    assert evaluate(best, splits["holdout"]) == pytest.approx(summary["best"]["holdout"])
-    assert summary["trials"] == {"total": 2, "completed": 2, "pruned": 0, "failed": 0}
-    assert summary["dagster_run_id"] == result.run_id
+    assert evaluate(best, splits["val"]) == pytest.approx(dict(summary.best.val))
+    assert evaluate(best, splits["holdout"]) == pytest.approx(dict(summary.best.holdout))
+    assert summary.trials == TrialCounts(total=2, completed=2, pruned=0, failed=0)
+    assert summary.dagster_run_id == result.run_id
 
     trials = pd.read_parquet(root / "models" / name / BASE_DT / "trials.parquet")
     ranked = trials.sort_values(["val_accuracy", "val_log_loss"], ascending=[False, True])
-    assert ranked.iloc[0]["run_id"] == summary["mlflow"]["best_run_id"]
-    tracked = platform.tracking.client.get_run(summary["mlflow"]["best_run_id"])
-    assert tracked.data.metrics["val_accuracy"] == summary["best"]["val"]["accuracy"]
-    assert tracked.data.metrics["holdout_accuracy"] == summary["best"]["holdout"]["accuracy"]
+    assert ranked.iloc[0]["run_id"] == summary.mlflow.best_run_id
+    tracked = platform.tracking.client.get_run(summary.mlflow.best_run_id)
+    assert tracked.data.metrics["val_accuracy"] == summary.best.val["accuracy"]
+    assert tracked.data.metrics["holdout_accuracy"] == summary.best.holdout["accuracy"]
 
 
 def test_mlflow_has_a_parent_and_a_run_per_candidate(trained: Trained) -> None:
@@ -91,18 +99,18 @@ def test_mlflow_has_a_parent_and_a_run_per_candidate(trained: Trained) -> None:
     platform, result = trained.platform, trained.result
     import mlflow
 
-    summary = platform.models()["summary.json"]
+    summary = platform.search_summary()
     client = platform.tracking.client
-    runs = client.search_runs([summary["mlflow"]["experiment_id"]], run_view_type=ViewType.ALL)
+    runs = client.search_runs([summary.mlflow.experiment_id], run_view_type=ViewType.ALL)
     assert {run.info.status for run in runs} == {"FINISHED"}
-    parent = client.get_run(summary["mlflow"]["parent_run_id"])
+    parent = client.get_run(summary.mlflow.parent_run_id)
     children = [r for r in runs if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     assert len(runs) == len(children) + 1 == 3
     for run in (parent, *children):
         assert run.data.tags["credit_ct.base_dt"] == BASE_DT
         assert run.data.tags["credit_ct.dagster_run_id"] == result.run_id
-        assert run.data.tags["credit_ct.data_fingerprint"] == summary["data_fingerprint"]
-    val = platform.splits()["{model_name}_val.parquet"]
+        assert run.data.tags["credit_ct.data_fingerprint"] == summary.data_fingerprint
+    val = platform.splits()[SPLIT_FILES["val"]]
     mlflow.set_tracking_uri(platform.tracking.tracking_uri)
     for run in children:
         uri = f"runs:/{run.info.run_id}/model"
@@ -120,7 +128,7 @@ def test_mlflow_has_a_parent_and_a_run_per_candidate(trained: Trained) -> None:
 def test_what_was_pruned_is_tracked_as_killed_with_its_curve(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
-    """MLflow says of each candidate how it ended, why, and what its loss was on the way."""
+    """MLflow has for each candidate how it ended, why, and its loss after each tree."""
     result = platform.materialize(instance, search=HALVING_SEARCH)
     trials = platform.models()["trials.parquet"].set_index("run_id")
     assert set(trials["state"]) == {"completed", "pruned"}
@@ -139,37 +147,35 @@ def test_what_was_pruned_is_tracked_as_killed_with_its_curve(
             assert int(np.argmin(curve)) + 1 == trial["iterations"]
         assert run.data.tags["credit_ct.trial"] == str(trial["trial"])
         assert run.info.end_time >= run.info.start_time
-    summary = platform.models()["summary.json"]
-    assert summary["trials"]["pruned"] == (trials["state"] == "pruned").sum()
+    summary = platform.search_summary()
+    assert summary.trials.pruned == (trials["state"] == "pruned").sum()
     assert len(_metadata(result, "tuned_runs")["trials"].records) == 8
 
 
-def test_finished_trials_are_kept_and_nested_under_the_newest_search(
-    platform: Platform, instance: dg.DagsterInstance
+def test_finished_trials_are_retained_and_nested_under_the_newest_search(
+    trained_copy: Trained,
 ) -> None:
     """Again with the same rows and configuration fits nothing; `resume: false` fits all."""
-    platform.materialize(instance)
+    platform, instance = trained_copy.platform, trained_copy.instance
     first = platform.models()["trials.parquet"]
     platform.materialize(instance)
     assert platform.models()["trials.parquet"].equals(first)
-    summary = platform.models()["summary.json"]
+    summary = platform.search_summary()
     for run_id in first["run_id"]:
         tags = platform.tracking.client.get_run(run_id).data.tags
-        assert tags["mlflow.parentRunId"] == summary["mlflow"]["parent_run_id"]
+        assert tags["mlflow.parentRunId"] == summary.mlflow.parent_run_id
     platform.materialize(instance, search=SMALL_SEARCH | {"resume": False})
     afresh = platform.models()["trials.parquet"]
     assert set(afresh["run_id"]).isdisjoint(first["run_id"])
     measured = ["trial", "val_accuracy", "val_log_loss", "iterations"]
     assert afresh[measured].equals(first[measured])
     statuses = [platform.tracking.client.get_run(run).info.status for run in first["run_id"]]
-    assert statuses == ["FINISHED", "FINISHED"], "an earlier search keeps its runs"
+    assert statuses == ["FINISHED", "FINISHED"], "the runs of an earlier search are not changed"
 
 
-def test_other_rows_or_another_configuration_start_afresh(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
-    """What an earlier search found is only worth keeping for the same question."""
-    platform.materialize(instance)
+def test_other_rows_or_another_configuration_start_anew(trained_copy: Trained) -> None:
+    """Trials are retained only for the same rows and the same configuration."""
+    platform, instance = trained_copy.platform, trained_copy.instance
     first = set(platform.models()["trials.parquet"]["run_id"])
     platform.materialize(instance, search=SMALL_SEARCH | {"learning_rate": 0.2})
     second = set(platform.models()["trials.parquet"]["run_id"])
@@ -188,31 +194,30 @@ def test_the_last_winner_is_tried_early(platform: Platform, instance: dg.Dagster
     """The centre of the grid first, then what won on the newest earlier base date."""
     three = SMALL_SEARCH | {"depth": [2, 3, 4, 5]}
     platform.materialize(instance, base_dt="2025-03-08", search=three)
-    folder = "models/{model_name}/{base_dt}"
-    summary = platform.models("2025-03-08")["summary.json"]
-    summary["best"]["params"]["depth"] = 5
-    platform.artifacts.write(folder, "2025-03-08", {"summary.json": summary})
+    summary = platform.search_summary("2025-03-08")
+    best = summary.best.model_copy(update={"params": {**summary.best.params, "depth": 5}})
+    changed = summary.model_copy(update={"best": best})
+    platform.artifacts.write(MODEL_FOLDER, "2025-03-08", {SEARCH_SUMMARY_FILE: changed})
     platform.materialize(instance, search=three)
     assert list(platform.models()["trials.parquet"]["depth"]) == [3, 5, 2, 4]
 
 
-def test_materializing_twice_gives_the_same_state(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
+def test_materializing_twice_gives_the_same_state(trained_copy: Trained) -> None:
     """Byte-identical tables, the same winner, one package per Dagster run."""
+    platform, instance = trained_copy.platform, trained_copy.instance
     folder = platform.folder / "artifacts" / "preprocessing"
-    first = platform.materialize(instance)
+    first = trained_copy.result
     tables = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
-    best = platform.models()["summary.json"]["best"]
+    best = platform.search_summary().best
     second = platform.materialize(instance)
     assert len(tables) == 5
     assert {path: path.read_bytes() for path in folder.rglob("*.parquet")} == tables
-    assert platform.models()["summary.json"]["best"] == best
-    claimed = [package.info.labels["dagster_run_id"] for package in platform.packages.packages()]
+    assert platform.search_summary().best == best
+    claimed = [package.identity.dagster_run_id for package in platform.packages.packaged()]
     assert claimed == [first.run_id, second.run_id]
 
 
-def test_the_pages_show_what_a_person_wants_to_know(trained: Trained) -> None:
+def test_the_metadata_show_what_a_person_wants_to_know(trained: Trained) -> None:
     """Counts, the table of trials, pictures and links are in the metadata."""
     platform, result, instance = trained.platform, trained.result, trained.instance
     merged = _metadata(result, "features_target")
@@ -242,7 +247,7 @@ def test_scalers_are_what_the_seeds_consumers_load(trained: Trained) -> None:
     )  # fmt: skip
     assert list(scalers) == schema.NUMERIC
     raw = platform.store.read(BASE_DT)
-    prepared = platform.splits()["{model_name}_train.parquet"]
+    prepared = platform.splits()[SPLIT_FILES["train"]]
     train = raw[raw["id"].isin(prepared["id"])]
     for column, scaler in scalers.items():
         assert scaler.center_[0] == pytest.approx(np.nanmedian(train[column]), abs=1e-9)
@@ -253,26 +258,23 @@ def test_scalers_are_what_the_seeds_consumers_load(trained: Trained) -> None:
     )
 
 
-def test_scalers_of_other_rows_are_not_packaged(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
+def test_scalers_of_other_rows_are_not_packaged(trained_copy: Trained) -> None:
     """The seed's worst fault: a model with scalers that it was not trained with."""
-    platform.materialize(instance)
-    folder = "preprocessing/{model_name}/{base_dt}/encoders"
-    scalers = platform.artifacts.open(folder, BASE_DT)["robust_scaler.joblib"]
+    platform, instance = trained_copy.platform, trained_copy.instance
+    scalers = platform.artifacts.open(SCALERS_FOLDER, BASE_DT)[SCALERS_FILE]
     scalers["age"].center_ = scalers["age"].center_ + 1
-    platform.artifacts.write(folder, BASE_DT, {"robust_scaler.joblib": scalers})
+    platform.artifacts.write(SCALERS_FOLDER, BASE_DT, {SCALERS_FILE: scalers})
     result = platform.materialize(instance, selection=dg.AssetSelection.assets("bentoml_model"))
-    assert "the scalers are not those" in failure_of(result)
-    assert len(platform.packages.packages()) == 1
+    assert "The scalers are not those" in failure_of(result)
+    assert len(platform.packages.packaged()) == 1
 
 
-def test_splits_of_two_runs_are_not_mixed(platform: Platform, instance: dg.DagsterInstance) -> None:
-    """The search takes only the rows that the summary beside them describes."""
-    platform.materialize(instance)
-    name = "{model_name}_val.parquet"
+def test_splits_of_two_runs_are_not_mixed(trained_copy: Trained) -> None:
+    """The search uses only the rows that the summary of the splits describes."""
+    platform, instance = trained_copy.platform, trained_copy.instance
+    name = SPLIT_FILES["val"]
     rows = platform.splits()[name].iloc[1:]
-    platform.artifacts.write("preprocessing/{model_name}/{base_dt}", BASE_DT, {name: rows})
+    platform.artifacts.write(PREPROCESSING_FOLDER, BASE_DT, {name: rows})
     result = dg.materialize(
         ASSETS,
         partition_key=BASE_DT,
@@ -284,14 +286,15 @@ def test_splits_of_two_runs_are_not_mixed(platform: Platform, instance: dg.Dagst
     assert "The val rows" in failure_of(result)
 
 
-def test_an_empty_window_fails_and_says_that_it_never_existed(
+def test_an_empty_window_fails_in_a_sentence(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
     """The message names the base date, the window and the reason; nothing is retried."""
     result = platform.materialize(instance, base_dt="2025-12-01")
-    said = failure_of(result)
-    assert "Base date 2025-12-01" in said
-    assert "2025-11-01 to 2025-12-01 never had rows" in said
+    reason = failure_of(result)
+    assert "Base date 2025-12-01" in reason
+    assert "2025-11-01 to 2025-12-01 never had rows" in reason
+    assert reason.endswith("#ct-check-window-has-enough-rows")
     assert not any(event.is_step_up_for_retry for event in result.all_events)
     assert not (platform.folder / "artifacts").exists()
     client = platform.tracking.client
@@ -304,7 +307,7 @@ def test_an_empty_window_fails_and_says_that_it_never_existed(
 def test_a_store_that_is_down_is_tried_again(
     platform: Platform, instance: dg.DagsterInstance, asset: str
 ) -> None:
-    """What another attempt may mend gets several, and fails in the end with the sentence."""
+    """An outage gets several attempts, and fails in the end with the sentence."""
     platform.materialize(instance, selection=dg.AssetSelection.assets("features_target"))
     down = FeatureStore(url="mysql+pymysql://root@127.0.0.1:1/mlops")
     step = dg.AssetSelection.assets(asset).required_multi_asset_neighbors()
@@ -314,7 +317,7 @@ def test_a_store_that_is_down_is_tried_again(
     assert "does not answer" in failure_of(result)
 
 
-def test_what_nobody_foresaw_is_not_tried_again(
+def test_an_unexpected_failure_is_not_tried_again(
     platform: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same code fails the same way; a search is not run five times for it."""
@@ -335,7 +338,7 @@ def test_all_candidates_failing_fails_the_run_with_the_first_cause(
     runs = platform.tracking.client.search_runs([platform.tracking.experiment_id()])
     assert [run.info.status for run in runs] == ["FAILED", "FAILED"]
     assert any("credit_ct.reason" in run.data.tags for run in runs)
-    assert platform.packages.packages() == []
+    assert platform.packages.packaged() == []
 
 
 def test_dirty_rows_survive(platform: Platform, instance: dg.DagsterInstance) -> None:
@@ -350,40 +353,42 @@ def test_dirty_rows_survive(platform: Platform, instance: dg.DagsterInstance) ->
     platform.store.upsert({"credit_score": labels, "credit_score_features": features})
     result = platform.materialize(instance)
     assert result.success
-    train = platform.splits()["{model_name}_train.parquet"]
+    train = platform.splits()[SPLIT_FILES["train"]]
     assert "Astronaut" in set(train["occupation"])
 
 
 def test_the_chain_runs_on_mariadb(
-    mariadb: MariaDB, tmp_path: Path, templates: Templates, instance: dg.DagsterInstance
+    mariadb: MariaDB,
+    tmp_path: Path,
+    templates: Templates,
+    trained: Trained,
+    instance: dg.DagsterInstance,
 ) -> None:
     """The same rows lead to nearly the same model; only FLOAT rounds."""
     url = mariadb.new_database()
     platform = Platform.prepared(tmp_path, templates, url)
     assert platform.materialize(instance).success
-    on_mariadb = platform.models()["summary.json"]
-    embedded = Platform.prepared(tmp_path / "embedded", templates)
-    assert embedded.materialize(instance).success
-    on_sqlite = embedded.models()["summary.json"]
-    assert on_mariadb["rows"] == on_sqlite["rows"]
-    assert on_mariadb["best"]["holdout"]["accuracy"] == pytest.approx(
-        on_sqlite["best"]["holdout"]["accuracy"], abs=0.02
+    on_mariadb = platform.search_summary()
+    on_sqlite = trained.platform.search_summary()
+    assert on_mariadb.rows == on_sqlite.rows
+    assert on_mariadb.best.holdout["accuracy"] == pytest.approx(
+        on_sqlite.best.holdout["accuracy"], abs=0.02
     )
 
 
-def test_tables_can_be_csv(platform: Platform, instance: dg.DagsterInstance) -> None:
+def test_tables_can_be_csv(trained_copy: Trained) -> None:
     """With the IO manager set to CSV the whole chain works, with the same result."""
-    platform.materialize(instance)
-    in_parquet = platform.models()["summary.json"]["best"]
+    platform, instance = trained_copy.platform, trained_copy.instance
+    in_parquet = platform.search_summary().best
     csv = ArtifactsIOManager(
         base_path=str(platform.folder / "csv"),
         model_name=platform.model_name,
         table_format="csv",
     )
     assert platform.materialize(instance, artifacts=csv).success
-    folder = csv.open("models/{model_name}/{base_dt}", BASE_DT)
-    assert folder["summary.json"]["best"] == in_parquet
-    holdout = platform.splits()["{model_name}_holdout.parquet"]
+    folder = csv.open(MODEL_FOLDER, BASE_DT)
+    assert folder.read(SearchSummary).best == in_parquet
+    holdout = platform.splits()[SPLIT_FILES["holdout"]]
     assert predict(folder["best.cbm"], holdout).shape == (len(holdout),)
 
 

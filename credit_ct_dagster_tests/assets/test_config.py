@@ -5,16 +5,26 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from credit_ct_dagster.definitions import defs
+from credit_ct_dagster.definitions import build
+from credit_ct_dagster.settings import Settings
 from credit_ct_dagster_tests.platform import BASE_DT
 
 
+@pytest.fixture
+def job(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> dg.JobDefinition:
+    """The main job of a code location that was started with the defaults."""
+    settings = Settings(_env_file=None)
+    for name, value in settings.exported().items():
+        monkeypatch.setenv(name, value)
+    return build(settings).resolve_job_def("continuous_training")
+
+
 @pytest.mark.parametrize(
-    ("asset", "config", "said"),
+    ("asset", "config", "message"),
     [
         ("tuned_runs", {"dept": [7]}, 'unexpected config entry "dept"'),
         ("tuned_runs", {"depth": "seven"}, "depth"),
-        ("tuned_runs", {"depth": [99]}, "TuningConfig: depth: .*outside 1 to 16"),
+        ("tuned_runs", {"depth": [99]}, "TuningConfig: depth: .*between 1 and 16, which 99"),
         ("tuned_runs", {"learning_rate": -1.0}, "TuningConfig: learning_rate: .*greater than 0"),
         ("tuned_runs", {"sampler": "tpe"}, "needs max_trials or max_seconds"),
         ("tuned_runs", {"n_jobs": 0}, "TuningConfig: n_jobs: .*-1, or 1 and more"),
@@ -22,11 +32,15 @@ from credit_ct_dagster_tests.platform import BASE_DT
     ],
 )
 def test_a_wrong_key_or_value_stops_the_run_when_it_is_planned(
-    instance: dg.DagsterInstance, asset: str, config: dict[str, Any], said: str
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    asset: str,
+    config: dict[str, Any],
+    message: str,
 ) -> None:
     """Names, types and limits are all checked then, so no step has run."""
-    with pytest.raises(dg.DagsterInvalidConfigError, match=said):
-        defs.resolve_job_def("continuous_training").execute_in_process(
+    with pytest.raises(dg.DagsterInvalidConfigError, match=message):
+        job.execute_in_process(
             partition_key=BASE_DT,
             run_config={"ops": {asset: {"config": config}}},
             instance=instance,
@@ -36,9 +50,9 @@ def test_a_wrong_key_or_value_stops_the_run_when_it_is_planned(
 
 
 @pytest.mark.parametrize("asset", ["tuned_runs", "preprocessing"])
-def test_every_option_is_documented_and_has_a_default(asset: str) -> None:
+def test_every_option_is_documented_and_has_a_default(job: dg.JobDefinition, asset: str) -> None:
     """The launchpad explains each option."""
-    schema = defs.resolve_job_def("continuous_training").get_node_named(asset).definition
+    schema = job.get_node_named(asset).definition
     fields: Any = getattr(getattr(schema.config_schema, "config_type", None), "fields", {})
     assert fields
     for name, field in fields.items():

@@ -1,4 +1,4 @@
-"""What starts a base date, and what starts it again."""
+"""What starts a base date, and what trains it again."""
 
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -8,17 +8,28 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from credit_ct_dagster.automation import data_sensors
 from credit_ct_dagster.automation.data_sensors import late_data_sensor, new_data_sensor
 from credit_ct_dagster.automation.schedules import daily_training_schedule
-from credit_ct_dagster.definitions import defs
-from credit_ct_dagster.io_managers.artifacts import PREPROCESSING_FOLDER, ArtifactsIOManager
+from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLITS_SUMMARY_FILE
+from credit_ct_dagster.contracts.splits import Quarantine, SplitsSummary
+from credit_ct_dagster.definitions import build
+from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling.splitting import data_fingerprint
-from credit_ct_dagster.partitions import newest_base_date
+from credit_ct_dagster.partitions import Calendar
+from credit_ct_dagster.resources.arrival import ArrivalRules
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.settings import Settings
 
-_NEWEST = newest_base_date()
+_NEWEST = "2025-03-10"
+_DEFINITIONS = build(Settings(_env_file=None))
+
+
+class _Calendar(Calendar):
+    """A calendar on which time stands still."""
+
+    def newest(self, now: datetime | None = None) -> str:
+        return _NEWEST
 
 
 @pytest.fixture
@@ -46,16 +57,20 @@ def _run_of(instance: dg.DagsterInstance, base_dt: str, status: dg.DagsterRunSta
 def _new_data(
     instance: dg.DagsterInstance, store: FeatureStore, cursor: str | None = None
 ) -> tuple[str, str | None]:
-    """What the sensor says, and its cursor."""
+    """Why the sensor skips, or the base date that it starts; and its cursor."""
     context = dg.build_sensor_context(
         instance=instance,
         cursor=cursor,
-        resources={"feature_store": store},
-        repository_def=defs.get_repository_def(),
+        resources={
+            "feature_store": store,
+            "calendar": _Calendar(),
+            "arrival": ArrivalRules(stable_minutes=2),
+        },
+        repository_def=_DEFINITIONS.get_repository_def(),
     )
     tick = new_data_sensor.evaluate_tick(context)
-    asked = [request.partition_key or "" for request in tick.run_requests or []]
-    return tick.skip_message or asked[0], tick.cursor
+    requested = [request.partition_key or "" for request in tick.run_requests or []]
+    return tick.skip_message or requested[0], tick.cursor
 
 
 def _touch(store: FeatureStore, statement: str) -> None:
@@ -63,29 +78,27 @@ def _touch(store: FeatureStore, statement: str) -> None:
         connection.exec_driver_sql(statement)
 
 
-def test_a_base_date_starts_when_its_rows_stand_still(
-    instance: dg.DagsterInstance, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+def test_a_base_date_starts_when_its_rows_no_longer_change(
+    instance: dg.DagsterInstance, store: FeatureStore
 ) -> None:
-    """Not while rows still come, and never again once it runs."""
-    settings = data_sensors.get_settings().model_copy(update={"new_data_stable_minutes": 2})
-    monkeypatch.setattr(data_sensors, "get_settings", lambda: settings)
-    said, cursor = _new_data(instance, store)
-    assert "unchanged for 0 of 2 minutes" in said
-    said, cursor = _new_data(instance, store, cursor)
-    assert "unchanged for 1 of 2 minutes" in said
+    """Not while rows still arrive, and never again once it runs."""
+    outcome, cursor = _new_data(instance, store)
+    assert "unchanged for 0 of 2 minutes" in outcome
+    outcome, cursor = _new_data(instance, store, cursor)
+    assert "unchanged for 1 of 2 minutes" in outcome
     _touch(store, f"INSERT INTO credit_score VALUES ('9', '9', '{_NEWEST}', 'Poor')")
-    said, cursor = _new_data(instance, store, cursor)
-    assert "unchanged for 0 of 2 minutes" in said
+    outcome, cursor = _new_data(instance, store, cursor)
+    assert "unchanged for 0 of 2 minutes" in outcome
     for _ in range(2):
-        said, cursor = _new_data(instance, store, cursor)
-    assert said == _NEWEST
+        outcome, cursor = _new_data(instance, store, cursor)
+    assert outcome == _NEWEST
     _run_of(instance, _NEWEST, dg.DagsterRunStatus.STARTED)
-    said, _ = _new_data(instance, store, cursor)
-    assert "has been started already" in said
+    outcome, _ = _new_data(instance, store, cursor)
+    assert "has been started already" in outcome
 
 
 def test_without_labels_nothing_starts(instance: dg.DagsterInstance, store_url: str) -> None:
-    """Neither on an empty database nor when only older labels are there."""
+    """Neither on an empty database nor when it only holds older labels."""
     store = FeatureStore(url=store_url)
     assert _new_data(instance, store)[0] == f"No label is dated {_NEWEST} yet"
     older = date.fromisoformat(_NEWEST) - timedelta(days=1)
@@ -104,39 +117,79 @@ def test_without_labels_nothing_starts(instance: dg.DagsterInstance, store_url: 
         (dg.DagsterRunStatus.CANCELED, True),
     ],
 )
-def test_the_schedule_is_the_fallback(
+def test_the_schedule_is_the_fallback_of_the_sensor(
     instance: dg.DagsterInstance, status: dg.DagsterRunStatus, starts: bool
 ) -> None:
-    """It starts what the sensor has not, and what failed; never both."""
+    """It starts a base date that the sensor has not started, or whose run failed."""
     _run_of(instance, "2025-02-02", status)
     tick = datetime(2025, 2, 3, 6, 0, tzinfo=ZoneInfo("Asia/Seoul"))
     context = dg.build_schedule_context(instance=instance, scheduled_execution_time=tick)
-    asked = daily_training_schedule(context)
-    assert isinstance(asked, dg.RunRequest) == starts
+    requested = daily_training_schedule(context, calendar=Calendar())
+    assert isinstance(requested, dg.RunRequest) == starts
+
+
+def test_the_cursor_of_an_earlier_release_is_read(
+    instance: dg.DagsterInstance, store: FeatureStore
+) -> None:
+    """It was a list without a version: the minutes that it counted are not lost."""
+    labels, features = store.arrived(_NEWEST)
+    before = f'[0, ["{_NEWEST}", {labels}, {features}]]'
+    outcome, _ = _new_data(instance, store, before)
+    assert "unchanged for 1 of 2 minutes" in outcome
+
+
+@pytest.mark.parametrize("cursor", ['{"version": 2}', "[1]"])
+def test_a_cursor_that_cannot_be_read_starts_the_count_again(
+    instance: dg.DagsterInstance, store: FeatureStore, cursor: str
+) -> None:
+    """As after an update to a later release and back: the tick does not fail."""
+    outcome, _ = _new_data(instance, store, cursor)
+    assert "unchanged for 0 of 2 minutes" in outcome
 
 
 def _late(
     instance: dg.DagsterInstance, store: FeatureStore, artifacts: ArtifactsIOManager
 ) -> list[str]:
-    """The base dates that the sensor asks for again."""
+    """The base dates that the sensor starts again."""
     context = dg.build_sensor_context(
         instance=instance,
-        resources={"feature_store": store, "artifacts": artifacts},
-        repository_def=defs.get_repository_def(),
+        resources={
+            "feature_store": store,
+            "artifacts": artifacts,
+            "calendar": _Calendar(),
+            "arrival": ArrivalRules(late_days=3),
+        },
+        repository_def=_DEFINITIONS.get_repository_def(),
     )
     tick = late_data_sensor.evaluate_tick(context)
     return [request.partition_key or "" for request in tick.run_requests or []]
 
 
-def test_late_rows_ask_for_exactly_their_base_dates_again(
+def _summary(fingerprint: str) -> SplitsSummary:
+    none: dict[str, int] = {}
+    return SplitsSummary(
+        base_dt=_NEWEST,
+        window="",
+        data_fingerprint=fingerprint,
+        fingerprints={},
+        scalers_fingerprint="",
+        rows=none,
+        customers=none,
+        labels={},
+        seen_share=0.85,
+        quarantine=Quarantine(rows=0, share=0, max_share=0.02, per_rule=none, sentence=""),
+    )
+
+
+def test_late_rows_start_exactly_their_base_dates_again(
     instance: dg.DagsterInstance, store: FeatureStore, artifacts: ArtifactsIOManager
 ) -> None:
-    """By what the rows are: a touched label asks, the same value written again does not."""
+    """A changed label does, the same value written again does not."""
     days = [(date.fromisoformat(_NEWEST) - timedelta(days=n)).isoformat() for n in range(3)]
     for day in days:
         store.merge(day)
-        summary = {"data_fingerprint": data_fingerprint(store.read(day))}
-        artifacts.write(PREPROCESSING_FOLDER, day, {"summary.json": summary})
+        summary = _summary(data_fingerprint(store.read(day)))
+        artifacts.write(PREPROCESSING_FOLDER, day, {SPLITS_SUMMARY_FILE: summary})
     assert _late(instance, store, artifacts) == []
     [(label_id, score)] = _labels_of(store, days[1])
     _touch(store, f"UPDATE credit_score SET credit_score = '{score}' WHERE id = '{label_id}'")

@@ -1,7 +1,6 @@
-"""Planted faults: what each check says of them, and what it stops."""
+"""Planted faults: what each check reports about them, and what it stops."""
 
-from collections.abc import Callable, Mapping
-from copy import deepcopy
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -9,12 +8,33 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from upath import UPath
 
-from credit_ct_dagster.checks.preprocessed_splits import splits_share_no_customer
-from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.checks.champion_model import drift_is_small
+from credit_ct_dagster.checks.preprocessed_splits import (
+    labels_hold_three_classes,
+    splits_share_no_customer,
+)
+from credit_ct_dagster.checks.robust_scalers import scalers_are_finite
+from credit_ct_dagster.contracts.drift import ColumnDrift, DriftReport, Verdict
+from credit_ct_dagster.contracts.files import (
+    DRIFT_FILE,
+    MODEL_CARD_FILE,
+    MODEL_FOLDER,
+    PREPROCESSING_FOLDER,
+    QUARANTINE_FILE,
+    SCALERS_FILE,
+    SCALERS_FOLDER,
+    SPLIT_FILES,
+    SPLITS_SUMMARY_FILE,
+)
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.partitions import PARTITION_TAG
+from credit_ct_dagster.runs.reasons import reason_of
 from credit_ct_dagster_tests.platform import ASSETS, BASE_DT, Platform, failure_of
+from credit_ct_dagster_tests.trained import Trained
+
+_MERGE = dg.AssetSelection.assets("features_target")
+_UNTIL_SPLITS = _MERGE | dg.AssetSelection.assets("preprocessed_splits", "robust_scalers")
 
 
 def _sql(platform: Platform, *statements: str) -> None:
@@ -39,52 +59,48 @@ def _results(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvalua
     return {each.check_name: each for each in result.get_asset_check_evaluations()}
 
 
-class _TamperingIOManager(ArtifactsIOManager):
-    """Something else writes over the files of a folder while they are new."""
-
-    @staticmethod
-    def _tamper(files: dict[str, Any]) -> None:
-        raise NotImplementedError
-
-    def write(
-        self, template: str, base_dt: str, files: Mapping[str, Any]
-    ) -> tuple[UPath, dict[str, int]]:
-        tampered = deepcopy(dict(files))
-        self._tamper(tampered)
-        return super().write(template, base_dt, tampered)
-
-
-def _move_customers(files: dict[str, Any]) -> None:
-    train, val = "{model_name}_train.parquet", "{model_name}_val.parquet"
-    if val in files:
-        files[val] = pd.concat([files[val], files[train].head(2)])
+def _execute(
+    check: dg.AssetChecksDefinition,
+    platform: Platform,
+    instance: dg.DagsterInstance,
+    base_dt: str | None = BASE_DT,
+) -> dg.ExecuteInProcessResult:
+    """Execute only a check, as when the UI re-executes its step."""
+    return dg.materialize(
+        [*ASSETS, check],
+        tags={PARTITION_TAG: base_dt} if base_dt else {},
+        instance=instance,
+        selection=dg.AssetSelection.checks(check),
+        resources=platform.resources(),
+        raise_on_error=False,
+    )
 
 
-def _void_a_scaler(files: dict[str, Any]) -> None:
-    if "robust_scaler.joblib" in files:
-        files["robust_scaler.joblib"]["age"].scale_[0] = np.nan
+def _write(platform: Platform, template: str, files: dict[str, Any]) -> None:
+    platform.artifacts.write(template, BASE_DT, files)
 
 
-def _lose_a_class(files: dict[str, Any]) -> None:
-    if "labels" in files.get("summary.json", {}):
-        files["summary.json"]["labels"]["holdout"]["Good"] = 0
+def _move_customers(platform: Platform) -> None:
+    train, val = (platform.splits()[SPLIT_FILES[name]] for name in ("train", "val"))
+    _write(platform, PREPROCESSING_FOLDER, {SPLIT_FILES["val"]: pd.concat([val, train.head(2)])})
 
 
-def test_one_percent_of_broken_rows_is_quarantined(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
-    """Exactly those, each with its reason; the rest is trained on, and every check passes."""
-    ids = _break_rows(platform, rows=15)
-    result = platform.materialize(instance)
-    assert result.success
-    quarantine = platform.splits()["quarantine.parquet"].set_index("id")["reasons"]
-    assert sorted(quarantine.index) == sorted(ids)
-    assert quarantine[ids[0]] == "age must be 14 to 120"
-    assert quarantine[ids[1]] == "credit_mix must be Bad, Standard or Good"
-    assert quarantine[ids[2]] == "interest_rate must be 0 to 100"
-    for name in ("train", "val", "holdout"):
-        assert not set(ids) & set(platform.splits()[f"{{model_name}}_{name}.parquet"]["id"])
-    checks = _results(result)
+def _void_a_scaler(platform: Platform) -> None:
+    scalers = platform.artifacts.open(SCALERS_FOLDER, BASE_DT)[SCALERS_FILE]
+    scalers["age"].scale_[0] = np.nan
+    _write(platform, SCALERS_FOLDER, {SCALERS_FILE: scalers})
+
+
+def _lose_a_class(platform: Platform) -> None:
+    summary = platform.splits_summary()
+    labels = {**summary.labels, "holdout": {**summary.labels["holdout"], "Good": 0}}
+    changed = summary.model_copy(update={"labels": labels})
+    _write(platform, PREPROCESSING_FOLDER, {SPLITS_SUMMARY_FILE: changed})
+
+
+def test_every_check_passes_on_a_trained_base_date(trained: Trained) -> None:
+    """None of them has a code; the model card has what was quarantined."""
+    checks = _results(trained.result)
     assert {name: each.passed for name, each in checks.items()} == {
         "window_has_enough_rows": True,
         "rows_have_not_expired": True,
@@ -95,17 +111,39 @@ def test_one_percent_of_broken_rows_is_quarantined(
         "model_beats_baselines": True,
         "drift_is_small": True,
     }
+    assert not any("code" in each.metadata for each in checks.values())
+    sentence = trained.platform.splits_summary().quarantine.sentence
+    assert sentence in trained.platform.models()[MODEL_CARD_FILE]
+
+
+def test_one_percent_of_broken_rows_is_quarantined(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """Exactly those, each with its reason; the others are split, and the checks pass."""
+    ids = _break_rows(platform, rows=15)
+    result = platform.materialize(instance, selection=_UNTIL_SPLITS)
+    assert result.success
+    quarantine = platform.splits()[QUARANTINE_FILE].set_index("id")["reasons"]
+    assert sorted(quarantine.index) == sorted(ids)
+    assert quarantine[ids[0]] == "age must be 14 to 120"
+    assert quarantine[ids[1]] == "credit_mix must be Bad, Standard or Good"
+    assert quarantine[ids[2]] == "interest_rate must be 0 to 100"
+    for name in ("train", "val", "holdout"):
+        assert not set(ids) & set(platform.splits()[SPLIT_FILES[name]]["id"])
+    checks = _results(result)
+    assert all(each.passed for each in checks.values())
     shown = {
         name: value.value for name, value in checks["quarantine_is_within_limit"].metadata.items()
     }
     assert (shown["observed"], shown["limit"]) == (pytest.approx(15 / 1543), 0.02)
-    assert "15 of 1,543 rows (0.97%) break a rule" in platform.models()["model_card.html"]
+    summary = platform.splits_summary().quarantine
+    assert summary.sentence.startswith("15 of 1,543 rows (0.97%) break a rule")
 
 
 def test_five_percent_of_broken_rows_stop_the_base_date(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
-    """The sentence counts, names the way out and no row: alerts carry it out of the house."""
+    """The sentence has counts and what to do, and no value of a row: alerts leave the bank."""
     ids = _break_rows(platform, rows=77)
     result = platform.materialize(instance)
     assert not result.success
@@ -114,25 +152,30 @@ def test_five_percent_of_broken_rows_stop_the_base_date(
         f"quarantine_is_within_limit: Base date {BASE_DT}: 77 of 1,543 rows (4.99%) break a rule:"
         " age must be 14 to 120 (26 rows); "
     )
-    assert "At most 2.00% may (max_quarantined_share)" in sentence
+    assert "The limit is 2.00% (max_quarantined_share)" in sentence
     assert f"quarantine.parquet of {platform.splits().path}: correct them" in sentence
-    quarantine = platform.splits()["quarantine.parquet"]
+    quarantine = platform.splits()[QUARANTINE_FILE]
     assert sorted(quarantine["id"]) == sorted(ids)
-    told = f"{sentence} {_results(result)['quarantine_is_within_limit'].metadata}"
+    public = f"{sentence} {_results(result)['quarantine_is_within_limit'].metadata}"
     for name in ("id", schema.CUSTOMER):
-        assert not any(value in told for value in quarantine[name])
+        assert not any(value in public for value in quarantine[name])
     assert not platform.models().path.exists()
 
 
-def test_the_limit_is_configuration(platform: Platform, instance: dg.DagsterInstance) -> None:
+def test_the_limit_can_be_configured(platform: Platform, instance: dg.DagsterInstance) -> None:
+    """And the bounds of a number, by which rows are quarantined."""
     _break_rows(platform, rows=77)
     lenient = {"config": {"max_quarantined_share": 0.1, "bounds": {"age": {"low": -500}}}}
-    assert platform.materialize(instance, config={"preprocessing": lenient}).success
-    assert len(platform.splits()["quarantine.parquet"]) == 51
+    assert platform.materialize(
+        instance, selection=_UNTIL_SPLITS, config={"preprocessing": lenient}
+    ).success
+    assert len(platform.splits()[QUARANTINE_FILE]) == 51
 
 
-def test_shuffled_labels_are_noticed(platform: Platform, instance: dg.DagsterInstance) -> None:
-    """A model of noise is not packaged, let alone promoted."""
+def test_a_model_of_shuffled_labels_is_stopped(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """It has learned nothing, and is not packaged."""
     with sa.create_engine(platform.url).connect() as connection:
         labels = pd.read_sql("SELECT * FROM credit_score", connection)
     shuffled = np.random.default_rng(0).permutation(labels[schema.TARGET])
@@ -140,18 +183,17 @@ def test_shuffled_labels_are_noticed(platform: Platform, instance: dg.DagsterIns
     result = platform.materialize(instance)
     assert not result.success
     assert "model_beats_baselines" in failure_of(result)
-    assert "That is too little to be sure of" in failure_of(result)
-    assert platform.packages.packages() == []
+    assert "The model is not reliably better than a baseline" in failure_of(result)
+    assert platform.packages.packaged() == []
 
 
-def test_a_window_that_lost_rows_is_noticed(
+def test_a_window_that_lost_rows_is_stopped(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
-    """Compared with what the last base dates reported; an empty one tells why."""
-    merge = dg.AssetSelection.assets("features_target")
-    assert platform.materialize(instance, "2025-03-09", selection=merge).success
+    """By comparison with what earlier base dates reported; for an empty one, with the cause."""
+    assert platform.materialize(instance, "2025-03-09", selection=_MERGE).success
     _sql(platform, "DELETE FROM credit_score WHERE id NOT LIKE '%1' AND id NOT LIKE '%2'")
-    result = platform.materialize(instance, selection=merge)
+    result = platform.materialize(instance, selection=_MERGE)
     assert not result.success
     found = _results(result)["window_has_enough_rows"]
     usual = platform.store.row_counts()["2025-03-09"]
@@ -159,60 +201,86 @@ def test_a_window_that_lost_rows_is_noticed(
     assert f"The last 1 base dates had {usual:,} (median)" in (found.description or "")
     _sql(platform, "DELETE FROM credit_score")
     assert "window 2025-02-10 to 2025-03-10 never had rows" in failure_of(
-        platform.materialize(instance, selection=merge)
+        platform.materialize(instance, selection=_MERGE)
     )
 
 
 @pytest.mark.parametrize(
-    ("tamper", "check", "sentence"),
+    ("tamper", "check", "code", "sentence"),
     [
-        (_move_customers, "splits_share_no_customer", "in two splits: 2 in train and val"),
-        (_void_a_scaler, "scalers_are_finite", "no usable scaler for age"),
-        (_lose_a_class, "labels_hold_three_classes", "holdout has no Good"),
+        (
+            _move_customers,
+            splits_share_no_customer,
+            "CT-CHECK-SPLITS-SHARE-NO-CUSTOMER",
+            "in two splits: 2 in train and val",
+        ),
+        (
+            _void_a_scaler,
+            scalers_are_finite,
+            "CT-CHECK-SCALERS-ARE-FINITE",
+            "no usable scaler for age",
+        ),
+        (
+            _lose_a_class,
+            labels_hold_three_classes,
+            "CT-CHECK-LABELS-HOLD-THREE-CLASSES",
+            "holdout has no label Good",
+        ),
     ],
 )
-def test_artifacts_that_were_tampered_with_are_noticed(
-    platform: Platform,
-    instance: dg.DagsterInstance,
-    monkeypatch: pytest.MonkeyPatch,
-    tamper: Callable[[dict[str, Any]], None],
-    check: str,
+def test_artifacts_that_were_tampered_with_fail_their_check(
+    trained_copy: Trained,
+    tamper: Callable[[Platform], None],
+    check: dg.AssetChecksDefinition,
+    code: str,
     sentence: str,
 ) -> None:
-    """A customer on two sides, a scaler of nothing, a class that is gone."""
-    artifacts = _TamperingIOManager(**platform.artifacts.model_dump())
-    monkeypatch.setattr(_TamperingIOManager, "_tamper", staticmethod(tamper))
-    assets = ("features_target", "preprocessed_splits", "robust_scalers")
-    selection = dg.AssetSelection.assets(*assets)
-    result = platform.materialize(instance, selection=selection, artifacts=artifacts)
+    """A customer in two splits, a scaler without a range, a class without labels."""
+    platform, instance = trained_copy.platform, trained_copy.instance
+    assert _execute(check, platform, instance).success
+    tamper(platform)
+    result = _execute(check, platform, instance)
     assert not result.success
-    assert [name for name, each in _results(result).items() if not each.passed] == [check]
-    assert sentence in failure_of(result)
+    [evaluation] = result.get_asset_check_evaluations()
+    assert evaluation.metadata["code"].value == code
+    assert evaluation.metadata["runbook"].value == f"docs/runbook.md#{code.lower()}"
+    reason = reason_of(result.all_events)
+    assert reason is not None
+    assert sentence in reason.sentence
+    assert reason.sentence.endswith(f"See {code}: docs/runbook.md#{code.lower()}")
+    assert reason.code == code
 
 
-def test_a_check_needs_a_base_date(platform: Platform, instance: dg.DagsterInstance) -> None:
-    """The UI can start a check without one: it says what to do instead."""
-    result = dg.materialize(
-        [*ASSETS, splits_share_no_customer], instance=instance, raise_on_error=False,
-        selection=dg.AssetSelection.checks(splits_share_no_customer),
-        resources=platform.resources(),
-    )  # fmt: skip
+def test_a_check_needs_a_base_date(trained: Trained, instance: dg.DagsterInstance) -> None:
+    """The UI can execute a check without one: the failure explains what to do instead."""
+    result = _execute(splits_share_no_customer, trained.platform, instance, base_dt=None)
     assert not result.success
-    assert "A check looks at one base date" in failure_of(result)
+    reason = reason_of(result.all_events)
+    assert reason is not None
+    assert "A check needs a base date: materialize its asset" in reason.sentence
+    assert reason.code == "CT-DATE-2"
 
 
-def test_drift_only_warns(platform: Platform, instance: dg.DagsterInstance) -> None:
-    """Incomes doubled since the champion was trained: told, and the base date goes on."""
-    assert platform.materialize(instance, "2025-01-31").success
-    _sql(
-        platform,
-        "UPDATE credit_score_features SET annual_income = annual_income * 2"
-        " WHERE date > '2025-02-05'",
-    )
-    result = platform.materialize(instance)
-    assert result.success
-    found = _results(result)["drift_is_small"]
-    assert not found.passed
-    assert found.severity == dg.AssetCheckSeverity.WARN
-    assert "annual_income (PSI" in (found.description or "")
-    assert "annual_income" in platform.models()["model_card.html"]
+def _drift(psi: float, verdict: Verdict) -> DriftReport:
+    columns = [
+        ColumnDrift(column="annual_income", psi=psi, verdict=verdict),
+        ColumnDrift(column="age", psi=0.01, verdict=Verdict.stable),
+    ]
+    return DriftReport(columns=columns)
+
+
+def test_drift_only_warns(trained_copy: Trained) -> None:
+    """The columns that drifted are named, and the base date goes on."""
+    platform, instance = trained_copy.platform, trained_copy.instance
+    for report, passed, sentence in (
+        (DriftReport(columns=[]), True, "there was no champion to compare with"),
+        (_drift(0.02, Verdict.stable), True, "the highest PSI of 2 columns is 0.020"),
+        (_drift(0.31, Verdict.much), False, "annual_income (PSI 0.310). See CT-CHECK-DRIFT-IS"),
+    ):
+        _write(platform, MODEL_FOLDER, {DRIFT_FILE: report})
+        result = _execute(drift_is_small, platform, instance)
+        assert result.success
+        [found] = result.get_asset_check_evaluations()
+        assert found.passed == passed
+        assert found.severity == dg.AssetCheckSeverity.WARN
+        assert sentence in (found.description or "")

@@ -1,4 +1,4 @@
-"""The stack's users do their work on a real server, and nothing else."""
+"""The stack's users have the rights that they need on a real server, and no others."""
 
 import logging
 from datetime import date
@@ -8,7 +8,6 @@ import dagster as dg
 import mlflow
 import pytest
 import sqlalchemy as sa
-from dagster._core.instance import InstanceRef
 
 from credit_ct_dagster.errors import FeatureStoreError
 from credit_ct_dagster.loading import sample_data
@@ -34,7 +33,7 @@ def _store(server: MariaDB, user: str) -> FeatureStore:
 
 @pytest.fixture(scope="session")
 def loaded(least_privilege: MariaDB) -> MariaDB:
-    """The server, after the loader filled an empty feature store, and replaced what it holds."""
+    """The server, after the loader filled an empty feature store, and replaced its rows."""
     labels, features = sample_data.generate(2_000, date.fromisoformat(BASE_DT), seed=0)
     frames = {"credit_score": labels, "credit_score_features": features}
     loader = _store(least_privilege, "feature_loader")
@@ -51,6 +50,17 @@ def test_the_platform_merges_and_reads_what_the_loader_loaded(loaded: MariaDB) -
     assert len(store.read(BASE_DT)) == first.rows_inserted
 
 
+def test_the_platform_adds_a_feature_to_its_own_table(loaded: MariaDB) -> None:
+    """It may alter the table of training rows."""
+    store = _store(loaded, "feature_store")
+    merged = store.merge(BASE_DT)
+    loaded.execute(
+        "ALTER TABLE credit_score_features_target DROP COLUMN age", url=loaded.url("mlops")
+    )
+    assert store.merge(BASE_DT) == merged
+    assert store.read(BASE_DT)["age"].notna().any()
+
+
 @pytest.mark.parametrize(
     ("user", "sql"),
     [
@@ -60,37 +70,40 @@ def test_the_platform_merges_and_reads_what_the_loader_loaded(loaded: MariaDB) -
         ("feature_store", "UPDATE credit_score_features_target SET credit_score = 'Good'"),
         ("feature_store", "DROP TABLE credit_score_features_target"),
         ("feature_store", "CREATE TABLE other (id INT)"),
+        ("feature_store", "ALTER TABLE credit_score_features ADD COLUMN other INT"),
         ("feature_loader", "DELETE FROM credit_score"),
         ("feature_loader", "DROP TABLE credit_score"),
+        ("feature_loader", "ALTER TABLE credit_score ADD COLUMN other INT"),
         ("feature_loader", "INSERT INTO credit_score_features_target (id) VALUES ('1')"),
     ],
 )
 def test_feature_store_users_may_do_nothing_else(loaded: MariaDB, user: str, sql: str) -> None:
-    """Neither change what the other one is there for, nor drop or invent tables."""
+    """Neither change the tables of the other one, nor alter, drop or create further ones."""
     with pytest.raises(sa.exc.OperationalError, match="command denied"):
         loaded.execute(sql, url=loaded.url("mlops", user))
 
 
-def test_a_missing_right_is_told(loaded: MariaDB) -> None:
-    """By the platform, with what to do about it."""
+def test_a_missing_right_is_reported(loaded: MariaDB) -> None:
+    """The platform's message has what to do about it."""
     with pytest.raises(FeatureStoreError, match="grant the user"):
         _store(loaded, "feature_loader").merge(BASE_DT)
 
 
 @pytest.mark.parametrize("user", USERS)
-def test_no_user_gets_into_another_database(least_privilege: MariaDB, user: str) -> None:
-    """Nor into the server's own tables."""
+def test_no_user_may_use_another_database(least_privilege: MariaDB, user: str) -> None:
+    """Nor the server's own tables."""
     for database in {"mysql", *_OWN_DATABASE.values()} - {_OWN_DATABASE[user]}:
         with pytest.raises(sa.exc.OperationalError, match="Access denied"):
             least_privilege.execute("SELECT 1", url=least_privilege.url(database, user))
 
 
-def test_dagster_keeps_its_history(
+def test_dagster_stores_its_history(
     least_privilege: MariaDB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the stack's own dagster.yaml: tables are made and migrated, a run is found again."""
+    """With the stack's own dagster.yaml: tables are created and migrated, a run is found again."""
     url = least_privilege.url("dagster", "dagster").replace("pymysql", "mysqlconnector")
     monkeypatch.setenv("DAGSTER_STORAGE_URL", url)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     configuration = (REPOSITORY / "deploy" / "dagster.yaml").read_text()
     (tmp_path / "dagster.yaml").write_text(configuration.replace("/data", str(tmp_path)))
 
@@ -98,10 +111,10 @@ def test_dagster_keeps_its_history(
     def one() -> int:
         return 1
 
-    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path))) as instance:
+    with dg.DagsterInstance.get() as instance:
         instance.upgrade()
         result = dg.materialize([one], instance=instance)
-    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path))) as instance:
+    with dg.DagsterInstance.get() as instance:
         run = instance.get_run_by_id(result.run_id)
         assert run is not None
         assert run.is_success
@@ -110,8 +123,8 @@ def test_dagster_keeps_its_history(
         assert instance.run_retries_enabled
 
 
-def test_optuna_keeps_studies(least_privilege: MariaDB) -> None:
-    """Tables are made, and a study is found again."""
+def test_optuna_stores_studies(least_privilege: MariaDB) -> None:
+    """Tables are created, and a study is found again."""
     storage = StudyStorage(url=least_privilege.url("optuna", "optuna"))
     parameters = TuningParameters()
     with storage.open("m", parameters, logging.getLogger(__name__)) as study:
@@ -119,8 +132,8 @@ def test_optuna_keeps_studies(least_privilege: MariaDB) -> None:
     assert [trial.value for trial in storage.join("m").trials] == [0.5]
 
 
-def test_mlflow_keeps_runs(least_privilege: MariaDB) -> None:
-    """Tables and triggers are made, and a run is found again."""
+def test_mlflow_stores_runs(least_privilege: MariaDB) -> None:
+    """Tables and triggers are created, and a run is found again."""
     client = mlflow.MlflowClient(least_privilege.url("mlflow", "mlflow"))
     run = client.create_run(client.create_experiment("m"))
     client.log_metric(run.info.run_id, "accuracy", 0.5)

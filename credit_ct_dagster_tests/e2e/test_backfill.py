@@ -38,7 +38,7 @@ def test_a_backfill_of_four_base_dates(platform: Platform) -> None:
     assert set(listed) == set(base_dts)
     assert {each["state"] for each in listed.values()} == {"packaged"}
     assert all(
-        each["holdout_accuracy"] == platform.models(base_dt)["summary.json"]["best"]["holdout"][
+        each["holdout_accuracy"] == platform.search_summary(base_dt).best.holdout[
             "accuracy"
         ]
         for base_dt, each in listed.items()

@@ -13,6 +13,7 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster_tests.platform import ASSET_NAMES, BASE_DT, REPOSITORY, Platform
 from credit_ct_dagster_tests.webserver import dagster_dev, until
 
@@ -74,8 +75,8 @@ def test_a_base_date_is_trained_from_the_ui(platform: Platform, browser: Browser
 
         page.goto(f"{root}/assets/champion_model?view=partitions&partition={BASE_DT}")
         expect(page.get_by_text("bentoml_tag", exact=True).first).to_be_visible()
-        lineage = platform.models()["lineage.json"]
-        expect(page.get_by_text(lineage["bentoml_tag"]).first).to_be_visible()
+        lineage = platform.models().read(ModelIdentity)
+        expect(page.get_by_text(lineage.bentoml_tag).first).to_be_visible()
         _keep(page, "3_metadata")
         page.goto(f"{root}/assets/tuned_runs?view=checks")
         expect(page.get_by_text(f"Base date {BASE_DT}: +").first).to_be_visible()
@@ -87,10 +88,10 @@ def test_a_base_date_is_trained_from_the_ui(platform: Platform, browser: Browser
     _check_card(page, Path(str(platform.models().path / "model_card.html")), lineage)
 
 
-def _check_card(page: Page, card: Path, lineage: dict[str, str]) -> None:
-    """The page stands alone, in both schemes, and on a phone needs no scrolling sideways."""
+def _check_card(page: Page, card: Path, lineage: ModelIdentity) -> None:
+    """The page needs no other file, in both schemes, and on a phone no scrolling sideways."""
     page.goto(card.as_uri())
-    for name in lineage.values():
+    for name in lineage.model_dump(exclude={"version"}).values():
         expect(page.get_by_text(name).first).to_be_visible()
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)

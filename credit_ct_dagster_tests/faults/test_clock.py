@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.loading import sample_data
 from credit_ct_dagster.partitions import TIMEZONE
 from credit_ct_dagster_tests.faults.attempts import report
@@ -159,8 +160,8 @@ def _check_whole(platform: Platform, clock: _Clock, base_dt: str) -> None:
         _history(platform),
         f"SELECT run_id FROM runs WHERE partition = '{base_dt}'",
     )
-    lineage = platform.models(base_dt)["lineage.json"]
-    assert (lineage["base_dt"], lineage["dagster_run_id"]) == (base_dt, run_id)
+    lineage = platform.models(base_dt).read(ModelIdentity)
+    assert (lineage.base_dt, lineage.dagster_run_id) == (base_dt, run_id)
     assert list(platform.folder.rglob("*.tmp")) == []
 
 

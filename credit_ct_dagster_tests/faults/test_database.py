@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from credit_ct_dagster.databases import base_date_lock
+from credit_ct_dagster.locks import base_date_lock_name
 from credit_ct_dagster_tests.end_state import check_same_results
 from credit_ct_dagster_tests.faults.attempts import Attempt, Start, report, run_again
 from credit_ct_dagster_tests.mariadb import MariaDB
@@ -52,7 +52,7 @@ def _until_it_waits(url: str, question: str, attempt: Attempt) -> None:
 def _holder(platform: Platform) -> int | None:
     """The connection that holds the lock of the base date."""
     with _connected(platform.url) as other:
-        return other.scalar(sa.select(sa.func.is_used_lock(base_date_lock(BASE_DT))))
+        return other.scalar(sa.select(sa.func.is_used_lock(base_date_lock_name(BASE_DT))))
 
 
 def test_killed_inside_the_merge(

@@ -27,14 +27,14 @@ main()
 
 _STAGES = {
     "merge": """
-from credit_ct_dagster.resources.feature_store import store
-insert = feature_store._insert
-feature_store._insert = lambda *args: (insert(*args), die())
+from credit_ct_dagster.resources.feature_store import merge
+insert = merge._insert
+merge._insert = lambda *args: (insert(*args), die())
 """,
     "preprocessing": """
 from credit_ct_dagster.io_managers import artifacts
-publish = artifacts._publish
-artifacts._publish = lambda path, c: die() if "_val" in path.name else publish(path, c)
+publish = artifacts.publish
+artifacts.publish = lambda path, c: die() if "_val" in path.name else publish(path, c)
 """,
     "rename": """
 replace = Path.replace
@@ -46,17 +46,17 @@ fit = trials.fit
 trials.fit = lambda data, params, *a: die() if params["depth"] == 4 else fit(data, params, *a)
 """,
     "tracking": """
-from credit_ct_dagster.resources.mlflow.tracking import Tracker
+from credit_ct_dagster.resources.mlflow.trials import Tracker
 Tracker._log = die
 """,
     "tracked": """
-from credit_ct_dagster.modeling.trials import Trial
+from credit_ct_dagster.contracts.trial import Trial
 Trial.remember = die
 """,
     "results": """
 from credit_ct_dagster.io_managers import artifacts
-publish = artifacts._publish
-artifacts._publish = lambda path, c: die() if path.name == "best.cbm" else publish(path, c)
+publish = artifacts.publish
+artifacts.publish = lambda path, c: die() if path.name == "best.cbm" else publish(path, c)
 """,
     "packaging": """
 import bentoml._internal.models.model as store

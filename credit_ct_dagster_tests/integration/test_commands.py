@@ -38,8 +38,8 @@ def test_dagster_job_execute(platform: Platform) -> None:
     (platform.folder / "run.yaml").write_text(yaml.safe_dump(_SMALL))
     done = platform.run(*_job("--tags", _TAGS, "--config", "run.yaml"))
     assert done.returncode == 0, done.stderr[-3000:]
-    summary = platform.models()["summary.json"]
-    assert summary["trials"]["completed"] == 2
+    summary = platform.search_summary()
+    assert summary.trials.completed == 2
     _check_mlflow_runs(platform)
     assert len(_processes(done)) == 1
 
@@ -57,7 +57,7 @@ def test_steps_can_be_processes_of_their_own(
         "--partition", BASE_DT, "--config", "run.yaml",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    assert platform.models()["summary.json"]["trials"]["completed"] == 2
+    assert platform.search_summary().trials.completed == 2
     _check_mlflow_runs(platform)
     assert len(_processes(done)) == 2, "the asset and its check"
 
@@ -67,7 +67,7 @@ def test_dagster_job_execute_fails_with_an_exit_code(platform: Platform) -> None
     tags = json.dumps({"dagster/partition": "2025-12-01"})
     done = platform.run(*_job("--tags", tags))
     assert done.returncode == 1
-    assert "Base date 2025-12-01: the window 2025-11-01 to 2025-12-01 never had rows" in done.stderr
+    assert "Base date 2025-12-01: The window 2025-11-01 to 2025-12-01 never had rows" in done.stderr
 
 
 def test_run_reports_and_status_lists(platform: Platform) -> None:
@@ -77,18 +77,18 @@ def test_run_reports_and_status_lists(platform: Platform) -> None:
     assert done.returncode == 0, done.stderr
     assert "completed: accuracy" in done.stderr
     assert "; 2/2 done, 0 pruned; best " in done.stderr
-    summary = platform.models()["summary.json"]
-    for said in (
+    summary = platform.search_summary()
+    for text in (
         f"Base date     {BASE_DT}",
         "The best 2 of 2 trials",
-        f"{summary['best']['holdout']['accuracy']:.4f} on the holdout",
+        f"{summary.best.holdout['accuracy']:.4f} on the holdout",
         f"BentoML tag   {platform.model_name}:",
         f"artifacts/models/{platform.model_name}/{BASE_DT}",
         "Decision      Not promoted: below a floor: recall of Good",
         f"{BASE_DT}/model_card.html",
         "make dev, then http://127.0.0.1:3000",
     ):
-        assert said in done.stdout, said
+        assert text in done.stdout, text
 
     again = platform.run("credit-ct", "run", "--if-missing")
     assert again.returncode == 0, again.stderr
@@ -108,11 +108,11 @@ def test_run_reports_and_status_lists(platform: Platform) -> None:
     assert (newest["base_dt"], newest["state"]) == ("2025-12-01", "failed")
     assert trained["base_dt"] == BASE_DT
     assert trained["state"] == "packaged"
-    assert trained["rows"] == sum(trained["splits"].values()) == sum(summary["rows"].values())
-    assert trained["val_accuracy"] == summary["best"]["val"]["accuracy"]
-    assert trained["mlflow_run_id"] == summary["mlflow"]["best_run_id"]
+    assert trained["rows"] == sum(trained["splits"].values()) == sum(summary.rows.values())
+    assert trained["val_accuracy"] == summary.best.val["accuracy"]
+    assert trained["mlflow_run_id"] == summary.mlflow.best_run_id
     assert trained["bentoml_tag"].startswith(f"{platform.model_name}:")
-    assert (trained["role"], trained["decision"]) == (None, "kept: below floor")
+    assert (trained["role"], trained["decision"]) == (None, "not promoted: below floor")
     assert len(trained["checks"]) == 8
     assert all(trained["checks"].values())
     assert newest["checks"] == {"window_has_enough_rows": False, "rows_have_not_expired": True}
@@ -158,7 +158,7 @@ def test_the_instance_can_be_in_mysql(platform: Platform, mariadb: MariaDB) -> N
 
 
 @pytest.mark.parametrize(
-    ("command", "environment", "said"),
+    ("command", "environment", "message"),
     [
         (
             ("run",),
@@ -172,14 +172,14 @@ def test_the_instance_can_be_in_mysql(platform: Platform, mariadb: MariaDB) -> N
     ],
 )
 def test_failures_are_one_line(
-    platform: Platform, command: tuple[str, ...], environment: dict[str, str], said: str
+    platform: Platform, command: tuple[str, ...], environment: dict[str, str], message: str
 ) -> None:
     """One clear line, exit code 1, no traceback and no secret."""
     done = platform.run("credit-ct", *command, **environment)
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
     assert line.startswith("Error: ")
-    assert said in line
+    assert message in line
     assert "hush" not in done.stdout + done.stderr
 
 

@@ -11,10 +11,12 @@ import dagster as dg
 import pandas as pd
 import pytest
 from sklearn.preprocessing import RobustScaler
+from upath import UPath
 
-from credit_ct_dagster.errors import CreditCtError
-from credit_ct_dagster.io_managers import artifacts
+from credit_ct_dagster.contracts.files import MODEL_FOLDER
+from credit_ct_dagster.errors import MissingArtifactError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
+from credit_ct_dagster.io_managers.publishing import publish
 
 _DAY = "2025-01-31"
 _TABLE = pd.DataFrame(
@@ -27,7 +29,7 @@ def _round_trip(manager: ArtifactsIOManager, value: dict[str, Any]) -> dict[str,
     partitions = dg.StaticPartitionsDefinition([_DAY])
     read: dict[str, Any] = {}
 
-    @dg.asset(partitions_def=partitions, metadata={FOLDER: "models/{model_name}/{base_dt}"})
+    @dg.asset(partitions_def=partitions, metadata={FOLDER: MODEL_FOLDER})
     def written() -> dict[str, Any]:
         return value
 
@@ -85,20 +87,18 @@ def test_reading_one_file_reads_no_other(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "summary.json").write_text('{"rows": 1}')
     (folder / "best.cbm").write_text("no model")
-    opened = ArtifactsIOManager(base_path=str(tmp_path), model_name="m").open(
-        "models/{model_name}/{base_dt}", _DAY
-    )
+    opened = ArtifactsIOManager(base_path=str(tmp_path), model_name="m").open(MODEL_FOLDER, _DAY)
     assert opened["summary.json"] == {"rows": 1}
     assert sorted(opened) == ["best.cbm", "summary.json"]
 
 
-def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+def test_a_missing_file_names_the_remedy(tmp_path: Path) -> None:
     """Not a traceback about a path, but the way out."""
-    opened = ArtifactsIOManager(base_path=str(tmp_path), model_name="m").open(
-        "models/{model_name}/{base_dt}", _DAY
-    )
+    opened = ArtifactsIOManager(base_path=str(tmp_path), model_name="m").open(MODEL_FOLDER, _DAY)
     assert "summary.json" not in opened
-    with pytest.raises(CreditCtError, match=r"summary\.json does not exist: materialize the asset"):
+    with pytest.raises(
+        MissingArtifactError, match=r"summary\.json does not exist: materialize the asset"
+    ):
         opened["summary.json"]
 
 
@@ -111,11 +111,11 @@ def _write_slowly(path: Path, started: Any) -> None:
         return original(self, target)
 
     Path.replace = replace  # type: ignore[method-assign, assignment]
-    artifacts._publish(artifacts.UPath(path), b"new, whole")
+    publish(UPath(path), b"new, whole")
 
 
 def test_a_killed_write_leaves_the_old_file_and_the_next_one_clears_up(tmp_path: Path) -> None:
-    """Killed just before the rename: the old content stays; later nothing is left over."""
+    """Killed just before the rename: the old content remains, and later no temporary file."""
     path = tmp_path / "file.json"
     path.write_bytes(b"old")
     context = multiprocessing.get_context("fork")
@@ -123,13 +123,13 @@ def test_a_killed_write_leaves_the_old_file_and_the_next_one_clears_up(tmp_path:
     writer = context.Process(target=_write_slowly, args=(path, started))
     writer.start()
     assert started.wait(30)
-    artifacts._publish(artifacts.UPath(path), b"meanwhile")
-    assert len(list(tmp_path.iterdir())) == 2, "a living writer's file is left alone"
+    publish(UPath(path), b"meanwhile")
+    assert len(list(tmp_path.iterdir())) == 2, "the file of a living writer is not touched"
     assert writer.pid is not None
     os.kill(writer.pid, signal.SIGKILL)
     writer.join()
     assert path.read_bytes() == b"meanwhile"
-    artifacts._publish(artifacts.UPath(path), b"again")
+    publish(UPath(path), b"again")
     assert [entry.name for entry in tmp_path.iterdir()] == ["file.json"]
     assert path.read_bytes() == b"again"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from credit_ct_dagster.errors import DataError
+from credit_ct_dagster.errors import FileError
 from credit_ct_dagster.loading.csv_files import read_features, read_labels
 from credit_ct_dagster.modeling import schema
 
@@ -37,7 +37,7 @@ def test_a_header_allows_any_order(path: Path) -> None:
 
 
 def test_without_a_header_the_order_is_the_tables(path: Path) -> None:
-    """The seed's column order needs no header."""
+    """A file in the order of the table needs no header."""
     _write(path, [_ROW], schema.FEATURE_COLUMNS, header=False)
     frame = read_features(path)
     assert len(frame) == 1
@@ -62,64 +62,64 @@ def test_empty_cells_are_null(path: Path) -> None:
 
 
 def test_a_date_that_does_not_exist_can_be_loaded(path: Path) -> None:
-    """2025-02-29 stands in real files; the merge counts it and leaves it out."""
+    """2025-02-29 occurs in real files; the merge counts it and leaves it out."""
     path.write_text("id,customer_id,date,credit_score\n1,2,2025-02-29,Poor\n")
     assert read_labels(path)["date"].tolist() == ["2025-02-29"]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "is empty"),
         ("id,customer_id,date,credit_score\n", "has a header, but no rows"),
         ("1,2,2025-13-01,Poor\n", "date '2025-13-01' is not written YYYY-MM-DD"),
         ("1,2,\u0662025-01-01,Poor\n", "is not written YYYY-MM-DD"),
         ("id,customer_id,date\n1,2,2025-01-01\n", "line 1: the header lacks credit_score"),
-        ("id,customer_id,date,score\n1,2,2025-01-01,Poor\n", "has unknown score"),
+        ("id,customer_id,date,score\n1,2,2025-01-01,Poor\n", "has the unknown score"),
         ("id,id,customer_id,date,credit_score\n", "repeats id"),
         ("id,customer_id,date,credit_score\n1,2,2025-01-01,Poor\n1,2,2025", "line 3: 3 cells"),
         ("1,2,2025-01-01,Poor,extra\n", "line 1: 5 cells instead of 4"),
-        ("1,2,2025-01-01,Great\n", "line 1: credit_score 'Great' is no label"),
-        ("1,2,2025-01-01,\n", "line 1: credit_score '' is no label"),
+        ("1,2,2025-01-01,Great\n", "line 1: credit_score 'Great' is not a label"),
+        ("1,2,2025-01-01,\n", "line 1: credit_score '' is not a label"),
         ("1,2,1/1/2025,Poor\n", "line 1: date '1/1/2025' is not written YYYY-MM-DD"),
         (",2,2025-01-01,Poor\n", "line 1: id '' is empty"),
         ("12345678901,2,2025-01-01,Poor\n", "longer than 10 characters"),
         ('1,2,2025-01-01,Poor\n"torn,2,2025', "line 2: this is not CSV"),
     ],
 )
-def test_malformed_labels_are_refused_with_their_line(path: Path, text: str, said: str) -> None:
+def test_malformed_labels_are_refused_with_their_line(path: Path, text: str, message: str) -> None:
     """The message names the file, the line and the cell."""
     path.write_text(text)
-    with pytest.raises(DataError) as refused:
+    with pytest.raises(FileError) as refused:
         read_labels(path)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert str(path) in str(refused.value)
 
 
 @pytest.mark.parametrize("cell", ["many", "inf", "nan", "1,5"])
-def test_a_number_that_is_none_is_refused(path: Path, cell: str) -> None:
+def test_a_cell_that_is_not_a_number_is_refused(path: Path, cell: str) -> None:
     """Only finite numbers and empty cells are numbers."""
     _write(path, [_ROW, _ROW | {"annual_income": cell}], schema.FEATURE_COLUMNS, header=True)
-    with pytest.raises(DataError, match=r"line 3: annual_income '.*' is not a number"):
+    with pytest.raises(FileError, match=r"line 3: annual_income '.*' is not a number"):
         read_features(path)
 
 
-def test_personal_data_is_not_repeated(path: Path) -> None:
+def test_personal_data_is_not_quoted(path: Path) -> None:
     """A message about a name does not contain it."""
     _write(path, [_ROW | {"name": "X" * 101}], schema.FEATURE_COLUMNS, header=True)
-    with pytest.raises(DataError, match="line 2: name is longer") as refused:
+    with pytest.raises(FileError, match="line 2: name is longer") as refused:
         read_features(path)
     assert "XX" not in str(refused.value)
 
 
-def test_bytes_that_are_no_text_are_refused(path: Path) -> None:
-    """A binary file is named as such."""
+def test_a_binary_file_is_refused(path: Path) -> None:
+    """The message names the expected format."""
     path.write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(DataError, match="not CSV in UTF-8"):
+    with pytest.raises(FileError, match="not CSV in UTF-8"):
         read_labels(path)
 
 
 def test_a_missing_file_is_named(path: Path) -> None:
-    """The path stands in the message."""
-    with pytest.raises(DataError, match=r"rows\.csv cannot be read"):
+    """The message has the path."""
+    with pytest.raises(FileError, match=r"rows\.csv cannot be read"):
         read_labels(path)

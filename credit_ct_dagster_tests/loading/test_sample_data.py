@@ -57,7 +57,9 @@ def test_marginals_are_the_real_ones(rows: pd.DataFrame) -> None:
     [("interest_rate", -0.42), ("outstanding_debt", -0.39), ("credit_history_age", 0.36),
      ("num_bank_accounts", -0.34), ("annual_income", 0.19)],
 )  # fmt: skip
-def test_features_tell_as_much_of_the_class(rows: pd.DataFrame, feature: str, real: float) -> None:
+def test_features_are_as_informative_as_the_real_ones(
+    rows: pd.DataFrame, feature: str, real: float
+) -> None:
     """Rank correlations with Poor < Standard < Good are near the real ones."""
     rank = rows[schema.TARGET].map({name: n for n, name in enumerate(schema.CLASSES)})
     assert spearmanr(rows[feature], rank).statistic == pytest.approx(real, abs=0.06)

@@ -1,4 +1,4 @@
-"""Prepared rows, small searches, and a tracker that remembers."""
+"""Prepared rows, small searches, and a tracker that records in memory."""
 
 from collections.abc import Callable
 from datetime import date
@@ -7,7 +7,9 @@ from typing import Any
 import optuna
 import pandas as pd
 import pytest
+from catboost import CatBoostClassifier
 
+from credit_ct_dagster.contracts.trial import Trial
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.local_workers import LocalWorkers
@@ -15,8 +17,8 @@ from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.modeling.splitting import split_by_customer
 from credit_ct_dagster.modeling.training import TrainingData
-from credit_ct_dagster.modeling.trials import FittedTrial, Trial
-from credit_ct_dagster.modeling.tuning import Progress, tune
+from credit_ct_dagster.modeling.trials import FittedTrial
+from credit_ct_dagster.modeling.tuning import Progress, best_of, tune
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +56,7 @@ def new_study(parameters: TuningParameters) -> optuna.Study:
 
 
 class Memory:
-    """A tracker that remembers what it was given."""
+    """A tracker that records in memory."""
 
     def __init__(self) -> None:
         self.recorded: list[FittedTrial] = []
@@ -78,3 +80,10 @@ def run(
         return tune(
             study or new_study(parameters), parameters, workers, favourites or [], on_progress
         )
+
+
+def model_of(trials: list[Trial], memory: Memory) -> CatBoostClassifier:
+    """The model of the best trial."""
+    best = best_of(trials)
+    [fitted] = [each for each in memory.recorded if best and each.trial.number == best.number]
+    return fitted.model

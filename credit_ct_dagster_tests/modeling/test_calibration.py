@@ -1,4 +1,4 @@
-"""Probabilities that sum to one and mean what they say."""
+"""Probabilities sum to one and are calibrated."""
 
 import numpy as np
 import pandas as pd
@@ -25,11 +25,11 @@ _OVERFITTED = {"depth": 6, "iterations": 300, "learning_rate": 0.9, "random_seed
 
 @pytest.fixture(scope="module")
 def model(data: TrainingData) -> CatBoostClassifier:
-    """A model that is too sure of itself."""
+    """An overfitted, hence overconfident model."""
     return fit(data, _OVERFITTED, 200, thread_count=1)
 
 
-def test_calibration_mends_a_model_that_is_too_sure(
+def test_calibration_corrects_an_overconfident_model(
     model: CatBoostClassifier, splits: dict[str, pd.DataFrame]
 ) -> None:
     """On the holdout, which the calibration has not seen; classes and raw scores stay."""
@@ -45,11 +45,11 @@ def test_calibration_mends_a_model_that_is_too_sure(
     scores = calibrated.scores(holdout)
     np.testing.assert_array_equal(scores, model.predict_proba(holdout[schema.FEATURES]))
     raw = aligned(scores / scores.sum(axis=1, keepdims=True), calibrated.classes)
-    mended = aligned(calibrated.predict_proba(holdout), calibrated.classes)
-    np.testing.assert_allclose(mended.sum(axis=1), 1)
-    assert probability_log_loss(truth, mended) < probability_log_loss(truth, raw)
-    assert brier_score(truth, mended) < brier_score(truth, raw)
-    assert expected_calibration_error(truth, mended) < expected_calibration_error(truth, raw)
+    corrected = aligned(calibrated.predict_proba(holdout), calibrated.classes)
+    np.testing.assert_allclose(corrected.sum(axis=1), 1)
+    assert probability_log_loss(truth, corrected) < probability_log_loss(truth, raw)
+    assert brier_score(truth, corrected) < brier_score(truth, raw)
+    assert expected_calibration_error(truth, corrected) < expected_calibration_error(truth, raw)
 
 
 def test_too_few_rows_calibrate_nothing(
@@ -82,6 +82,7 @@ def test_scores_of_probabilities_that_are_known() -> None:
 
 
 def test_a_reliable_model_lies_on_the_diagonal() -> None:
+    """Labels that are drawn by the probabilities are observed as often as predicted."""
     rng = np.random.default_rng(0)
     probabilities = rng.dirichlet([1, 1, 1], 20_000)
     drawn = (probabilities.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)

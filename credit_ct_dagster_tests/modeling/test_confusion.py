@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, recall_score
 
+from credit_ct_dagster.contracts.decision import Metric
 from credit_ct_dagster.modeling import confusion, schema
-from credit_ct_dagster.modeling.confusion import Metric
 
 _classes = st.sampled_from(schema.CLASSES)
 
@@ -19,6 +19,7 @@ def _rows(truth: list[str], customers: list[str]) -> pd.DataFrame:
 
 @given(st.lists(st.tuples(_classes, _classes, st.sampled_from("abcd")), min_size=1, max_size=40))
 def test_counts_give_what_rows_give(rows: list[tuple[str, str, str]]) -> None:
+    """Accuracy, macro F1 and recall, whatever the classes and customers."""
     truth, predicted, customers = map(list, zip(*rows, strict=True))
     counts = confusion.counts_per_customer(_rows(truth, customers), np.array(predicted))
     assert counts.shape == (len(set(customers)), 3, 3)
@@ -35,6 +36,7 @@ def test_counts_give_what_rows_give(rows: list[tuple[str, str, str]]) -> None:
 
 
 def test_cost_weighs_each_error() -> None:
+    """Worked out by hand; less cost is better."""
     counts = np.array([[5, 1, 2], [0, 8, 0], [1, 0, 3]])
     costs = np.array([[0, 2, 5], [1, 0, 1], [2, 1, 0]])
     assert confusion.expected_cost(counts, costs) == pytest.approx((1 * 2 + 2 * 5 + 1 * 2) / 20)
@@ -52,7 +54,7 @@ def test_draws_take_whole_customers() -> None:
     assert not np.array_equal(drawn, confusion.resampled(counts, 300, seed=2))
 
 
-def test_an_interval_covers_as_often_as_it_says() -> None:
+def test_an_interval_covers_as_often_as_stated() -> None:
     """Of 200 samples of a known accuracy, some 95 % of the intervals hold it."""
     rng = np.random.default_rng(0)
     covered = 0

@@ -6,13 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from credit_ct_dagster.contracts.drift import Verdict
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.drift import (
+    MUCH,
     PREDICTION,
-    Verdict,
+    SOME,
     feature_drift,
     prediction_drift,
     psi,
+    verdict_of,
 )
 
 _words = st.lists(st.sampled_from("abc"), min_size=1, max_size=30).map(pd.Series)
@@ -27,12 +30,19 @@ def test_psi_of_known_shares() -> None:
 
 @given(_words, _words)
 def test_psi_is_symmetric_and_zero_only_without_change(one: pd.Series, other: pd.Series) -> None:
+    """Whatever the words, and in whatever shares."""
     assert psi(one, other) == pytest.approx(psi(other, one))
     assert psi(one, other) >= 0
     assert psi(one, one) == 0
 
 
+def test_verdicts_include_their_threshold() -> None:
+    """At a threshold, the higher verdict counts."""
+    assert [verdict_of(index) for index in (0.0, SOME, MUCH)] == [*Verdict]
+
+
 def test_the_same_rows_have_not_moved(raw_rows: pd.DataFrame) -> None:
+    """Every feature of the schema is compared, and is stable."""
     found = feature_drift(raw_rows, raw_rows)
     assert {each.column for each in found} == set(schema.FEATURES)
     assert all(each.psi == 0 and each.verdict == Verdict.stable for each in found)
@@ -40,7 +50,7 @@ def test_the_same_rows_have_not_moved(raw_rows: pd.DataFrame) -> None:
 
 
 def test_what_moved_comes_first(raw_rows: pd.DataFrame) -> None:
-    """A shifted number, a word that took over, and values that went missing are told apart."""
+    """A shifted number, a word that replaced others, and values that went missing are found."""
     moved = raw_rows.assign(annual_income=raw_rows["annual_income"] * 2, credit_mix="Bad")
     moved.loc[moved.index[: len(moved) // 2], "monthly_balance"] = None
     found = {each.column: each for each in feature_drift(raw_rows, moved)}
@@ -63,7 +73,16 @@ def test_bins_are_those_of_the_reference() -> None:
     assert found["num_of_loan"].psi == 0
 
 
+def test_features_that_the_reference_lacks_are_left_out(raw_rows: pd.DataFrame) -> None:
+    """A champion may be older than a feature; one without any value is compared all the same."""
+    found = feature_drift(raw_rows.drop(columns=["age", "credit_mix"]), raw_rows)
+    assert {each.column for each in found} == set(schema.FEATURES) - {"age", "credit_mix"}
+    [moved, *_] = feature_drift(raw_rows.assign(age=np.nan), raw_rows)
+    assert (moved.column, moved.verdict, moved.ks) == ("age", Verdict.much, None)
+
+
 def test_predictions_move_too() -> None:
+    """Shares of classes are compared as shares of words are."""
     same = prediction_drift(np.array(["Poor", "Good"]), np.array(["Good", "Poor"]))
     assert (same.column, same.psi) == (PREDICTION, 0)
     shifted = prediction_drift(np.array(["Poor", "Good"] * 9), np.array(["Good"] * 18))

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import RobustScaler
 
-from credit_ct_dagster.errors import DataError
+from credit_ct_dagster.errors import UnusableRowsError
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.preparation import fit_scalers, prepare, restore
@@ -29,14 +29,14 @@ def test_scaled_values_are_scikit_learns(rows: pd.DataFrame) -> None:
 
 
 def test_scalers_are_a_dict_by_column(rows: pd.DataFrame) -> None:
-    """What the seed's consumers load: one fitted scaler per numeric column."""
+    """As other systems load it: one fitted scaler per numeric column."""
     scalers = fit_scalers(rows)
     assert list(scalers) == schema.NUMERIC
     assert scalers["age"].transform(pd.DataFrame({"age": [rows["age"].median()]})) == 0
 
 
 def test_only_words_and_numbers_change(rows: pd.DataFrame) -> None:
-    """Missing words are named, other columns pass, and the input is left alone."""
+    """Missing words are replaced, other columns and the input stay unchanged."""
     before = rows.copy()
     prepared = prepare(rows, fit_scalers(rows))
     assert not prepared[schema.WORDS].isna().any(axis=None)
@@ -48,12 +48,12 @@ def test_only_words_and_numbers_change(rows: pd.DataFrame) -> None:
 
 def test_a_column_without_a_value_is_refused(rows: pd.DataFrame) -> None:
     """A scaler cannot be fitted to nothing; the column is named."""
-    with pytest.raises(DataError, match="No training row has a value of age, interest_rate"):
+    with pytest.raises(UnusableRowsError, match="row has a value of age, interest_rate"):
         fit_scalers(rows.assign(age=np.nan, interest_rate=np.nan))
 
 
 def test_restoring_undoes_preparing(rows: pd.DataFrame) -> None:
-    """Words and gaps come back as they were, numbers up to the last digit."""
+    """Words and missing values are restored exactly, numbers up to the last digit."""
     scalers = fit_scalers(rows.head(500))
     restored = restore(prepare(rows, scalers), scalers)
     for column in schema.WORDS:

@@ -1,4 +1,4 @@
-"""The rule by which candidates are given up."""
+"""The rule by which candidates are pruned."""
 
 import math
 
@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
+from credit_ct_dagster.modeling.optuna_internals import continued, storage_id
 from credit_ct_dagster.modeling.pruning import SuccessiveHalving
 
 
 def _study(losses: list[float | None], rung: int = 10) -> optuna.Study:
-    """Trials that have reported a loss at a rung, or (None) are on their way to it."""
+    """Trials that have reported a loss at a rung, or (None) have not reached it yet."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="minimize")
     for loss in losses:
@@ -25,29 +26,29 @@ def _study(losses: list[float | None], rung: int = 10) -> optuna.Study:
 @pytest.mark.parametrize(
     ("losses", "keep", "verdict"),
     [
-        ([0.5], 0.5, False),  # the first goes on
+        ([0.5], 0.5, False),  # the first continues
         ([0.4, 0.5], 0.5, True),
         ([0.5, 0.4], 0.5, False),
-        ([0.4, 0.5, 0.45], 0.5, False),  # second of three: ceil(1.5) go on
+        ([0.4, 0.5, 0.45], 0.5, False),  # second of three: ceil(1.5) continue
         ([0.4, 0.5, 0.45], 1 / 3, True),
         ([0.4, 0.4], 0.5, True),  # of equals the earlier
         ([0.4, 0.5, 0.6, 0.7], 1.0, False),
         ([0.4, math.nan], 0.5, True),
         ([math.nan, 0.9], 0.5, False),
-        ([0.4, None, 0.9], 0.5, None),  # an earlier one is on its way
+        ([0.4, None, 0.9], 0.5, None),  # an earlier one has not reached the rung yet
     ],
 )
-def test_the_best_of_those_begun_earlier_go_on(
+def test_the_best_of_those_that_started_earlier_continue(
     losses: list[float | None], keep: float, verdict: bool | None
 ) -> None:
-    """The last of the trials is among the best ceil(keep · n), or it is given up."""
+    """The last of the trials is among the best ceil(keep · n), or it is pruned."""
     study = _study(losses)
     halving = SuccessiveHalving([10], keep)
     assert halving.falls_behind(study, len(losses) - 1, 10) is verdict
 
 
 def test_trials_that_ended_before_the_rung_do_not_count() -> None:
-    """Neither those that were given up at an earlier one, nor those that failed."""
+    """Neither those that were pruned at an earlier one, nor those that failed."""
     study = _study([None, None, 0.9])
     study.tell(0, state=TrialState.FAIL)
     study.tell(1, state=TrialState.PRUNED)
@@ -59,16 +60,16 @@ def test_trials_that_ended_before_the_rung_do_not_count() -> None:
     st.sampled_from([1 / 3, 0.5, 0.8]),
     st.data(),
 )
-def test_the_verdict_does_not_depend_on_who_is_faster(
+def test_the_verdict_does_not_depend_on_which_trial_is_faster(
     losses: list[tuple[int, int, int]], keep: float, choices: st.DataObject
 ) -> None:
-    """Trials that advance in any order are given up at the same rungs as one after the other."""
+    """Trials that advance in any order are pruned at the same rungs as one after the other."""
     rungs = [10, 20, 40]
     halving = SuccessiveHalving(rungs, keep)
 
-    def given_up(in_turn: bool) -> dict[int, int | None]:
+    def pruned_at(in_turn: bool) -> dict[int, int | None]:
         study = _study([None] * len(losses))
-        trials = [optuna.trial.Trial(study, frozen._trial_id) for frozen in study.trials]
+        trials = [continued(study, storage_id(frozen)) for frozen in study.trials]
         at, ended = dict.fromkeys(range(len(losses)), 0), {}
         while at:
             number = min(at) if in_turn else choices.draw(st.sampled_from(sorted(at)))
@@ -85,4 +86,4 @@ def test_the_verdict_does_not_depend_on_who_is_faster(
                 del at[number]
         return ended
 
-    assert given_up(in_turn=False) == given_up(in_turn=True)
+    assert pruned_at(in_turn=False) == pruned_at(in_turn=True)

@@ -1,4 +1,4 @@
-"""Which rows are kept, which are not, and why."""
+"""Which rows are accepted, which are quarantined, and why."""
 
 from datetime import date
 
@@ -9,26 +9,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from credit_ct_dagster.errors import DataError
+from credit_ct_dagster.errors import RowTypesError
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.row_rules import BOUNDS, REASONS, Bounds, RowRules, sort_out
+from credit_ct_dagster.modeling.quarantine import REASONS, check_rows, pandera_schema
+from credit_ct_dagster.modeling.row_rules import BOUNDS, Bounds, RowRules
 
 
 @pytest.fixture(scope="module")
 def rows() -> pd.DataFrame:
-    """Merged rows that keep every rule."""
+    """Merged rows that satisfy every rule."""
     labels, features = generate(1_000, date(2025, 8, 31), seed=0)
     merged = labels.merge(features, on=schema.KEY).assign(**{schema.BASE_DATE: "2025-08-31"})
     return merged[schema.MERGED_COLUMNS].astype(dict.fromkeys(schema.NUMERIC, "float64"))
 
 
-def test_sample_rows_keep_every_rule(rows: pd.DataFrame) -> None:
-    found = sort_out(rows, RowRules())
-    pd.testing.assert_frame_equal(found.kept, rows)
+def test_sample_rows_satisfy_every_rule(rows: pd.DataFrame) -> None:
+    """All are accepted, and the quarantine is an empty table with all columns."""
+    found = check_rows(rows, RowRules())
+    pd.testing.assert_frame_equal(found.accepted, rows)
     assert found.quarantined.columns.tolist() == [*schema.MERGED_COLUMNS, REASONS]
     assert found.quarantined.empty
-    assert found.sentence() == "All 1,000 rows keep every rule."
+    assert found.sentence() == "All 1,000 rows satisfy every rule."
 
 
 @pytest.mark.parametrize(
@@ -51,33 +53,37 @@ def test_sample_rows_keep_every_rule(rows: pd.DataFrame) -> None:
 def test_a_broken_row_is_quarantined_with_its_reason(
     rows: pd.DataFrame, column: str, value: object, reason: str
 ) -> None:
+    """The other rows are accepted as they are."""
     broken = rows.copy()
     broken.loc[7, column] = value
-    found = sort_out(broken, RowRules())
+    found = check_rows(broken, RowRules())
     assert found.quarantined["id"].tolist() == [rows.loc[7, "id"]]
     assert found.quarantined[REASONS].tolist() == [reason]
     assert found.per_rule == {reason: 1}
-    pd.testing.assert_frame_equal(found.kept, rows.drop(index=7).reset_index(drop=True))
+    pd.testing.assert_frame_equal(found.accepted, rows.drop(index=7).reset_index(drop=True))
 
 
 @pytest.mark.parametrize("column", schema.FEATURES)
 def test_an_absent_feature_breaks_no_rule(rows: pd.DataFrame, column: str) -> None:
+    """Every feature may be NULL."""
     absent = rows.copy()
     absent.loc[3, column] = None
-    assert sort_out(absent, RowRules()).quarantined.empty
+    assert check_rows(absent, RowRules()).quarantined.empty
 
 
 def test_a_negative_delay_is_a_payment_in_advance(rows: pd.DataFrame) -> None:
+    """So it is accepted."""
     early = rows.assign(delay_from_due_date=-5.0)
-    assert sort_out(early, RowRules()).quarantined.empty
+    assert check_rows(early, RowRules()).quarantined.empty
 
 
-def test_a_row_tells_every_rule_that_it_breaks(rows: pd.DataFrame) -> None:
+def test_every_rule_that_a_row_breaks_is_counted(rows: pd.DataFrame) -> None:
+    """The summary has the most broken rules first, and no value of a row."""
     broken = rows.copy()
     broken.loc[[1, 2], ["age", "credit_mix"]] = [-500, "?"]
     broken.loc[2, "num_of_loan"] = -100
     broken.loc[4, ["id", schema.CUSTOMER]] = broken.loc[5, ["id", schema.CUSTOMER]]
-    found = sort_out(broken, RowRules())
+    found = check_rows(broken, RowRules())
     assert found.per_rule == {
         "age must be 14 to 120": 2,
         "credit_mix must be Bad, Standard or Good": 2,
@@ -101,7 +107,7 @@ def test_bounds_include_both_ends(low: float | None, high: float | None, shown: 
             Bounds(low=low, high=high)
         return
     rules = RowRules(bounds={"age": Bounds(low=low, high=high)})
-    column = rules.as_schema().columns["age"]
+    column = pandera_schema(rules).columns["age"]
     frame = pd.DataFrame({"age": [shown]})
     inside = np.isnan(shown) or (
         np.isfinite(shown) and (low is None or shown >= low) and (high is None or shown <= high)
@@ -114,19 +120,23 @@ def test_bounds_include_both_ends(low: float | None, high: float | None, shown: 
 
 
 def test_bounds_are_configuration(rows: pd.DataFrame) -> None:
+    """They replace the platform's own; those of an unknown column are refused."""
     adults = RowRules(bounds={"age": Bounds(low=18, high=120)})
-    found = sort_out(rows, adults)
+    found = check_rows(rows, adults)
     assert len(found.quarantined) == (rows["age"] < 18).sum() > 0
     with pytest.raises(ValidationError, match="bounds name shoe_size"):
         RowRules(bounds={"shoe_size": Bounds()})
 
 
-def test_every_number_has_bounds() -> None:
-    assert set(BOUNDS) == set(schema.NUMERIC)
+def test_bounds_are_of_numbers() -> None:
+    """A misspelt column would have none; a number without bounds accepts every finite value."""
+    assert set(BOUNDS) <= set(schema.NUMERIC)
+    assert str(RowRules().bounds_of("no such column")) == "any number"
 
 
 def test_a_table_of_another_form_is_refused(rows: pd.DataFrame) -> None:
-    with pytest.raises(DataError, match="type: age"):
-        sort_out(rows.drop(columns="age"), RowRules())
-    with pytest.raises(DataError, match="type: age"):
-        sort_out(rows.assign(age="young"), RowRules())
+    """The columns that are missing, or of another type, are named."""
+    with pytest.raises(RowTypesError, match="type: age"):
+        check_rows(rows.drop(columns="age"), RowRules())
+    with pytest.raises(RowTypesError, match="type: age"):
+        check_rows(rows.assign(age="young"), RowRules())

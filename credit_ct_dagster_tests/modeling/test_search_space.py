@@ -1,5 +1,7 @@
 """What is searched."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -78,7 +80,7 @@ def test_draws_lie_within_the_lists(lists: dict[str, Any], sampler: str, seed: i
         ({"early_stopping_rounds": 3}, False),
     ],
 )
-def test_the_fingerprint_tells_searches_apart(changes: dict[str, Any], same: bool) -> None:
+def test_the_fingerprint_distinguishes_searches(changes: dict[str, Any], same: bool) -> None:
     """It changes with all that decides how a trial ends, rows too, and with nothing else."""
     before = search().fingerprint("train", "val")
     assert (search(**changes).fingerprint("train", "val") == before) is same
@@ -87,7 +89,7 @@ def test_the_fingerprint_tells_searches_apart(changes: dict[str, Any], same: boo
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
 def test_a_sampler_draws_other_candidates_after_an_interruption(sampler: str) -> None:
-    """The seed makes draws repeatable, and going on does not repeat them."""
+    """The seed makes draws repeatable, and a later attempt does not repeat them."""
     drawing = search(sampler=sampler, max_trials=4, l2_leaf_reg=[1.0, 9.0])
 
     def draws(before: int) -> list[float]:
@@ -108,3 +110,15 @@ def test_a_drawing_search_ends_at_its_cap(data: Any, sampler: str) -> None:
     assert len(trials) == 3
     assert trials[0].params == favourite
     assert all(drawing.contains(trial.params) for trial in trials)
+
+
+def test_it_imports_without_libraries_that_take_seconds() -> None:
+    """The code location imports the search space, and fits nothing."""
+    code = (
+        "import sys, credit_ct_dagster.modeling.search_space;"
+        "print({'optuna', 'catboost', 'pandas', 'sklearn'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "set()"

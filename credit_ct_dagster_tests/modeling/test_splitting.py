@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credit_ct_dagster.errors import DataError
+from credit_ct_dagster.contracts.files import SPLITS
+from credit_ct_dagster.errors import MixedArtifactsError, UnusableRowsError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.splitting import (
-    SPLITS,
     customer_position,
     data_fingerprint,
     pooled_holdout,
+    require_fingerprint,
     split_by_customer,
 )
 
@@ -30,10 +31,10 @@ def _sides(rows: pd.DataFrame) -> dict[str, str]:
 
 @given(_ids, _ids)
 def test_a_customers_position_depends_on_nothing_else(some: list[str], others: list[str]) -> None:
-    """Whatever other rows there are, a customer lies where it lies."""
-    alone = dict(zip(some, customer_position(pd.Series(some)), strict=True))
+    """Other rows do not change a customer's position."""
+    separately = dict(zip(some, customer_position(pd.Series(some)), strict=True))
     together = dict(zip(others + some, customer_position(pd.Series(others + some)), strict=True))
-    assert all(together[customer] == position for customer, position in alone.items())
+    assert all(together[customer] == position for customer, position in separately.items())
     assert all(0 <= position < 1 for position in together.values())
 
 
@@ -105,8 +106,8 @@ def test_pooling_loses_no_row_that_nobody_saw() -> None:
     assert len(pooled) == len(everyone)
 
 
-def test_shares_are_met_and_every_row_is_kept() -> None:
-    """70 / 15 / 15 of many customers, and no row lost."""
+def test_shares_are_met_and_no_row_is_lost() -> None:
+    """70 / 15 / 15 of many customers."""
     rows = _rows([str(n) for n in range(20_000)])
     splits = split_by_customer(rows, 0.7, 0.15)
     assert sum(map(len, splits.values())) == len(rows)
@@ -116,23 +117,23 @@ def test_shares_are_met_and_every_row_is_kept() -> None:
 
 def test_too_few_customers_are_refused() -> None:
     """A split without a row is named."""
-    with pytest.raises(DataError, match=r"3 rows of 1 customers leave no row for train and val"):
+    with pytest.raises(UnusableRowsError, match=r"3 rows of 1 .* left for train and val"):
         split_by_customer(_rows(["1", "1", "1"]), 0.7, 0.15)
 
 
-def test_one_class_alone_is_refused() -> None:
+def test_a_single_class_is_refused() -> None:
     """A classifier needs two classes."""
     rows = _rows([str(n) for n in range(100)]).assign(**{schema.TARGET: "Poor"})
-    with pytest.raises(DataError, match="All training rows are 'Poor'"):
+    with pytest.raises(UnusableRowsError, match="All training rows have the label 'Poor'"):
         split_by_customer(rows, 0.7, 0.15)
 
 
 def test_a_class_that_only_validation_has_is_refused() -> None:
-    """CatBoost would refuse every candidate; this says why, and what to do."""
+    """CatBoost would refuse every candidate; the message has the reason and what to do."""
     rows = _rows([str(n) for n in range(300)])
     train = customer_position(rows[schema.CUSTOMER]) < 0.7
     rows.loc[train & (rows[schema.TARGET] == "Good"), schema.TARGET] = "Poor"
-    with pytest.raises(DataError, match="Validation rows are 'Good', but no training row is"):
+    with pytest.raises(UnusableRowsError, match="Validation rows have the label 'Good', but"):
         split_by_customer(rows, 0.7, 0.15)
 
 
@@ -145,3 +146,11 @@ def test_the_fingerprint_sees_every_change() -> None:
     assert data_fingerprint(rows.iloc[::-1].reset_index(drop=True)) != same
     assert data_fingerprint(rows.replace("1", "9")) != same
     assert data_fingerprint(rows.rename(columns={schema.TARGET: "label"})) != same
+
+
+def test_rows_of_another_run_are_refused() -> None:
+    """The message names the rows and what to materialize again."""
+    rows = _rows(["1", "2"])
+    require_fingerprint(rows, data_fingerprint(rows), "train rows")
+    with pytest.raises(MixedArtifactsError, match="The train rows do not match the fingerprint"):
+        require_fingerprint(rows.head(1), data_fingerprint(rows), "train rows")

@@ -1,7 +1,6 @@
-"""The search: what is tried, kept, tried again and chosen."""
+"""The search: which candidates run, which are retained, retried and chosen."""
 
-import threading
-import time
+from concurrent.futures import Future
 from typing import Any
 
 import optuna
@@ -11,21 +10,13 @@ from catboost import CatBoostClassifier
 from optuna.trial import TrialState as StudyState
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
-from credit_ct_dagster.errors import CreditCtError
-from credit_ct_dagster.modeling import schema, trials
-from credit_ct_dagster.modeling.evaluation import (
-    confusion,
-    evaluate,
-    feature_importances,
-    predict,
-    predict_proba,
-)
-from credit_ct_dagster.modeling.local_workers import LocalWorkers
+from credit_ct_dagster.contracts.trial import Trial, TrialState
+from credit_ct_dagster.errors import SearchFailedError
+from credit_ct_dagster.modeling import schema, trials, tuning
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.modeling.training import TrainingData, fit
-from credit_ct_dagster.modeling.trials import Trial, TrialState
-from credit_ct_dagster.modeling.tuning import Progress, best_of
-from credit_ct_dagster_tests.modeling.conftest import Memory, new_study, run, search
+from credit_ct_dagster.modeling.tuning import Progress, best_of, tune
+from credit_ct_dagster_tests.modeling.conftest import Memory, model_of, new_study, run, search
 
 _PRUNED: dict[str, Any] = {
     "depth": [2, 6], "rsm": [0.5, 1.0], "l2_leaf_reg": [1.0, 9.0], "iterations": 30,
@@ -35,10 +26,11 @@ _PRUNED: dict[str, Any] = {
 """Eight candidates, some of which fall behind."""
 
 
-def _model_of(trials: list[Trial], memory: Memory) -> CatBoostClassifier:
-    best = best_of(trials)
-    [fitted] = [each for each in memory.recorded if best and each.trial.number == best.number]
-    return fitted.model
+@pytest.fixture(scope="module")
+def serial(data: TrainingData) -> tuple[list[Trial], Memory]:
+    """That search, one trial after the other, which nothing disturbed."""
+    memory = Memory()
+    return run(data, TuningParameters(**_PRUNED), tracker=memory), memory
 
 
 def _outcomes(trials: list[Trial]) -> list[tuple[Any, ...]]:
@@ -56,13 +48,13 @@ def _refuse(monkeypatch: pytest.MonkeyPatch, l2_leaf_reg: float) -> None:
     monkeypatch.setattr(trials, "fit", refusing)
 
 
-def test_metrics_are_of_the_model_that_is_kept(
+def test_metrics_are_those_of_the_best_model(
     data: TrainingData, splits: dict[str, pd.DataFrame]
 ) -> None:
-    """Measured again on the kept model by scikit-learn's own functions, they agree."""
+    """scikit-learn's own functions, applied to the recorded model, give the same values."""
     memory = Memory()
     found = run(data, search(), tracker=memory)
-    best, val, model = best_of(found), splits["val"], _model_of(found, memory)
+    best, val, model = best_of(found), splits["val"], model_of(found, memory)
     assert best is not None
     assert best.iterations == model.tree_count_
     predicted = model.predict(val[schema.FEATURES]).ravel()
@@ -76,19 +68,22 @@ def test_metrics_are_of_the_model_that_is_kept(
     assert best.metrics["log_loss"] == pytest.approx(expected)
 
 
-def test_the_result_does_not_depend_on_the_number_of_jobs(data: TrainingData) -> None:
-    """The same trials are given up at the same trees, and the same one wins."""
+def test_the_result_does_not_depend_on_the_number_of_jobs(
+    data: TrainingData, serial: tuple[list[Trial], Memory]
+) -> None:
+    """The same trials are pruned at the same trees, and the same one wins."""
     parameters = TuningParameters(**_PRUNED)
-    alone = run(data, parameters)
-    assert {trial.state for trial in alone} == {TrialState.completed, TrialState.pruned}
-    for n_jobs in (2, 3, 3):
-        assert _outcomes(run(data, parameters, n_jobs=n_jobs)) == _outcomes(alone)
+    found, _ = serial
+    assert {trial.state for trial in found} == {TrialState.completed, TrialState.pruned}
+    for n_jobs in (2, 3):
+        assert _outcomes(run(data, parameters, n_jobs=n_jobs)) == _outcomes(found)
 
 
-def test_pruning_changes_no_trial_that_is_not_given_up(data: TrainingData) -> None:
+def test_pruning_changes_no_trial_that_completes(
+    data: TrainingData, serial: tuple[list[Trial], Memory]
+) -> None:
     """Without it, every candidate is fitted to its end, with the same metrics and curve."""
-    memory, everything = Memory(), Memory()
-    pruned = run(data, TuningParameters(**_PRUNED), tracker=memory)
+    (pruned, memory), everything = serial, Memory()
     exhaustive = run(data, TuningParameters(**_PRUNED | {"pruning": "none"}), tracker=everything)
     assert {trial.state for trial in exhaustive} == {TrialState.completed}
     whole = {fitted.trial.number: fitted for fitted in everything.recorded}
@@ -104,7 +99,9 @@ def test_pruning_changes_no_trial_that_is_not_given_up(data: TrainingData) -> No
             assert f"at {trial.iterations} trees" in (trial.reason or "")
 
 
-def test_an_interrupted_search_goes_on_where_it_was(data: TrainingData) -> None:
+def test_an_interrupted_search_continues(
+    data: TrainingData, serial: tuple[list[Trial], Memory]
+) -> None:
     """Finished trials are not fitted again, and the end is as if nothing had happened."""
     parameters = TuningParameters(**_PRUNED)
     study, memory = new_study(parameters), Memory()
@@ -123,24 +120,20 @@ def test_an_interrupted_search_goes_on_where_it_was(data: TrainingData) -> None:
     resumed = run(data, parameters, study, again, n_jobs=2)
     assert finished.isdisjoint(each.trial.number for each in again.recorded)
     assert len(memory.recorded) + len(again.recorded) == 8
-    assert _outcomes(resumed) == _outcomes(run(data, parameters))
-    assert run(data, parameters, study, Memory()) == resumed, "nothing is left to do"
+    assert _outcomes(resumed) == _outcomes(serial[0])
+    assert run(data, parameters, study, Memory()) == resumed, "nothing remains to do"
 
 
-def test_a_trial_that_was_taken_over_half_way_ends_as_if_not(data: TrainingData) -> None:
+def test_a_trial_of_a_killed_process_ends_as_if_nothing_had_happened(
+    data: TrainingData, serial: tuple[list[Trial], Memory]
+) -> None:
     """Its process was killed after it had reported at a rung."""
     parameters = TuningParameters(**_PRUNED)
-    study, undisturbed = new_study(parameters), run(data, parameters)
-    study.enqueue_trial(parameters.candidates()[0])
+    study, (undisturbed, memory) = new_study(parameters), serial
+    study.enqueue_trial(dict(parameters.candidates()[0]))
     killed = study.ask(parameters.distributions())
-    killed.report(_loss_at(3, data, parameters), 3)
+    killed.report(memory.recorded[0].curve[2], 3)
     assert _outcomes(run(data, parameters, study)) == _outcomes(undisturbed)
-
-
-def _loss_at(trees: int, data: TrainingData, parameters: TuningParameters) -> float:
-    memory = Memory()
-    run(data, parameters, tracker=memory)
-    return memory.recorded[0].curve[trees - 1]
 
 
 def test_favourites_are_tried_first_and_once(data: TrainingData) -> None:
@@ -153,25 +146,60 @@ def test_favourites_are_tried_first_and_once(data: TrainingData) -> None:
 
 
 def test_max_trials_caps_a_grid_and_can_be_raised(data: TrainingData) -> None:
-    """With a higher cap later, the search goes on."""
+    """With a higher cap later, the search continues."""
     study = new_study(search())
     assert len(run(data, search(max_trials=1), study)) == 1
     assert len(run(data, search(max_trials=5), study)) == 2
 
 
-def test_no_trial_begins_after_max_seconds(data: TrainingData) -> None:
-    """Those under way may end."""
-    parameters = search(sampler="random", max_seconds=0.2, depth=[2, 4])
-    started = time.monotonic()
-    found = run(data, parameters)
-    assert found
-    assert time.monotonic() - started < 30
+class _Clockwork:
+    """Workers that complete any trial at once, while a clock advances by a second per trial."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.submitted: list[int] = []
+
+    def slots(self) -> int:
+        return 1
+
+    def submit(self, trial: optuna.Trial) -> Future[Trial]:
+        assert len(self.submitted) < 10, "max_seconds is not obeyed"
+        self.submitted.append(trial.number)
+        self.now += 1
+        ended: Future[Trial] = Future()
+        ended.set_result(
+            Trial(
+                number=trial.number,
+                params=trial.params,
+                state=TrialState.completed,
+                metrics={"accuracy": 0.5, "log_loss": 1.0},
+            )
+        )
+        return ended
+
+
+def test_no_trial_starts_after_max_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that only time limits ends with the trial that runs when the time is over."""
+    workers = _Clockwork()
+    monkeypatch.setattr(tuning, "monotonic", lambda: workers.now)
+    parameters = search(sampler="random", max_seconds=2.5, depth=[2, 4])
+    found = tune(new_study(parameters), parameters, workers, [], lambda progress: None)
+    assert [trial.number for trial in found] == [0, 1, 2]
+
+
+def test_a_search_without_time_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence names the configuration."""
+    clock = iter([0.0, 9.0])
+    monkeypatch.setattr(tuning, "monotonic", lambda: next(clock))
+    parameters = search(max_seconds=2.5)
+    with pytest.raises(SearchFailedError, match=r"within max_seconds \(2.5 s\)"):
+        tune(new_study(parameters), parameters, _Clockwork(), [], lambda progress: None)
 
 
 def test_a_candidate_that_fails_does_not_stop_the_others(
     data: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """CatBoost refuses one candidate; it is recorded with its reason, and tried again next time."""
+    """CatBoost refuses one candidate; it is recorded with its reason, and retried next time."""
     study, memory = new_study(search()), Memory()
     with monkeypatch.context() as patch:
         _refuse(patch, 3.0)
@@ -180,22 +208,22 @@ def test_a_candidate_that_fails_does_not_stop_the_others(
     assert "L2" in (found[0].reason or "") or "l2_leaf_reg" in (found[0].reason or "")
     assert [each.trial.state for each in memory.recorded] == [trial.state for trial in found]
     assert best_of(found) is found[1]
-    mended = run(data, search(), study)
-    assert [trial.state for trial in mended] == [TrialState.completed] * 2
-    assert {trial.params["l2_leaf_reg"] for trial in mended} == {3.0, 9.0}
+    retried = run(data, search(), study)
+    assert [trial.state for trial in retried] == [TrialState.completed] * 2
+    assert {trial.params["l2_leaf_reg"] for trial in retried} == {3.0, 9.0}
 
 
 def test_all_candidates_failing_gives_the_first_cause(
     data: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run fails, and says why."""
+    """The run fails with the reason of the first candidate."""
     _refuse(monkeypatch, 3.0)
-    with pytest.raises(CreditCtError, match=r"All 1 candidates failed. The first, .*3\.0"):
+    with pytest.raises(SearchFailedError, match=r"All 1 candidates failed. The first, .*3\.0"):
         run(data, search(l2_leaf_reg=[3.0]))
 
 
 def test_a_failure_that_is_no_candidates_fault_ends_the_search(data: TrainingData) -> None:
-    """As when MLflow is down; what had finished is kept for the next attempt."""
+    """As when MLflow is down; finished trials are retained for the next attempt."""
 
     class _Down(Memory):
         def record(self, fitted: Any) -> str:
@@ -219,38 +247,24 @@ def test_a_failure_while_comparing_is_not_hidden(
     """CatBoost would replace an error of its callback by one of its own."""
 
     def fail(*_args: Any) -> None:
-        raise ConnectionError("the study's storage is gone")
+        raise ConnectionError("the study's storage was lost")
 
     monkeypatch.setattr(optuna.trial.Trial, "report", fail)
-    with pytest.raises(ConnectionError, match="storage is gone"):
+    with pytest.raises(ConnectionError, match="storage was lost"):
         run(data, TuningParameters(**_PRUNED))
 
 
-def test_leaving_ends_the_fits_that_are_under_way(data: TrainingData) -> None:
-    """A cancelled run does not go on fitting, and what it leaves is not recorded."""
-    parameters = search(iterations=100_000, early_stopping_rounds=100_000, depth=[6])
-    study, memory = new_study(parameters), Memory()
-    began = threading.Event()
-    with LocalWorkers(data, parameters, memory, 1, 1) as workers:
-        study.enqueue_trial(parameters.candidates()[0])
-        future = workers.submit(study.ask(parameters.distributions()))
-        began.wait(0.5)
-    assert future.cancelled() or future.exception() is not None
-    assert memory.recorded == []
-    assert [trial.state for trial in study.trials] == [StudyState.RUNNING]
-
-
-def test_progress_tells_what_is_done_and_left(data: TrainingData) -> None:
-    """One line per trial: done, pruned, best, time left."""
+def test_progress_reports_what_is_done_and_what_remains(data: TrainingData) -> None:
+    """One line per trial: done, pruned, best, remaining time."""
     seen: list[Progress] = []
     run(data, TuningParameters(**_PRUNED), on_progress=seen.append)
-    assert [each.left for each in seen] == list(range(7, -1, -1))
+    assert [each.remaining for each in seen] == list(range(7, -1, -1))
     last = seen[-1]
     assert last.best is not None
-    assert last.seconds_left == 0
+    assert last.remaining_seconds == 0
     line = str(last)
     assert f"8/8 done, {last.pruned} pruned; best {last.best.metrics['accuracy']:.4f}" in line
-    assert "0 s left" in line
+    assert "0 s remaining" in line
 
 
 @pytest.mark.parametrize(
@@ -266,45 +280,13 @@ def test_ties_go_to_the_lower_log_loss_then_the_earlier(
 ) -> None:
     """Accuracy decides, then log-loss, then the order."""
     found = [
-        Trial(number, {}, TrialState.completed, metrics={"accuracy": accuracy, "log_loss": loss})
+        Trial(
+            number=number,
+            params={},
+            state=TrialState.completed,
+            metrics={"accuracy": accuracy, "log_loss": loss},
+        )
         for number, (accuracy, loss) in enumerate(metrics)
     ]
     assert best_of(found[::-1]) is found[best]
     assert best_of([]) is None
-
-
-def test_probabilities_sum_to_one_and_lead_to_the_prediction(
-    data: TrainingData, splits: dict[str, pd.DataFrame]
-) -> None:
-    """One-vs-all scores are normalised; the highest one is the prediction."""
-    memory = Memory()
-    model = _model_of(run(data, search(), tracker=memory), memory)
-    probabilities = predict_proba(model, splits["holdout"])
-    assert probabilities.sum(axis=1) == pytest.approx(1)
-    highest = model.classes_[probabilities.argmax(axis=1)]
-    assert (highest == predict(model, splits["holdout"])).all()
-
-
-def test_a_class_that_train_never_had_is_measured_as_missed(
-    splits: dict[str, pd.DataFrame],
-) -> None:
-    """Rows of an unknown class count as wrong, and do not break the measures."""
-    two = splits["train"][splits["train"][schema.TARGET] != "Good"]
-    known = splits["val"][splits["val"][schema.TARGET] != "Good"]
-    memory = Memory()
-    model = _model_of(run(TrainingData.of(two, known), search(), tracker=memory), memory)
-    measured = evaluate(model, splits["holdout"])
-    assert measured["f1_good"] == 0
-    assert measured["log_loss"] > 1
-    counts = confusion(model, splits["holdout"])
-    assert counts.sum() == len(splits["holdout"])
-    assert counts[:, 2].sum() == 0
-
-
-def test_importances_cover_every_feature(data: TrainingData) -> None:
-    """One value per feature, in percent, highest first."""
-    memory = Memory()
-    importances = feature_importances(_model_of(run(data, search(), tracker=memory), memory))
-    assert set(importances) == set(schema.FEATURES)
-    assert sum(importances.values()) == pytest.approx(100)
-    assert list(importances.values()) == sorted(importances.values(), reverse=True)

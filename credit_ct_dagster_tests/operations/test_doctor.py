@@ -1,4 +1,4 @@
-"""Each check told apart: what is wrong, and the way out; with real servers and stores."""
+"""Each check: what is wrong and what to do; with real servers and stores."""
 
 import json
 import time
@@ -11,34 +11,21 @@ import dagster as dg
 import pandas as pd
 import pytest
 from catboost import CatBoostClassifier
-from click.testing import CliRunner
-from dagster._core.remote_origin import (
-    InProcessCodeLocationOrigin,
-    RemoteInstigatorOrigin,
-    RemoteRepositoryOrigin,
-)
-from dagster._core.scheduler.instigation import (
-    InstigatorState,
-    InstigatorStatus,
-    InstigatorType,
-    SensorInstigatorData,
-)
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from dagster._daemon.types import DaemonHeartbeat
 from mlflow.entities import LoggedModelOutput
 
-from credit_ct_dagster import stores
-from credit_ct_dagster.cli.main import main
-from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.contracts.decision import Decision, Ground
+from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.contracts.package import PackageRecord
+from credit_ct_dagster.errors import ChampionDisagreementError, MissingPackageError
 from credit_ct_dagster.loading import sample_data
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.calibration import CalibratedModel
-from credit_ct_dagster.modeling.promotion import Decision, Ground
-from credit_ct_dagster.operations import doctor
+from credit_ct_dagster.operations import database_checks, doctor
 from credit_ct_dagster.operations.doctor import Examination, State
-from credit_ct_dagster.resources.bentoml_store import BentoMLStore, Lineage
+from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.study_storage import StudyStorage
+from credit_ct_dagster_tests.dagster_internals import add_heartbeat, switch_sensor
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import Platform, Templates
 
@@ -59,7 +46,7 @@ def sleeper() -> None:
 def _at(instance: dg.DagsterInstance) -> Callable[[], dg.DagsterInstance]:
     """Opens an instance whose daemon gives signs of life."""
     for kind in instance.get_required_daemon_types():
-        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), kind, None, None))
+        add_heartbeat(instance, kind, time.time())
     return lambda: dg.DagsterInstance.from_ref(instance.get_ref())
 
 
@@ -80,16 +67,18 @@ def healthy(
 
 
 def _found(examination: Examination) -> _Found:
-    return {each.subject: (each.state, each.says) for each in examination.findings()}
+    return {each.subject: (each.state, each.message) for each in examination.findings()}
 
 
 def _failed(examination: Examination) -> dict[str, str]:
     found = _found(examination)
-    return {subject: says for subject, (state, says) in found.items() if state == State.failed}
+    return {
+        subject: message for subject, (state, message) in found.items() if state == State.failed
+    }
 
 
-def test_a_healthy_platform_says_what_it_has(healthy: Examination) -> None:
-    """One finding per thing, none of them a failure; and nothing was left behind."""
+def test_a_healthy_platform_is_described(healthy: Examination) -> None:
+    """One finding per check, none of them a failure; and the checks leave no file."""
     found = _found(healthy)
     assert {state for state, _ in found.values()} == {State.ok}
     assert list(found) == [
@@ -129,12 +118,12 @@ def on_mariadb(healthy: Examination, mariadb: MariaDB) -> Callable[[str], Examin
 
 
 def test_missing_rights_are_named(on_mariadb: Callable[[str], Examination]) -> None:
-    """All of them at once; what needs them is not tried, the rest is; no password is shown."""
+    """All of them at once; what depends on them is skipped, and no password is shown."""
     examination = on_mariadb("SELECT")
     found = _found(examination)
-    state, says = found["rights"]
+    state, message = found["rights"]
     assert state == State.failed
-    assert f"lacks INSERT on {_TARGET}, DELETE on {_TARGET}: GRANT what is missing" in says
+    assert f"lacks INSERT on {_TARGET}, DELETE on {_TARGET}: GRANT what is missing" in message
     assert found["SQL mode"] == (State.skipped, "not checked: rights failed")
     assert found["MLflow"][0] == State.ok
     assert "MariaDB 1" in found["feature store"][1]
@@ -142,7 +131,7 @@ def test_missing_rights_are_named(on_mariadb: Callable[[str], Examination]) -> N
 
 
 def test_least_privilege_is_enough(on_mariadb: Callable[[str], Examination]) -> None:
-    """The rights that the README asks for; no row is gone after they were tried."""
+    """The rights that the README names; checking them deletes no row."""
     examination = on_mariadb("SELECT, INSERT, DELETE")
     before = examination.store.row_counts()
     found = _found(examination)
@@ -152,6 +141,7 @@ def test_least_privilege_is_enough(on_mariadb: Callable[[str], Examination]) -> 
 
 
 def test_a_lenient_server_is_reported(healthy: Examination, mariadb: MariaDB) -> None:
+    """One that would change values to fit; with the setting that prevents it."""
     url = mariadb.new_database()
     FeatureStore(url=url).create_missing_tables()
     lenient = FeatureStore(url=f"{url}?init_command=SET SESSION sql_mode=''")
@@ -161,7 +151,7 @@ def test_a_lenient_server_is_reported(healthy: Examination, mariadb: MariaDB) ->
 
 
 def test_servers_that_do_not_answer(healthy: Examination) -> None:
-    """Each says so in a sentence without its password; nothing else is held up."""
+    """Each is reported in a sentence without its password; the other checks still run."""
     nowhere = "mysql+pymysql://user:s3cret@127.0.0.1:1/db"
     found = _found(
         replace(healthy, store=FeatureStore(url=nowhere), studies=StudyStorage(url=nowhere))
@@ -176,6 +166,7 @@ def test_servers_that_do_not_answer(healthy: Examination) -> None:
 
 
 def test_an_empty_feature_store_is_reported(healthy: Examination, tmp_path: Path) -> None:
+    """Both tables are named, and the command that fills them."""
     failed = _failed(replace(healthy, store=FeatureStore(url=f"sqlite:///{tmp_path}/empty.db")))
     assert list(failed) == ["source tables"]
     assert "no table credit_score and no table credit_score_features" in failed["source tables"]
@@ -198,6 +189,7 @@ def test_folders_that_cannot_be_written(healthy: Examination, tmp_path: Path) ->
 
 
 def test_a_full_disk_is_reported(healthy: Examination, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each store on a disk, with the command that frees space."""
     monkeypatch.setattr(doctor, "MIN_FREE_BYTES", 10**18)
     failed = _failed(healthy)
     assert set(failed) == {"artifacts", "BentoML"}
@@ -205,47 +197,35 @@ def test_a_full_disk_is_reported(healthy: Examination, monkeypatch: pytest.Monke
 
 
 def test_a_daemon_without_sign_of_life(healthy: Examination, instance: dg.DagsterInstance) -> None:
+    """It is named, with what no longer happens."""
     examination = replace(healthy, instance=_at(instance))
-    instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - 600, "SENSOR", None, None))
+    add_heartbeat(instance, "SENSOR", time.time() - 600)
     failed = _failed(examination)
     assert list(failed) == ["daemon"]
     assert "from SENSOR: no schedule or sensor ticks" in failed["daemon"]
 
 
-def _choose(instance: dg.DagsterInstance, name: str, status: InstigatorStatus) -> None:
-    """Switch a sensor, as a person does in the UI."""
-    target = LoadableTargetOrigin(module_name="any")
-    repository = RemoteRepositoryOrigin(InProcessCodeLocationOrigin(target), "any")
-    instance.add_instigator_state(
-        InstigatorState(
-            RemoteInstigatorOrigin(repository, name),
-            InstigatorType.SENSOR,
-            status,
-            SensorInstigatorData(),
-        )
-    )
-
-
 def test_what_is_switched_off_is_named(healthy: Examination, instance: dg.DagsterInstance) -> None:
-    """By its definition, unless a person chose otherwise."""
+    """By its definition, unless a person switched it."""
     both = replace(healthy, instance=_at(instance), instigators=[watchman, sleeper])
-    assert "Off: sleeper. Switch on" in _failed(both)["schedules and sensors"]
-    _choose(instance, "watchman", InstigatorStatus.STOPPED)
-    _choose(instance, "sleeper", InstigatorStatus.RUNNING)
-    assert "Off: watchman. Switch on" in _failed(both)["schedules and sensors"]
+    assert "Switched off: sleeper. Switch" in _failed(both)["schedules and sensors"]
+    switch_sensor(instance, "watchman", on=False)
+    switch_sensor(instance, "sleeper", on=True)
+    assert "Switched off: watchman. Switch" in _failed(both)["schedules and sensors"]
 
 
-def test_what_nobody_foresaw_is_told(healthy: Examination) -> None:
+def test_an_unexpected_failure_is_reported(
+    healthy: Examination, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With its kind, and without a password that it may quote."""
 
-    class _Odd(FeatureStore):
-        def server_version(self) -> str:
-            raise RuntimeError("no route to mysql://user:s3cret@host/db\nand a second line")
+    def odd(_store: FeatureStore) -> str:
+        raise LookupError("no route to mysql://user:s3cret@host/db\nand a second line")
 
-    failed = _failed(replace(healthy, store=_Odd(url=healthy.store.url)))
-    assert failed == {
-        "feature store": "RuntimeError: no route to mysql://***@host/db. Look up feature store in"
-        " docs/runbook.md."
+    monkeypatch.setattr(database_checks, "server_version", odd)
+    assert _failed(healthy) == {
+        "feature store": "LookupError: no route to mysql://***@host/db. Look up feature store under"
+        " credit-ct doctor. See CT-UNEXPECTED-1: docs/runbook.md#ct-unexpected-1"
     }
 
 
@@ -259,52 +239,61 @@ def _promoted(platform: Platform, base_dt: str) -> str:
     tag = platform.packages.save(
         CalibratedModel(fitted, None, ["x"]),
         {},
-        Lineage(base_dt, run_id, f"dagster-{base_dt}", "f" * 32),
-        {"seen_share": 0.85},
+        ModelIdentity(
+            base_dt=base_dt,
+            mlflow_run_id=run_id,
+            dagster_run_id=f"dagster-{base_dt}",
+            data_fingerprint="f" * 32,
+        ),
+        PackageRecord(seen_share=0.85, calibration="none", log_loss_per_calibration={}),
+        metadata={},
     )
     logged = client.create_logged_model(platform.tracking.experiment_id(), source_run_id=run_id)
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     with platform.promotions.deciding() as deciding:
-        deciding.record(deciding.register(base_dt, run_id), Decision(True, Ground.first, "Yes."))
+        decision = Decision(promoted=True, ground=Ground.first, sentence="Yes.")
+        deciding.record(deciding.register(base_dt, run_id), decision)
     return tag
 
 
 def test_a_champion_that_is_not_what_was_decided(platform: Platform) -> None:
-    """An alias moved by hand, a label lost, a package gone: each with its way out."""
+    """An alias moved by hand, a lost label, a deleted package: each with what to do."""
     _promoted(platform, "2025-03-01")
     tag = _promoted(platform, "2025-03-03")
     promotions, client = platform.promotions, platform.tracking.client
     assert promotions.agreement() == (
-        f"version 2 of base date 2025-03-03, {tag}, as the newest decision, number 2, says"
+        f"version 2 of base date 2025-03-03, {tag}, according to decision 2, the newest"
     )
     client.set_registered_model_alias(platform.model_name, "champion", "1")
-    with pytest.raises(CreditCtError, match=r"champion is on version 1, .* belongs to version 2"):
+    with pytest.raises(
+        ChampionDisagreementError, match=r"champion is on version 1, .* belongs to version 2"
+    ):
         promotions.agreement()
     client.set_registered_model_alias(platform.model_name, "champion", "2")
     platform.packages.set_roles({})
-    with pytest.raises(CreditCtError, match="has the label role: none, but MLflow's alias"):
+    with pytest.raises(
+        ChampionDisagreementError, match="has the label role: none, but MLflow's alias"
+    ):
         promotions.agreement()
     platform.packages.remove([tag])
-    with pytest.raises(CreditCtError, match="materialize bentoml_model and champion_model"):
+    with pytest.raises(MissingPackageError, match="materialize bentoml_model and champion_model"):
         promotions.agreement()
     client.delete_registered_model_alias(platform.model_name, "champion")
-    with pytest.raises(CreditCtError, match="champion is on no version"):
+    with pytest.raises(ChampionDisagreementError, match="champion is on no version"):
         promotions.agreement()
 
 
 def test_the_command_prints_a_line_each_and_exits_with_1(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Of this code location; no daemon runs here, and that alone is wrong."""
-    monkeypatch.setattr(stores, "feature_store", lambda: platform.store)
-    monkeypatch.setattr(stores, "study_storage", lambda: platform.studies)
-    monkeypatch.setattr(stores, "promotions", lambda: platform.promotions)
+    """For this code location; the one failure is that no daemon runs here, with its code."""
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    printed = CliRunner().invoke(main, ["doctor"])
+    printed = platform.command("doctor")
     assert printed.exit_code == 1, printed.output
     lines = printed.output.splitlines()
     assert len(lines) == 12
     assert [line.split()[1] for line in lines if line.startswith("failed")] == ["daemon"]
-    findings = json.loads(CliRunner().invoke(main, ["doctor", "--json"]).output)
-    assert [each["subject"] for each in findings if each["state"] == "failed"] == ["daemon"]
+    findings = json.loads(platform.command("doctor", "--json").output)
+    failed = [(each["subject"], each["code"]) for each in findings if each["state"] == "failed"]
+    assert failed == [("daemon", "CT-DAGSTER-2")]

@@ -1,10 +1,10 @@
-"""What goes, what stays, and what a killed prune leaves, with real stores of every kind."""
+"""What is deleted, what is retained, and what remains after a kill, with real stores."""
 
 import json
 import logging
 import shutil
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,46 +14,51 @@ import optuna
 import pandas as pd
 import pytest
 from catboost import CatBoostClassifier
-from click.testing import CliRunner, Result
+from click.testing import Result
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 from upath import UPath
 
-from credit_ct_dagster import stores
-from credit_ct_dagster.cli.main import main
-from credit_ct_dagster.io_managers.artifacts import (
-    MODEL_FOLDER,
-    PREPROCESSING_FOLDER,
-    ArtifactsIOManager,
-)
+from credit_ct_dagster.contracts.decision import Decision, Ground
+from credit_ct_dagster.contracts.files import MODEL_FOLDER, PREPROCESSING_FOLDER
+from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.calibration import CalibratedModel
-from credit_ct_dagster.modeling.promotion import Decision, Ground
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.modeling.trials import FittedTrial, Trial, TrialState
 from credit_ct_dagster.operations.prune import Retention
-from credit_ct_dagster.partitions import base_date_partitions, newest_base_date
-from credit_ct_dagster.resources.bentoml_store import BentoMLStore, Lineage
-from credit_ct_dagster.resources.mlflow.tracking import (
-    BASE_DATE_TAG,
-    PARENT_DAGSTER_RUN_TAG,
-    Nesting,
-)
+from credit_ct_dagster.partitions import Calendar
+from credit_ct_dagster.resources.bentoml_store import BentoMLStore
+from credit_ct_dagster.resources.mlflow.tags import BASE_DATE_TAG, PARENT_DAGSTER_RUN_TAG
+from credit_ct_dagster.resources.mlflow.trials import Nesting
 from credit_ct_dagster.resources.study_storage import study_name
 from credit_ct_dagster.runs.history import RunHistory
+from credit_ct_dagster.settings import Settings
 from credit_ct_dagster_tests.platform import Platform
 
 _LOG = logging.getLogger(__name__)
-_PROMOTED = Decision(True, Ground.first, "Promoted.")
-_KEPT = Decision(False, Ground.worse, "Not promoted.")
+_PROMOTED = Decision(promoted=True, ground=Ground.first, sentence="Promoted.")
+_NOT_PROMOTED = Decision(promoted=False, ground=Ground.worse, sentence="Not promoted.")
 _KEEP_DAYS = 90
 _EVERYWHERE = {
     "Optuna studies", "registered versions", "packages", "artifacts", "MLflow runs", "Dagster runs",
 }  # fmt: skip
 
 
+class _StoppedCalendar(Calendar):
+    """Its newest base date is that of when the tests began, also past midnight."""
+
+    def newest(self, now: datetime | None = None) -> str:
+        return _NEWEST
+
+
+_NEWEST = Calendar().newest()
+_CALENDAR = _StoppedCalendar()
+
+
 def _days_ago(days: int) -> str:
-    return (date.fromisoformat(newest_base_date()) - timedelta(days=days)).isoformat()
+    return (date.fromisoformat(_NEWEST) - timedelta(days=days)).isoformat()
 
 
 OLDEST, OLD, OLDER, EDGE, RECENT = map(_days_ago, (100, 91, 95, 90, 89))
@@ -66,7 +71,7 @@ def fitted() -> CatBoostClassifier:
     return model.fit(pd.DataFrame({"x": [0.0, 1.0, 2.0]}), schema.CLASSES)
 
 
-@dg.asset(partitions_def=base_date_partitions)
+@dg.asset(partitions_def=_CALENDAR.partitions)
 def trained() -> None:
     """Leaves a run with a materialization in Dagster's history."""
 
@@ -93,14 +98,14 @@ class _World:
 
     @property
     def retention(self) -> Retention:
-        return Retention(self.platform.promotions, self.platform.studies, self.instance)
+        return Retention(self.platform.promotions, self.platform.studies, _CALENDAR, self.instance)
 
     @property
     def client(self) -> MlflowClient:
         return self.platform.tracking.client
 
     def train(self, base_dt: str, decision: Decision) -> None:
-        """Leave what a run of a base date leaves."""
+        """Write what a run of a base date writes, to every store."""
         platform = self.platform
         run_id = dg.materialize(
             [trained, is_good], partition_key=base_dt, instance=self.instance
@@ -126,14 +131,20 @@ class _World:
         platform.packages.save(
             CalibratedModel(self._model, None, ["x"]),
             {},
-            Lineage(base_dt, best, run_id, "f" * 32),
-            {"seen_share": 0.85},
+            ModelIdentity(
+                base_dt=base_dt,
+                mlflow_run_id=best,
+                dagster_run_id=run_id,
+                data_fingerprint="f" * 32,
+            ),
+            PackageRecord(seen_share=0.85, calibration="none", log_loss_per_calibration={}),
+            metadata={},
         )
         with platform.promotions.deciding() as deciding:
             deciding.record(deciding.register(base_dt, best), decision)
 
-    def left(self, base_dt: str) -> dict[str, list[Any]]:
-        """What there is of a base date, asked of each store itself."""
+    def remaining(self, base_dt: str) -> dict[str, list[Any]]:
+        """What the stores themselves hold of a base date."""
         platform = self.platform
         runs = self.client.search_runs(
             [platform.tracking.experiment_id()],
@@ -150,9 +161,9 @@ class _World:
                 if version.tags["credit_ct.base_dt"] == base_dt
             ],
             "packages": [
-                str(package.tag)
-                for package in platform.packages.packages()
-                if package.info.labels["base_dt"] == base_dt
+                package.tag
+                for package in platform.packages.packaged()
+                if package.identity.base_dt == base_dt
             ],
             "artifacts": list(UPath(platform.artifacts.base_path).glob(f"*/*/*{base_dt}*")),
             "MLflow runs": [run.info.run_id for run in runs],
@@ -185,10 +196,8 @@ class _OnObjects(Platform):
     """Its artifacts lie in an object store."""
 
     @cached_property
-    def artifacts(self) -> ArtifactsIOManager:
-        return ArtifactsIOManager(
-            base_path=f"memory://{self.model_name}", model_name=self.model_name
-        )
+    def settings(self) -> Settings:
+        return super().settings.model_copy(update={"artifacts_path": f"memory://{self.model_name}"})
 
 
 @pytest.fixture
@@ -212,30 +221,30 @@ _every_store = pytest.mark.parametrize(
 
 
 @_every_store
-def test_old_base_dates_go_and_what_serves_stays(world: _World) -> None:
-    """From every store, and only then; looking changes nothing, and twice is as good as once."""
+def test_old_base_dates_are_deleted_and_those_that_serve_are_not(world: _World) -> None:
+    """From every store; planning deletes nothing, and deleting twice is no failure."""
     world.train(OLDER, _PROMOTED)
-    world.train(RECENT, _KEPT)
+    world.train(RECENT, _NOT_PROMOTED)
     world.train(OLDEST, _PROMOTED)
     needed = world.files()
-    world.train(OLD, _KEPT)
-    everything = world.left(OLD)
+    world.train(OLD, _NOT_PROMOTED)
+    everything = world.remaining(OLD)
     assert len(everything) == 8
 
     plan = world.retention.plan(_KEEP_DAYS)
     assert plan.last_expired == EDGE
-    assert plan.kept == {OLDEST: "champion", OLDER: "previous"}
+    assert plan.retained == {OLDEST: "champion", OLDER: "previous"}
     assert set(plan.expired) == {OLD}
     assert set(plan.expired[OLD]) == _EVERYWHERE
     amounts = plan.expired[OLD]
     assert [amounts[name].items for name in ("artifacts", "MLflow runs", "packages")] == [3, 2, 1]
     assert all(amounts[name].bytes for name in ("artifacts", "MLflow runs", "packages"))
-    assert world.left(OLD) == everything
+    assert world.remaining(OLD) == everything
 
-    kept = {base_dt: world.left(base_dt) for base_dt in (OLDEST, OLDER, RECENT)}
+    retained = {base_dt: world.remaining(base_dt) for base_dt in (OLDEST, OLDER, RECENT)}
     assert world.retention.remove(OLD)
-    assert world.left(OLD) == {}
-    assert {base_dt: world.left(base_dt) for base_dt in kept} == kept
+    assert world.remaining(OLD) == {}
+    assert {base_dt: world.remaining(base_dt) for base_dt in retained} == retained
     assert world.files() == needed
     assert world.platform.promotions.agreement().startswith("version 3 of base date")
     assert len(world.platform.promotions.records()) == 4
@@ -243,7 +252,8 @@ def test_old_base_dates_go_and_what_serves_stays(world: _World) -> None:
     assert world.retention.remove(OLD)
 
 
-def test_the_newest_base_date_that_goes_is_as_old_as_asked(world: _World) -> None:
+def test_the_newest_base_date_that_is_deleted_is_as_old_as_requested(world: _World) -> None:
+    """To the day; what is no base date is left alone."""
     for base_dt in (EDGE, RECENT):
         world.platform.artifacts.write(MODEL_FOLDER, base_dt, {"summary.json": {}})
     world.platform.artifacts.write(MODEL_FOLDER, "notes", {"summary.json": {}})
@@ -256,8 +266,8 @@ def test_the_newest_base_date_that_goes_is_as_old_as_asked(world: _World) -> Non
 def test_a_killed_prune_is_finished_by_the_next(
     world: _World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed in one store after the other, each time further: nobody sees a half, all goes."""
-    world.train(OLD, _KEPT)
+    """Killed in one store after the other: no half is visible, and all is deleted in the end."""
+    world.train(OLD, _NOT_PROMOTED)
     rmtree = shutil.rmtree
 
     def half(folder: Any, *_: Any, **__: Any) -> None:
@@ -283,23 +293,23 @@ def test_a_killed_prune_is_finished_by_the_next(
     attempt("bentoml._internal.store.shutil.rmtree", half)
     attempt("credit_ct_dagster.io_managers.artifacts.shutil.rmtree", in_artifacts)
     assert [day for day, _ in world.platform.artifacts.open_all(PREPROCESSING_FOLDER)] == []
-    assert world.left(OLD)["artifacts"]
+    assert world.remaining(OLD)["artifacts"]
     attempt("mlflow.MlflowClient.delete_run", killed)
     attempt("dagster.DagsterInstance.event_log_storage", property(killed))
     assert world.retention.remove(OLD)
-    assert world.left(OLD) == {}
+    assert world.remaining(OLD) == {}
     assert [path for path in world.files() if path.is_file() and path.name != "latest"] == []
     assert world.retention.plan(_KEEP_DAYS).expired == {}
-    world.train(OLD, _KEPT)
-    assert len(world.left(OLD)) == 8
+    world.train(OLD, _NOT_PROMOTED)
+    assert len(world.remaining(OLD)) == 8
 
 
-def test_a_half_deleted_package_is_gone_after_the_next_writer(
+def test_a_half_deleted_package_is_removed_by_the_next_writer(
     world: _World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also when the description went first, so that nobody lists it any more."""
-    world.train(OLD, _KEPT)
-    [package] = world.platform.packages.packages()
+    """Also when its description was deleted first, so that it is not listed any more."""
+    world.train(OLD, _NOT_PROMOTED)
+    [package] = world.platform.packages.packaged()
 
     def description(folder: Any) -> None:
         (Path(folder) / "model.yaml").unlink()
@@ -308,29 +318,29 @@ def test_a_half_deleted_package_is_gone_after_the_next_writer(
     with monkeypatch.context() as patch:
         patch.setattr("bentoml._internal.store.shutil.rmtree", description)
         with pytest.raises(_KilledError):
-            world.platform.packages.remove([str(package.tag)])
-    assert Path(package.path).exists()
+            world.platform.packages.remove([package.tag])
+    assert package.folder.exists()
     world.platform.packages.remove([])
-    assert not Path(package.path).exists()
+    assert not package.folder.exists()
 
 
-def test_a_champion_that_mlflow_forgot_stays(
+def test_a_champion_that_mlflow_does_not_know_is_retained(
     world: _World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after MLFLOW_TRACKING_URI was set to another store; the record still knows."""
+    """As after MLFLOW_TRACKING_URI was set to another store: the record still names it."""
     world.train(OLD, _PROMOTED)
     world.client.delete_registered_model_alias(world.platform.model_name, "champion")
     with monkeypatch.context() as patch:
         patch.setattr(BentoMLStore, "labels_of_roles", lambda self: {})
         assert world.platform.promotions.needed_base_dates() == {OLD: "champion"}
     shutil.rmtree(world.platform.folder / "artifacts" / "promotions")
-    assert world.retention.plan(_KEEP_DAYS).kept == {OLD: "champion"}
+    assert world.retention.plan(_KEEP_DAYS).retained == {OLD: "champion"}
 
 
-def test_any_alias_keeps_a_base_date(world: _World) -> None:
+def test_any_alias_retains_a_base_date(world: _World) -> None:
     """Also one that a person gave to a version that a person registered."""
-    world.train(OLD, _KEPT)
-    world.train(OLDER, _KEPT)
+    world.train(OLD, _NOT_PROMOTED)
+    world.train(OLDER, _NOT_PROMOTED)
     client, name = world.client, world.platform.model_name
     by_gate = {
         version.tags["credit_ct.base_dt"]: version
@@ -341,14 +351,14 @@ def test_any_alias_keeps_a_base_date(world: _World) -> None:
     by_hand = client.create_model_version(name, source, by_gate[OLD].run_id)
     client.set_registered_model_alias(name, "shadow", by_hand.version)
     plan = world.retention.plan(_KEEP_DAYS)
-    assert plan.kept == {OLD: "shadow"}
+    assert plan.retained == {OLD: "shadow"}
     assert set(plan.expired) == {OLDER}
 
 
 @_every_store
-def test_a_base_date_in_use_stays(world: _World) -> None:
-    """While a run of it is queued or goes on, also one that began after the plan was made."""
-    world.train(OLD, _KEPT)
+def test_a_base_date_in_use_is_retained(world: _World) -> None:
+    """While one of its runs has not ended, also one that began after the plan was made."""
+    world.train(OLD, _NOT_PROMOTED)
     retention = world.retention
     assert set(retention.plan(_KEEP_DAYS).expired) == {OLD}
     queued = world.instance.create_run_for_job(
@@ -358,16 +368,16 @@ def test_a_base_date_in_use_stays(world: _World) -> None:
         tags={"dagster/partition": OLD},
     )
     assert not retention.remove(OLD)
-    assert world.left(OLD)["packages"]
-    assert retention.plan(_KEEP_DAYS).kept == {OLD: "a run of it goes on"}
+    assert world.remaining(OLD)["packages"]
+    assert retention.plan(_KEEP_DAYS).retained == {OLD: "one of its runs has not ended"}
     world.instance.report_run_failed(queued)
     assert world.retention.remove(OLD)
-    assert world.left(OLD) == {}
+    assert world.remaining(OLD) == {}
 
 
 @_every_store
-def test_runs_without_base_date_go_by_the_day_they_began(world: _World) -> None:
-    """Dagster's, and MLflow's of a run that failed early; other people's MLflow runs stay."""
+def test_runs_without_base_date_count_for_the_day_they_began(world: _World) -> None:
+    """Dagster's, and MLflow's of a run that failed early; runs of others are not touched."""
     experiment = world.platform.tracking.experiment_id()
     long_ago = pd.Timestamp(OLD, tz="Asia/Seoul") + pd.Timedelta(hours=23)
     begun = int(long_ago.timestamp() * 1000)
@@ -378,8 +388,8 @@ def test_runs_without_base_date_go_by_the_day_they_began(world: _World) -> None:
     )
     assert set(world.retention.plan(_KEEP_DAYS).expired) == {OLD}
     assert world.retention.remove(OLD)
-    left = world.client.search_runs([experiment], "", ViewType.ALL)
-    assert [run.info.run_id for run in left] == [theirs.info.run_id]
+    remaining = world.client.search_runs([experiment], "", ViewType.ALL)
+    assert [run.info.run_id for run in remaining] == [theirs.info.run_id]
     assert ours.info.run_id != theirs.info.run_id
     assert list(RunHistory(world.instance).finished().values()) == [["1" * 32]]
 
@@ -387,30 +397,28 @@ def test_runs_without_base_date_go_by_the_day_they_began(world: _World) -> None:
 @pytest.fixture
 def prune(world: _World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The command, on this platform."""
-    monkeypatch.setattr(stores, "promotions", lambda: world.platform.promotions)
-    monkeypatch.setattr(stores, "study_storage", lambda: world.platform.studies)
     home = world.platform.folder / "dagster"
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}")
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     with dg.DagsterInstance.get() as instance:
         world.instance = instance
-        yield lambda *arguments: CliRunner().invoke(main, ["prune", *arguments])
+        yield lambda *arguments: world.platform.command("prune", *arguments)
 
 
-def test_the_command_only_looks_unless_told(world: _World, prune: Any) -> None:
-    """And says what, how much, and what stays; nothing old is no failure."""
+def test_the_command_deletes_only_with_yes(world: _World, prune: Any) -> None:
+    """It lists what, how much, and what is retained; nothing to delete is no failure."""
     assert "has anything to delete" in prune().output
     world.train(OLDER, _PROMOTED)
-    world.train(OLD, _KEPT)
+    world.train(OLD, _NOT_PROMOTED)
     looked: Result = prune()
     assert looked.exit_code == 0, looked.output
-    assert f"Base date {OLDER} is kept: champion" in looked.output
+    assert f"Base date {OLDER} is retained: champion" in looked.output
     assert "Nothing was deleted" in looked.output
-    assert len(world.left(OLD)) == 8
-    assert json.loads(prune("--json", "--keep-days", "92").output)["expired"] == {}
+    assert len(world.remaining(OLD)) == 8
+    assert json.loads(prune("--json", "--keep-days", "93").output)["expired"] == {}
     deleted = json.loads(prune("--yes", "--json").output)
     assert deleted["deleted"] == [OLD]
     assert set(deleted["expired"][OLD]) == _EVERYWHERE
-    assert world.left(OLD) == {}
+    assert world.remaining(OLD) == {}
     assert "has anything to delete" in prune("--yes").output

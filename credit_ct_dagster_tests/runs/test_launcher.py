@@ -1,6 +1,5 @@
 """A run that dies with its code location is failed, seen against a real code location."""
 
-import logging
 import os
 import signal
 import socket
@@ -12,10 +11,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.test_utils import create_run_for_test, create_test_daemon_workspace_context
-from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import GrpcServerTarget
-from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
+
+from credit_ct_dagster.runs.reasons import reason_of
+from credit_ct_dagster_tests.dagster_internals import (
+    WorkspaceProcessContext,
+    code_location_at,
+    errors_of_run_monitoring,
+    launch,
+)
+from credit_ct_dagster_tests.servers import free_port
 
 _CODE = """
 import time
@@ -65,20 +69,11 @@ def _code_location(folder: Path, port: int) -> Iterator[None]:
 
 
 def _launch(context: WorkspaceProcessContext) -> str:
-    """Launch the job, as the queue does, and wait for its process."""
-    instance, workspace = context.instance, context.create_request_context()
-    [repository] = workspace.get_code_location("waiting").get_repositories().values()
-    job = repository.get_full_job("waiting")
-    run = create_run_for_test(
-        instance,
-        job_name=job.name,
-        remote_job_origin=job.get_remote_origin(),
-        job_code_origin=job.get_python_origin(),
-    )
-    instance.launch_run(run.run_id, workspace)
+    """Launch the job and wait for its process."""
+    run_id = launch(context, "waiting", "waiting")
     started = dg.DagsterRunStatus.STARTED
-    _until(lambda: _status(instance, run.run_id) == started, "the run did not start")
-    return run.run_id
+    _until(lambda: _status(context.instance, run_id) == started, "the run did not start")
+    return run_id
 
 
 def _status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
@@ -87,31 +82,27 @@ def _status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
     return run.status
 
 
-def _errors_of_monitoring(context: WorkspaceProcessContext) -> list[object]:
-    looked = execute_run_monitoring_iteration(context, logging.getLogger(__name__))
-    return [error for error in looked if error is not None]
-
-
 def test_run_monitoring_knows_whether_a_run_lives(tmp_path: Path) -> None:
-    """One that is executed is left alone, also while its code location does not answer."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """One that is executed is not touched, also while its code location does not answer."""
+    port = free_port()
     launcher = {
         "module": "credit_ct_dagster.runs.launcher",
         "class": "CodeLocationRunLauncher",
     }
     overrides = {"run_launcher": launcher, "run_monitoring": {"enabled": True}}
-    target = GrpcServerTarget(host="127.0.0.1", port=port, socket=None, location_name="waiting")
     with dg.instance_for_test(overrides=overrides) as instance, ExitStack() as code_location:
         code_location.enter_context(_code_location(tmp_path, port))
-        with create_test_daemon_workspace_context(target, instance) as context:
+        with code_location_at(instance, port, "waiting") as context:
             run_id = _launch(context)
-            assert not _errors_of_monitoring(context)
+            assert not errors_of_run_monitoring(context)
             assert _status(instance, run_id) == dg.DagsterRunStatus.STARTED
             code_location.close()
-            assert _errors_of_monitoring(context)
+            assert errors_of_run_monitoring(context)
             assert _status(instance, run_id) == dg.DagsterRunStatus.STARTED
             code_location.enter_context(_code_location(tmp_path, port))
-            assert not _errors_of_monitoring(context)
+            assert not errors_of_run_monitoring(context)
             assert _status(instance, run_id) == dg.DagsterRunStatus.FAILURE
+            logged = instance.all_logs(run_id)
+            reason = reason_of(entry.dagster_event for entry in logged if entry.dagster_event)
+            assert reason is not None
+            assert reason.code == "CT-RUN-2"

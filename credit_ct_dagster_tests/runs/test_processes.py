@@ -1,4 +1,4 @@
-"""Runs whose process was killed, seen with real processes, or before they began."""
+"""Runs whose process was killed, with real processes, or that never began."""
 
 import os
 import subprocess
@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import dagster as dg
 import pytest
-from dagster._core.events import EngineEventData
-from dagster._core.test_utils import create_run_for_test
 
 from credit_ct_dagster.automation.base_date_runs import was_started
 from credit_ct_dagster.automation.jobs import continuous_training_job
 from credit_ct_dagster.runs import processes
 from credit_ct_dagster.runs.processes import fail_abandoned_runs
+from credit_ct_dagster.runs.reasons import reason_of
+from credit_ct_dagster_tests.dagster_internals import create_run_for_test, report_process
 from credit_ct_dagster_tests.platform import BASE_DT
 
 
@@ -24,28 +24,41 @@ def _dead() -> int:
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
-def test_only_runs_whose_process_is_gone_are_failed(
+def test_only_runs_whose_process_does_not_exist_are_failed(
     instance: dg.DagsterInstance, status: dg.DagsterRunStatus
 ) -> None:
     """Also one that was killed while it was still importing; one without a process yet is not."""
-    dead, alive, unborn = (create_run_for_test(instance, status=status) for _ in range(3))
+    dead, alive, without = (create_run_for_test(instance, status=status) for _ in range(3))
     for run, pid in ((dead, _dead()), (alive, os.getpid())):
-        instance.report_engine_event(
-            "Started process for run", run, EngineEventData.in_process(pid)
-        )
+        report_process(instance, run, pid)
     assert fail_abandoned_runs(instance) == [dead.run_id]
-    told = {run.run_id: run.status for run in instance.get_runs()}
-    assert told == {
+    statuses = {run.run_id: run.status for run in instance.get_runs()}
+    assert statuses == {
         dead.run_id: dg.DagsterRunStatus.FAILURE,
         alive.run_id: status,
-        unborn.run_id: status,
+        without.run_id: status,
     }
 
 
-def test_a_run_that_never_began_keeps_nobody_from_its_base_date(
+def test_a_killed_process_is_the_reason_of_its_run(instance: dg.DagsterInstance) -> None:
+    """With a code that leads to what to do."""
+    run = create_run_for_test(instance, status=dg.DagsterRunStatus.STARTED)
+    report_process(instance, run, _dead())
+    fail_abandoned_runs(instance)
+    logged = instance.all_logs(run.run_id)
+    reason = reason_of(entry.dagster_event for entry in logged if entry.dagster_event)
+    assert reason is not None
+    assert reason.code == "CT-RUN-2"
+    assert reason.sentence == (
+        "The process that executed the run was killed. Start it again: finished trials are reused."
+        " See CT-RUN-2: docs/runbook.md#ct-run-2"
+    )
+
+
+def test_a_run_that_never_began_does_not_block_its_base_date(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that was just created is left alone; an old one has failed."""
+    """One that was just created is not touched; an old one has failed."""
     tags = {"dagster/partition": BASE_DT}
     run = create_run_for_test(instance, job_name=continuous_training_job.name, tags=tags)
     assert fail_abandoned_runs(instance) == []

@@ -1,4 +1,4 @@
--- Databases, and what each user may do in them; nobody may do anything else. The users exist already.
+-- Databases, and the only rights that each user has in them. The users exist already.
 -- For MariaDB and MySQL. On a server that is not the stack's own, a DBA creates the users and runs this.
 
 CREATE DATABASE IF NOT EXISTS mlops CHARACTER SET utf8mb4;
@@ -6,10 +6,11 @@ CREATE DATABASE IF NOT EXISTS dagster CHARACTER SET utf8mb4;
 CREATE DATABASE IF NOT EXISTS mlflow CHARACTER SET utf8mb4;
 CREATE DATABASE IF NOT EXISTS optuna CHARACTER SET utf8mb4;
 
--- The platform reads labels and features, and replaces training rows. With CREATE, a table may
--- not exist yet when the right is granted; who needs it first makes it.
+-- The platform reads labels and features, and replaces training rows. With CREATE, the right can be
+-- granted before the table exists; whoever needs the table first creates it. With ALTER, the first
+-- merge of a release that has a new feature adds its column.
 GRANT SELECT ON mlops.* TO 'feature_store'@'%';
-GRANT INSERT, DELETE, CREATE ON mlops.credit_score_features_target TO 'feature_store'@'%';
+GRANT INSERT, DELETE, CREATE, ALTER ON mlops.credit_score_features_target TO 'feature_store'@'%';
 
 -- `credit-ct load` writes labels and features, and no training rows.
 GRANT SELECT ON mlops.* TO 'feature_loader'@'%';
@@ -17,7 +18,7 @@ GRANT INSERT, UPDATE, CREATE, INDEX ON mlops.credit_score TO 'feature_loader'@'%
 GRANT INSERT, UPDATE, CREATE ON mlops.credit_score_features TO 'feature_loader'@'%';
 GRANT CREATE ON mlops.credit_score_features_target TO 'feature_loader'@'%';
 
--- These make and migrate the tables of a database that is theirs alone.
+-- Each creates and migrates the tables of a database of its own.
 GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, REFERENCES, DROP ON dagster.* TO 'dagster'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, REFERENCES, DROP, TRIGGER ON mlflow.* TO 'mlflow'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, REFERENCES, DROP ON optuna.* TO 'optuna'@'%';

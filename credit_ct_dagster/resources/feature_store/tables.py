@@ -1,15 +1,66 @@
 """The three tables of the feature store, as they are created where they are missing."""
 
-from sqlalchemy import Column, Float, Index, MetaData, String, Table, Text
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import sqlalchemy as sa
 
 from credit_ct_dagster.modeling import schema
 
-metadata = MetaData()
+LABELS = "credit_score"
+FEATURES = "credit_score_features"
+TRAINING_ROWS = "credit_score_features_target"
 
 
-def _columns(names: list[str], *, primary: set[str]) -> list[Column]:
+@dataclass(frozen=True)
+class Tables:
+    """The tables, with the columns of the schema.
+
+    Attributes:
+        labels: `credit_score`, which other systems fill.
+        features: `credit_score_features`, which other systems fill.
+        target: `credit_score_features_target`, the training rows per base date.
+    """
+
+    labels: sa.Table
+    features: sa.Table
+    target: sa.Table
+
+    @classmethod
+    def of_schema(cls) -> Self:
+        """The tables that the schema describes."""
+        metadata = sa.MetaData()
+        return cls(
+            labels=sa.Table(
+                LABELS,
+                metadata,
+                *_columns(schema.LABEL_COLUMNS, primary=set(schema.KEY)),
+                sa.Index("credit_score_by_date", "date"),
+            ),
+            features=sa.Table(
+                FEATURES, metadata, *_columns(schema.FEATURE_COLUMNS, primary=set(schema.KEY))
+            ),
+            target=sa.Table(
+                TRAINING_ROWS,
+                metadata,
+                *_columns(schema.MERGED_COLUMNS, primary={schema.BASE_DATE, "id", schema.CUSTOMER}),
+            ),
+        )
+
+    @property
+    def sources(self) -> list[sa.Table]:
+        """The two that other systems fill."""
+        return [self.labels, self.features]
+
+    def create_missing(self, bind: sa.Engine) -> None:
+        """Create those that do not exist; those that do are used as they are."""
+        self.target.metadata.create_all(bind, checkfirst=True)
+
+
+def _columns(names: Sequence[str], *, primary: set[str]) -> list[sa.Column]:
     return [
-        Column(
+        sa.Column(
             name,
             _type(schema.COLUMNS[name]),
             primary_key=name in primary,
@@ -19,29 +70,7 @@ def _columns(names: list[str], *, primary: set[str]) -> list[Column]:
     ]
 
 
-def _type(column: schema.Column) -> Float | String | Text:
+def _type(column: schema.Column) -> sa.Float | sa.String | sa.Text:
     if column.kind == schema.Kind.number:
-        return Float()
-    return Text() if column.length is None else String(column.length)
-
-
-credit_score = Table(
-    "credit_score",
-    metadata,
-    *_columns(schema.LABEL_COLUMNS, primary=set(schema.KEY)),
-    Index("credit_score_by_date", "date"),
-)
-
-credit_score_features = Table(
-    "credit_score_features",
-    metadata,
-    *_columns(schema.FEATURE_COLUMNS, primary=set(schema.KEY)),
-)
-
-SOURCES = [credit_score, credit_score_features]
-
-credit_score_features_target = Table(
-    "credit_score_features_target",
-    metadata,
-    *_columns(schema.MERGED_COLUMNS, primary={schema.BASE_DATE, "id", schema.CUSTOMER}),
-)
+        return sa.Float()
+    return sa.Text() if column.length is None else sa.String(column.length)

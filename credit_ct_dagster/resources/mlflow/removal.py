@@ -1,10 +1,9 @@
-"""Removing runs from MLflow, with the models and files that belong to them."""
+"""Deletes runs from MLflow, with the models and files that belong to them."""
 
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from mlflow.entities import LoggedModel, Run, ViewType
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
@@ -13,61 +12,56 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from credit_ct_dagster.partitions import day_of
-from credit_ct_dagster.resources.mlflow.tracking import (
-    BASE_DATE_TAG,
-    PARENT_DAGSTER_RUN_TAG,
-    MlflowTracking,
-    all_pages,
-    failures_told,
-)
+from credit_ct_dagster.resources.mlflow import internals
+from credit_ct_dagster.resources.mlflow.pages import all_pages
+from credit_ct_dagster.resources.mlflow.tags import BASE_DATE_TAG, PARENT_DAGSTER_RUN_TAG
+from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 
 
 class RemovableRuns:
-    """The platform's runs of the experiment as they are now, and how to be rid of them."""
+    """The platform's runs of the experiment, as listed once, and their deletion."""
 
     def __init__(self, tracking: MlflowTracking) -> None:
+        self._tracking = tracking
         self._client = tracking.client
-        # The client itself deletes runs into the trash only; `mlflow gc`, which empties it, would
-        # also empty it of what others put there.
-        self._store: Any = self._client._tracking_client.store
         self._runs: dict[str, list[Run]] = defaultdict(list)
         self._models: dict[str, list[LoggedModel]] = defaultdict(list)
-        with failures_told("listing the runs"):
+        with tracking.translated("listing the runs"):
             experiment = self._client.get_experiment_by_name(tracking.model_name)
             if experiment:
                 self._read(experiment.experiment_id)
 
     @property
-    def for_good(self) -> bool:
-        """Whether a removed run is gone; a server keeps its row in the trash, without files."""
-        return hasattr(self._store, "_hard_delete_run")
+    def deletes_permanently(self) -> bool:
+        """Whether runs are deleted for good; a server keeps their rows, without files."""
+        return internals.deletes_permanently(self._client)
 
     def per_base_date(self) -> dict[str, list[Run]]:
         """Runs per base date, trials before their parents.
 
-        One that failed before it knew its base date counts for the day it began.
+        A run that failed before its base date was recorded counts for the day on which it started.
         """
         return self._runs
 
     def size(self, run: Run) -> int:
         """Bytes of the files of a run and its models."""
-        with failures_told(f"listing the files of run {run.info.run_id}"):
+        with self._tracking.translated(f"listing the files of run {run.info.run_id}"):
             return sum(_size(repository) for repository in self._repositories(run))
 
     def remove(self, run: Run) -> None:
-        """Delete the files of a run, then the run; killed between, the run is still listed."""
+        """Delete the files of a run, then the run: after a kill in between, it is listed again."""
         run_id = run.info.run_id
-        with failures_told(f"deleting run {run_id}"):
+        with self._tracking.translated(f"deleting run {run_id}"):
             for repository in self._repositories(run):
                 repository.delete_artifacts()
                 _remove_empty_parent(repository)
             for model in self._models[run_id]:
                 self._client.delete_logged_model(model.model_id)
-                if self.for_good:
-                    self._store._hard_delete_logged_model(model.model_id)
+                if self.deletes_permanently:
+                    internals.delete_model_permanently(self._client, model.model_id)
             self._client.delete_run(run_id)
-            if self.for_good:
-                self._store._hard_delete_run(run_id)
+            if self.deletes_permanently:
+                internals.delete_run_permanently(self._client, run_id)
 
     def _read(self, experiment_id: str) -> None:
         experiments = [experiment_id]
@@ -103,7 +97,7 @@ def _size(repository: ArtifactRepository, path: str | None = None) -> int:
 
 
 def _remove_empty_parent(repository: ArtifactRepository) -> None:
-    """A run's files on a disk lie in a folder `artifacts`, in a folder named after the run."""
+    """On a disk, the files of a run lie in a folder `artifacts`, in a folder named after it."""
     if repository.artifact_uri.startswith("file:"):
         with suppress(OSError):
             Path(local_file_uri_to_path(repository.artifact_uri)).parent.rmdir()

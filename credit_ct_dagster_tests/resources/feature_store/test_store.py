@@ -1,237 +1,71 @@
-"""The feature store, on SQLite and on MariaDB."""
+"""Loading the source tables, looking labels up, and connections that fail."""
 
-import logging
-import threading
-from collections.abc import Iterable
-from datetime import date
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-import sqlalchemy as sa
 
 from credit_ct_dagster.errors import (
-    CreditCtError,
+    DatabaseUrlError,
     FeatureStoreError,
+    FeatureStoreRefusedError,
     FeatureStoreUnavailableError,
+    MissingTableError,
 )
-from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import LabelWindow
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster_tests.mariadb import MariaDB
-
-
-def _labels(*rows: tuple[str, str, str, str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=schema.LABEL_COLUMNS)
-
-
-def _features(*rows: tuple[str, str, str, float]) -> pd.DataFrame:
-    """Features of id, customer, date and age; the rest is NULL."""
-    given = pd.DataFrame(rows, columns=[*schema.KEY, "age"])
-    return given.reindex(columns=schema.FEATURE_COLUMNS).astype(
-        dict.fromkeys(schema.NUMERIC, "float64")
-    )
-
-
-def _load(store: FeatureStore, labels: pd.DataFrame, features: pd.DataFrame) -> None:
-    store.upsert({"credit_score": labels, "credit_score_features": features})
-
-
-def _dump(url: str, table: str = "credit_score_features_target") -> list[tuple]:
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
-    columns = schema.MERGED_COLUMNS if table.endswith("target") else schema.FEATURE_COLUMNS
-    with engine.connect() as connection:
-        rows = connection.exec_driver_sql(f"SELECT {', '.join(columns)} FROM {table}")
-        return sorted(map(tuple, rows), key=str)
-
-
-@pytest.fixture
-def store(store_url: str) -> FeatureStore:
-    """An empty store of either kind."""
-    return FeatureStore(url=store_url)
-
-
-def test_window_includes_both_ends(store: FeatureStore) -> None:
-    """Labels from one month before to the base date, and none outside."""
-    days = ["2025-02-27", "2025-02-28", "2025-03-15", "2025-03-31", "2025-04-01"]
-    _load(
-        store,
-        _labels(*((str(n), "c", day, "Poor") for n, day in enumerate(days))),
-        _features(*((str(n), "c", "2025-01-01", 30.0) for n in range(len(days)))),
-    )
-    merged = store.merge("2025-03-31")
-    assert merged.rows_inserted == merged.labels == 3
-    assert store.read("2025-03-31")["date"].tolist() == days[1:4]
-
-
-def test_what_the_merge_left_out_is_counted(store: FeatureStore) -> None:
-    """Dates that do not exist, labels without features, and superseded rows, each by number."""
-    _load(
-        store,
-        _labels(
-            ("1", "a", "2025-02-28", "Poor"),
-            ("1", "a", "2025-03-05", "Good"),  # a newer label of the same id
-            ("2", "b", "2025-02-29", "Poor"),  # no such day
-            ("3", "c", "2025-03-01", "Standard"),  # no features
-            ("4", "d", "2025-03-02", "Standard"),
-        ),
-        _features(
-            ("1", "a", "2025-03-01", 40.0),
-            ("2", "b", "2025-03-01", 41.0),
-            ("4", "d", "2025-01-01", 20.0),
-            ("4", "d", "2025-02-01", 21.0),  # the newest that is not after the base date
-            ("4", "d", "2025-04-01", 22.0),
-            ("4", "other", "2025-02-01", 99.0),  # another customer's
-        ),
-    )
-    merged = store.merge("2025-03-10")
-    assert (merged.labels, merged.rows_inserted) == (4, 2)
-    assert merged.labels_without_features == 1
-    assert merged.rows_superseded == 3
-    assert merged.invalid_dates == {"2025-02-29": 1}
-    rows = store.read("2025-03-10").set_index("id")
-    assert rows.loc["1", "credit_score"] == "Good"
-    assert rows.loc["4", "age"] == 21.0
-
-
-def test_features_from_after_the_base_date_count_when_there_are_no_others(
-    store: FeatureStore,
-) -> None:
-    """As in the seed, the feature date does not restrict; of later ones the oldest is taken."""
-    _load(
-        store,
-        _labels(("1", "a", "2025-03-01", "Poor")),
-        _features(("1", "a", "2025-06-01", 60.0), ("1", "a", "2025-05-01", 50.0)),
-    )
-    store.merge("2025-03-10")
-    assert store.read("2025-03-10")["age"].tolist() == [50.0]
-
-
-def test_merging_twice_gives_the_same_rows(store: FeatureStore, store_url: str) -> None:
-    """The base date's earlier rows are replaced."""
-    _load(store, *generate(2_000, date(2025, 3, 10), seed=0))
-    first = store.merge("2025-03-10")
-    rows = _dump(store_url)
-    second = store.merge("2025-03-10")
-    assert first == second
-    assert _dump(store_url) == rows
-    assert len(rows) == first.rows_inserted > 200
-
-
-@pytest.mark.parametrize(("retention", "kept"), [(7, [4, 8, 10]), (None, [1, 3, 4, 8, 10])])
-def test_retention_deletes_what_is_older(
-    store_url: str, retention: int | None, kept: list[int]
-) -> None:
-    """Base dates up to D - 7 go and are reported; without retention all stay."""
-    store = FeatureStore(url=store_url, retention_days=None)
-    _load(store, *generate(800, date(2025, 3, 10), seed=0))
-    for day in (1, 3, 4, 8):
-        store.merge(f"2025-03-{day:02}")
-    before = store.row_counts()
-    merged = FeatureStore(url=store_url, retention_days=retention).merge("2025-03-10")
-    assert list(store.row_counts()) == [f"2025-03-{day:02}" for day in kept]
-    gone = set(before) - set(store.row_counts())
-    assert merged.expired == {base_dt: before[base_dt] for base_dt in gone}
+from credit_ct_dagster_tests.resources.feature_store.rows import dump, features, labels, load
 
 
 def test_upsert_replaces_by_key(store: FeatureStore, store_url: str) -> None:
     """Loading again changes values, not the number of rows; a missing value becomes NULL."""
-    _load(store, _labels(), _features(("1", "a", "2025-01-01", 30.0)))
-    _load(store, _labels(), _features(("1", "a", "2025-01-01", np.nan)))
-    rows = _dump(store_url, "credit_score_features")
+    load(store, labels(), features(("1", "a", "2025-01-01", 30.0)))
+    load(store, labels(), features(("1", "a", "2025-01-01", np.nan)))
+    rows = dump(store_url, "credit_score_features")
     assert len(rows) == 1
     assert rows[0][schema.FEATURE_COLUMNS.index("age")] is None
 
 
-def test_columns_that_a_load_leaves_out_keep_their_values(
-    store: FeatureStore, store_url: str
-) -> None:
+def test_columns_that_a_load_leaves_out_stay_unchanged(store: FeatureStore, store_url: str) -> None:
     """A file without personal data does not erase it."""
-    whole = _features(("1", "a", "2025-01-01", 30.0)).assign(name="Kim")
-    _load(store, _labels(), whole)
+    whole = features(("1", "a", "2025-01-01", 30.0)).assign(name="Kim")
+    load(store, labels(), whole)
     store.upsert({"credit_score_features": whole.drop(columns=["name", "ssn"]).assign(age=31.0)})
-    [row] = _dump(store_url, "credit_score_features")
+    [row] = dump(store_url, "credit_score_features")
     assert row[schema.FEATURE_COLUMNS.index("name")] == "Kim"
     assert row[schema.FEATURE_COLUMNS.index("age")] == 31.0
 
 
 def test_a_failed_load_writes_nothing(store: FeatureStore) -> None:
     """Labels and features are one transaction."""
-    labels = _labels(("1", "a", "2025-01-01", "Poor"))
-    unusable = _features(("1", "a", "2025-01-01", 30.0)).assign(id=None)
+    usable = labels(("1", "a", "2025-01-01", "Poor"))
+    unusable = features(("1", "a", "2025-01-01", 30.0)).assign(id=None)
     with pytest.raises(FeatureStoreError):
-        _load(store, labels, unusable)
+        load(store, usable, unusable)
     assert not store.has_labels()
-
-
-def test_two_merges_at_the_same_moment_leave_one_whole(store: FeatureStore) -> None:
-    """Four threads merge one base date; none fails and the rows are those of one merge."""
-    _load(store, *generate(2_000, date(2025, 3, 10), seed=0))
-    barrier, failures = threading.Barrier(4), []
-
-    def merge() -> None:
-        barrier.wait()
-        try:
-            FeatureStore(url=store.url).merge("2025-03-10")
-        except Exception as error:  # noqa: BLE001 the assertion below shows it
-            failures.append(error)
-
-    threads = [threading.Thread(target=merge) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    rows = store.row_counts()
-    assert rows == {"2025-03-10": store.merge("2025-03-10").rows_inserted}
-
-
-def test_read_gives_numbers_and_words_with_their_nulls(store: FeatureStore) -> None:
-    """NaN for absent numbers, None for absent words, ordered by id; personal data is not there."""
-    labels, features = generate(2_000, date(2025, 3, 10), seed=0)
-    _load(store, labels, features)
-    store.merge("2025-03-10")
-    rows = store.read("2025-03-10")
-    source = features.set_index("id").loc[rows["id"]].reset_index()
-    assert list(rows.columns) == schema.MERGED_COLUMNS
-    assert not set(schema.PERSONAL) & set(rows.columns)
-    assert rows["id"].is_monotonic_increasing
-    for column in schema.NUMERIC:
-        assert rows[column].dtype == "float64"
-        np.testing.assert_allclose(rows[column], source[column].astype(float), rtol=1e-6)
-    for column in schema.WORDS:
-        expected = source[column].where(source[column].notna(), None)
-        assert rows[column].tolist() == expected.tolist()
-
-
-def test_an_unmerged_base_date_is_empty(store: FeatureStore) -> None:
-    """No rows is an answer, not an error."""
-    _load(store, *generate(200, date(2025, 3, 10), seed=0))
-    store.merge("2025-03-10")
-    assert store.read("2025-03-09").empty
 
 
 def test_a_missing_table_is_named(store: FeatureStore) -> None:
     """The message names the table and the way out."""
-    with pytest.raises(FeatureStoreError, match="materialize features_target first"):
+    with pytest.raises(MissingTableError, match="materialize features_target first"):
         store.read("2025-03-10")
-    with pytest.raises(FeatureStoreError, match=r"credit_score.*load labels and features first"):
+    with pytest.raises(MissingTableError, match=r"credit_score.*load labels and features first"):
         store.merge("2025-03-10")
 
 
 def test_labels_are_looked_up_by_date(store: FeatureStore) -> None:
     """The newest date up to a day, and the count of a window."""
     assert not store.has_labels()
-    _load(
+    load(
         store,
-        _labels(
+        labels(
             ("1", "a", "2025-03-01", "Poor"),
             ("2", "b", "2025-03-09", "Poor"),
             ("3", "c", "2025-02-29", "Poor"),
         ),
-        _features(),
+        features(),
     )
     assert store.has_labels()
     assert store.newest_label_date(until="2025-12-31") == "2025-03-09"
@@ -241,128 +75,16 @@ def test_labels_are_looked_up_by_date(store: FeatureStore) -> None:
     assert store.labels_in(LabelWindow.of("2025-03-08")) == 1
 
 
-def _seeds_own_rows(base_dt: str) -> str:
-    """What the original system's merge selects, as one statement for MySQL and MariaDB."""
-    columns = ", ".join(f"f.{name}" for name in schema.FEATURES)
-    return f"""
-        SELECT DATE_FORMAT('{base_dt}', '%%Y-%%m-%%d'), l.id, l.customer_id, l.date, {columns},
-               l.credit_score
-        FROM credit_score_features f JOIN credit_score l USING (id, customer_id)
-        WHERE l.date BETWEEN DATE_SUB(DATE('{base_dt}'), INTERVAL 1 MONTH) AND DATE('{base_dt}')
-    """
-
-
-@pytest.mark.parametrize(
-    "base_dt", ["2025-01-31", "2025-03-01", "2025-03-28", "2025-03-31", "2025-07-31", "2025-08-31"]
-)
-def test_mariadb_rows_equal_the_seeds(mariadb: MariaDB, base_dt: str) -> None:
-    """Row for row and value for value, month ends included."""
-    url = mariadb.new_database()
-    store = FeatureStore(url=url)
-    _load(store, *generate(4_000, date(2025, 8, 31), seed=0))
-    store.merge(base_dt)
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
-    with engine.connect() as connection:
-        seeds = connection.exec_driver_sql(_seeds_own_rows(base_dt))
-        expected = sorted(map(tuple, seeds), key=str)
-    assert len(expected) > 200
-    assert _dump(url) == expected
-
-
-_SEED_DDL = [
-    """CREATE TABLE credit_score (
-        id varchar(10) NOT NULL, customer_id varchar(10) NOT NULL, date varchar(10) NOT NULL,
-        credit_score varchar(10) NOT NULL, PRIMARY KEY (id, customer_id, date)
-    ) PARTITION BY KEY (date) PARTITIONS 8""",
-    """CREATE TABLE credit_score_features (
-        id varchar(10) NOT NULL, customer_id varchar(10) NOT NULL, date varchar(10) NOT NULL,
-        name varchar(50), age float, ssn varchar(20), occupation varchar(50), annual_income float,
-        monthly_inhand_salary float, num_bank_accounts float, num_credit_card float,
-        interest_rate float, num_of_loan float, type_of_loan text, delay_from_due_date float,
-        num_of_delayed_payment float, changed_credit_limit float, num_credit_inquiries float,
-        credit_mix varchar(20), outstanding_debt float, credit_utilization_ratio float,
-        credit_history_age float, payment_of_min_amount varchar(10), total_emi_per_month float,
-        amount_invested_monthly float, payment_behaviour varchar(50), monthly_balance float,
-        PRIMARY KEY (id, customer_id, date)
-    ) PARTITION BY KEY (date) PARTITIONS 8""",
-    """CREATE TABLE credit_score_features_target (
-        base_dt varchar(10) NOT NULL, id varchar(10) NOT NULL, customer_id varchar(10) NOT NULL,
-        date varchar(10) NOT NULL, age float, occupation varchar(50), annual_income float,
-        monthly_inhand_salary float, num_bank_accounts float, num_credit_card float,
-        interest_rate float, num_of_loan float, type_of_loan text, delay_from_due_date float,
-        num_of_delayed_payment float, changed_credit_limit float, num_credit_inquiries float,
-        credit_mix varchar(20), outstanding_debt float, credit_utilization_ratio float,
-        credit_history_age float, payment_of_min_amount varchar(10), total_emi_per_month float,
-        amount_invested_monthly float, payment_behaviour varchar(50), monthly_balance float,
-        credit_score varchar(10) NOT NULL, PRIMARY KEY (base_dt, id, customer_id)
-    ) PARTITION BY KEY (base_dt) PARTITIONS 8""",
-]
-
-
-def test_a_database_of_someone_else_works_with_few_rights(mariadb: MariaDB) -> None:
-    """Partitioned tables, and a user who may read two tables and write one."""
-    url = mariadb.new_database()
-    name = sa.make_url(url).database
-    mariadb.execute(*_SEED_DDL, url=url)
-    _load(FeatureStore(url=url), *generate(2_000, date(2025, 3, 10), seed=0))
-    mariadb.execute(
-        f"CREATE USER {name}@'127.0.0.1' IDENTIFIED BY 's3cret'",
-        f"GRANT SELECT ON {name}.credit_score TO {name}@'127.0.0.1'",
-        f"GRANT SELECT ON {name}.credit_score_features TO {name}@'127.0.0.1'",
-        f"GRANT SELECT, INSERT, DELETE ON {name}.credit_score_features_target"
-        f" TO {name}@'127.0.0.1'",
-    )
-    limited = FeatureStore(url=url.replace("root@", f"{name}:s3cret@"))
-    merged = limited.merge("2025-03-10")
-    assert len(limited.read("2025-03-10")) == merged.rows_inserted > 200
-    with pytest.raises(FeatureStoreError, match=r"denied.*grant the user this right") as refused:
-        limited.upsert({"credit_score": _labels(("1", "a", "2025-01-01", "Poor"))})
-    assert "s3cret" not in str(refused.value)
-
-
-def _floats(frame: pd.DataFrame) -> Iterable[float]:
-    return frame[schema.NUMERIC].to_numpy().ravel()
-
-
-def test_a_url_with_options_is_read_through_sqlalchemy(
-    mariadb: MariaDB, caplog: pytest.LogCaptureFixture
-) -> None:
-    """ConnectorX refuses options such as TLS's; the other way reads the very same values."""
-    url = mariadb.new_database()
-    store = FeatureStore(url=url)
-    _load(store, *generate(2_000, date(2025, 3, 10), seed=0))
-    store.merge("2025-03-10")
-    with caplog.at_level(logging.INFO):
-        other = FeatureStore(url=f"{url}?charset=utf8mb4").read("2025-03-10")
-    assert "through SQLAlchemy" in caplog.text
-    pd.testing.assert_frame_equal(other, store.read("2025-03-10"))
-
-
-def test_odd_characters_in_a_password_reach_both_readers(mariadb: MariaDB) -> None:
-    """A password may hold what a URL reserves."""
-    url = mariadb.new_database()
-    name = sa.make_url(url).database
-    _load(FeatureStore(url=url), *generate(200, date(2025, 3, 10), seed=0))
-    mariadb.execute(
-        f"CREATE USER {name}@'127.0.0.1' IDENTIFIED BY 'p@s/s:%%#'",
-        f"GRANT ALL ON {name}.* TO {name}@'127.0.0.1'",
-    )
-    odd = sa.make_url(url).set(username=name, password="p@s/s:%#")
-    store = FeatureStore(url=odd.render_as_string(hide_password=False))
-    store.merge("2025-03-10")
-    assert len(store.read("2025-03-10")) > 10
-
-
-def test_a_wrong_password_is_told_and_not_shown(mariadb: MariaDB) -> None:
-    """The sentence says what to check; the password is in none of it."""
+def test_a_wrong_password_is_reported_and_not_shown(mariadb: MariaDB) -> None:
+    """The message names what to check, and does not contain the password."""
     store = FeatureStore(url=f"mysql+pymysql://root:hush@127.0.0.1:{mariadb.port}/mysql")
-    with pytest.raises(FeatureStoreError, match="check user and password") as refused:
+    with pytest.raises(FeatureStoreRefusedError, match="check user and password") as refused:
         store.row_counts()
     assert "hush" not in str(refused.value)
 
 
-def test_a_server_that_is_down_may_come_back() -> None:
-    """It is told as unavailable, which steps retry."""
+def test_a_server_that_is_down_is_unavailable() -> None:
+    """Steps retry this error: the server may come back."""
     store = FeatureStore(url="mysql+pymysql://root:hush@127.0.0.1:1/mlops")
     with pytest.raises(FeatureStoreUnavailableError, match="does not answer") as refused:
         store.merge("2025-03-10")
@@ -370,18 +92,18 @@ def test_a_server_that_is_down_may_come_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [("nonsense", "not a database URL"), ("postgresql://a:hush@b/c", "only sqlite, mysql")],
 )
-def test_a_url_of_no_use_is_refused(url: str, said: str) -> None:
-    """Before anything is connected to."""
-    with pytest.raises(CreditCtError, match=said) as refused:
+def test_an_unsupported_url_is_refused(url: str, message: str) -> None:
+    """Before a connection is opened; the message does not contain the password."""
+    with pytest.raises(DatabaseUrlError, match=message) as refused:
         FeatureStore(url=url).row_counts()
     assert "hush" not in str(refused.value)
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    """The SQLite file's folder is created, or the reason told."""
+def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
+    """The message names the folder of the SQLite file."""
     (tmp_path / "file").touch()
-    with pytest.raises(FeatureStoreError, match=r"folder of .*file/x\.db cannot be created"):
+    with pytest.raises(FeatureStoreRefusedError, match=r"folder of .*file/x\.db cannot be created"):
         FeatureStore(url=f"sqlite:///{tmp_path}/file/x.db").row_counts()

@@ -1,19 +1,22 @@
-"""MLflow: parents that end, links, and runs that a kill left open."""
+"""MLflow: parents that end, links, and runs that a killed process left open."""
 
-import multiprocessing
 import sqlite3
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from credit_ct_dagster.errors import CreditCtError, UnavailableError
-from credit_ct_dagster.modeling.trials import FittedTrial, Trial, TrialState
+from credit_ct_dagster.contracts.trial import Trial, TrialState
+from credit_ct_dagster.errors import MissingModelError, MlflowUnavailableError
+from credit_ct_dagster.modeling.trials import FittedTrial
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
-from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking, Nesting
-from credit_ct_dagster_tests.platform import ASSETS, BASE_DT, Platform, failure_of
+from credit_ct_dagster.resources.mlflow.parent_run import parent_run
+from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
+from credit_ct_dagster.resources.mlflow.trials import Nesting
+from credit_ct_dagster_tests.platform import BASE_DT, Platform, failure_of
+from credit_ct_dagster_tests.processes import record_trials, warm
 
 
 def _statuses(platform: Platform) -> dict[str, int]:
@@ -23,7 +26,7 @@ def _statuses(platform: Platform) -> dict[str, int]:
 
 
 def test_files_of_runs_lie_beside_the_store(platform: Platform) -> None:
-    """A local store does not scatter `mlruns` over the working directory."""
+    """A local store writes no `mlruns` into the working directory."""
     experiment = platform.tracking.client.get_experiment(platform.tracking.experiment_id())
     assert experiment.artifact_location == (platform.folder / "var/mlflow_artifacts").as_uri()
 
@@ -68,22 +71,19 @@ def test_materializing_tuned_runs_alone_ends_its_parent(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
     """As from the UI: a selection without the last asset of the job."""
-    platform.materialize(instance)
-    assert _statuses(platform) == {"FINISHED": 3}
-    only = dg.materialize(
-        ASSETS,
-        partition_key=BASE_DT,
-        instance=instance,
-        resources=platform.resources(),
+    before = dg.AssetSelection.assets("features_target", "preprocessed_splits", "robust_scalers")
+    assert platform.materialize(instance, selection=before).success
+    small = {"depth": [3], "rsm": [1.0], "l2_leaf_reg": [3.0], "iterations": 5}
+    only = platform.materialize(
+        instance,
         selection=dg.AssetSelection.assets("tuned_runs"),
-        run_config={"ops": {"tuned_runs": {"config": {"depth": [3], "rsm": [1.0],
-                                                      "l2_leaf_reg": [3.0], "iterations": 5}}}},
-    )  # fmt: skip
+        config={"tuned_runs": {"config": small}},
+    )
     assert only.success
-    assert _statuses(platform) == {"FINISHED": 5}
+    assert _statuses(platform) == {"FINISHED": 2}, "the trial and its parent"
 
 
-def test_runs_that_a_kill_left_open_are_ended(
+def test_runs_that_a_killed_process_left_open_are_ended(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
     """Those of an ended Dagster run, whatever its base date, and no others."""
@@ -98,14 +98,14 @@ def test_runs_that_a_kill_left_open_are_ended(
     parent = open_run(dagster_run_id=ended.run_id)
     elsewhere = open_run(**{"credit_ct.dagster_run_id": "of another instance"})
     someones = open_run()
-    assert platform.materialize(instance).success
+    platform.materialize(instance, selection=dg.AssetSelection.assets("tuned_runs"))
     status = [client.get_run(run).info.status for run in (trial, parent, elsewhere, someones)]
     assert status == ["FAILED", "FAILED", "RUNNING", "RUNNING"]
 
 
 def _fitted(number: int) -> FittedTrial:
     trial = Trial(
-        number, {"depth": 3.0}, TrialState.pruned, iterations=2, reason="fell behind", seconds=1.0
+        number=number, params={"depth": 3.0}, state=TrialState.pruned, reason="fell behind"
     )
     return FittedTrial(trial, started=1_700_000_000.0, curve=[0.5 + number, 0.4], model=None)
 
@@ -114,22 +114,12 @@ def _nesting(parent_run_id: str, search: str = "s") -> Nesting:
     return Nesting(parent_run_id, {"credit_ct.search": search}, {"iterations": 9})
 
 
-def _record(uri: str, model_name: str, numbers: range) -> dict[int, str]:
-    tracking = MlflowTracking(tracking_uri=uri, model_name=model_name, ui_url="http://x")
-    tracker = tracking.tracker(_nesting("parent"))
-    with ThreadPoolExecutor(4) as threads:
-        return dict(
-            zip(numbers, threads.map(lambda n: tracker.record(_fitted(n)), numbers), strict=True)
-        )
-
-
 def test_threads_and_processes_record_at_once(platform: Platform) -> None:
     """Every trial has one run of its own, ended, with its own values."""
     platform.tracking.experiment_id()
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=spawn) as processes:
+    with ProcessPoolExecutor(2, mp_context=warm()) as processes:
         store = (platform.tracking.tracking_uri, platform.model_name)
-        parts = [processes.submit(_record, *store, range(n, n + 8)) for n in (0, 8)]
+        parts = [processes.submit(record_trials, *store, range(n, n + 8)) for n in (0, 8)]
         run_ids = {number: run for part in parts for number, run in part.result().items()}
     assert len(set(run_ids.values())) == 16
     for number, run_id in run_ids.items():
@@ -141,7 +131,7 @@ def test_threads_and_processes_record_at_once(platform: Platform) -> None:
         assert run.info.end_time - run.info.start_time == 1000
 
 
-def test_a_long_curve_is_whole(platform: Platform) -> None:
+def test_a_long_curve_is_complete(platform: Platform) -> None:
     """MLflow takes a thousand values at a time."""
     curve = [1 / n for n in range(1, 2_501)]
     fitted = replace(_fitted(0), curve=curve)
@@ -149,7 +139,7 @@ def test_a_long_curve_is_whole(platform: Platform) -> None:
     assert platform.tracking.curve(run_id) == curve
 
 
-def test_runs_that_the_search_does_not_know_are_struck_out(platform: Platform) -> None:
+def test_runs_that_the_search_does_not_know_are_marked_as_killed(platform: Platform) -> None:
     """Only those of the same search; its own are nested under the newest parent."""
     tracking, client = platform.tracking, platform.tracking.client
     known, unknown = (tracking.tracker(_nesting("old")).record(_fitted(n)) for n in range(2))
@@ -161,26 +151,25 @@ def test_runs_that_the_search_does_not_know_are_struck_out(platform: Platform) -
     assert reasons == ["fell behind", "Killed before the search knew of it", "fell behind"]
 
 
-def test_a_server_that_is_down_is_told(platform: Platform) -> None:
-    """What was asked, and what to do."""
+def test_a_store_that_fails_is_explained(platform: Platform) -> None:
+    """What was being done, and what to do."""
     tracking = platform.tracking
     tracker = tracking.tracker(_nesting("parent"))
     with sqlite3.connect(platform.folder / "var" / "mlflow.db") as database:
         database.execute("DROP TABLE runs")
-    with pytest.raises(UnavailableError, match=r"MLflow failed \(trial 3\).*try again"):
+    with pytest.raises(MlflowUnavailableError, match=r"\(recording trial 3\).*try again"):
         tracker.record(_fitted(3))
 
 
-def test_a_model_that_is_gone_is_told_from_a_server_that_is_down(
+def test_a_deleted_model_is_distinguished_from_a_server_that_is_down(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For the first, fit again; for the second, wait."""
-    with pytest.raises(CreditCtError, match="resume: false") as gone:
+    with pytest.raises(MissingModelError, match="resume: false"):
         platform.tracking.load_model("0" * 32)
-    assert not isinstance(gone.value, UnavailableError)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     down = MlflowTracking(tracking_uri="http://127.0.0.1:1", model_name="m", ui_url="http://ui")
-    with pytest.raises(UnavailableError, match="Check that it runs"):
+    with pytest.raises(MlflowUnavailableError, match="Check that it runs"):
         down.load_model("0" * 32)
 
 
@@ -202,3 +191,13 @@ def test_the_store_is_created_where_it_is_missing(tmp_path: Path) -> None:
     )
     assert tracking.experiment_id() == tracking.experiment_id()
     assert (tmp_path / "new" / "mlflow.db").exists()
+
+
+def test_the_parent_run_takes_options_of_dagster_mlflow() -> None:
+    """Its schema is written without importing dagster-mlflow, which knows every option of it."""
+    from dagster_mlflow import mlflow_tracking
+
+    ours = parent_run.config_schema.config_type.fields  # type: ignore[union-attr]
+    theirs = mlflow_tracking.config_schema.config_type.fields  # type: ignore[union-attr]
+    assert ours.keys() <= theirs.keys()
+    assert {name for name, option in theirs.items() if option.is_required} <= ours.keys()

@@ -1,4 +1,4 @@
-"""The gate: what is promoted, what is kept, and why."""
+"""The gate: which model is promoted, which is not, and why."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -10,28 +10,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.confusion import Estimate, Metric
-from credit_ct_dagster.modeling.promotion import (
-    Champion,
+from credit_ct_dagster.contracts.decision import (
     Comparison,
     Decision,
+    Estimate,
     Floor,
-    GateRules,
     Ground,
-    PastVerdict,
-    compare,
-    decide,
-    floors,
+    Metric,
 )
+from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.gate import PastVerdict, compare, decide, floors
+from credit_ct_dagster.modeling.gate_rules import GateRules
 
-_CHAMPION = Champion("2025-03-01", "7")
-_MET = [Floor("recall of Poor", 0.8, 0.4, 100)]
+_CHAMPION = ModelIdentity(
+    base_dt="2025-03-01",
+    mlflow_run_id="m",
+    dagster_run_id="d",
+    data_fingerprint="f",
+    registered_version="7",
+)
+_MET = [Floor(what="recall of Poor", value=0.8, least=0.4, rows=100)]
 
 
 def _found(low: float, high: float) -> Comparison:
     middle = (low + high) / 2
-    return Comparison(Metric.macro_f1, 0.7 + middle, 0.7, Estimate(middle, low, high), 400, 300)
+    return Comparison(
+        metric=Metric.macro_f1,
+        challenger=0.7 + middle,
+        champion=0.7,
+        difference=Estimate(value=middle, low=low, high=high),
+        rows=400,
+        customers=300,
+    )
 
 
 def _decided(
@@ -77,17 +88,20 @@ def _predictions(rows: pd.DataFrame, accuracy: float, seed: int) -> np.ndarray:
 def test_only_what_is_better_beyond_doubt_is_promoted(
     low: float, high: float, ground: Ground
 ) -> None:
+    """The lower end of the interval must lie above 0; touching it is not enough."""
     decision = _decided(low, high)
     assert (decision.promoted, decision.ground) == (ground == Ground.better, ground)
 
 
-def test_a_margin_asks_for_more() -> None:
+def test_a_margin_requires_more() -> None:
+    """The whole interval is compared with the margin instead of 0."""
     assert _decided(0.02, 0.05, margin=0.01).promoted
     assert _decided(0.005, 0.05, margin=0.01).ground == Ground.insufficient_evidence
     assert _decided(-0.03, 0.009, margin=0.01).ground == Ground.worse
 
 
 def test_an_old_champion_gives_way_to_one_that_is_not_inferior() -> None:
+    """Beyond the age limit, by at most the non-inferiority margin, and never to a worse one."""
     old: dict[str, Any] = {"base_dt": "2025-04-15", "max_champion_age_days": 31}
     assert _decided(-0.019, 0.05, **old).ground == Ground.aged
     assert _decided(-0.021, 0.05, **old).ground == Ground.insufficient_evidence
@@ -96,33 +110,38 @@ def test_an_old_champion_gives_way_to_one_that_is_not_inferior() -> None:
 
 
 def test_without_champion_the_floors_decide() -> None:
+    """The first model needs no evidence, but every floor; a missed one is named."""
     first = decide("2025-03-10", None, None, _MET, [], GateRules())
     assert (first.promoted, first.ground) == (True, Ground.first)
-    missed = [*_MET, Floor("recall of Good", 0.39, 0.4, 50)]
+    missed = [*_MET, Floor(what="recall of Good", value=0.39, least=0.4, rows=50)]
     refused = decide("2025-03-10", None, None, missed, [], GateRules())
     assert (refused.promoted, refused.ground) == (False, Ground.below_floor)
     assert "recall of Good 0.390 (at least 0.4)" in refused.sentence
 
 
 def test_a_better_model_below_a_floor_stays_out() -> None:
-    missed = [Floor("accuracy of occupation Doctor", 0.2, 0.5, 40)]
+    """No evidence outweighs a group that the model fails."""
+    missed = [Floor(what="accuracy of occupation Doctor", value=0.2, least=0.5, rows=40)]
     decision = decide("2025-03-10", _CHAMPION, _found(0.1, 0.2), missed, [], GateRules())
     assert (decision.promoted, decision.ground) == (False, Ground.below_floor)
 
 
-def test_an_older_base_date_replaces_a_newer_champion_only_when_asked() -> None:
+def test_an_older_base_date_replaces_a_newer_champion_only_when_allowed() -> None:
+    """A backfill does not bring back old models unless `replace_newer` allows it."""
     assert _decided(0.1, 0.2, base_dt="2025-02-20").ground == Ground.older
     assert _decided(0.1, 0.2, base_dt="2025-02-20", replace_newer=True).promoted
 
 
 def test_a_promotion_is_followed_by_a_cool_down() -> None:
+    """Counted in base dates, both for the default and for other numbers of days."""
     assert _decided(0.1, 0.2, base_dt="2025-03-02").ground == Ground.cooling_down
     assert _decided(0.1, 0.2, base_dt="2025-03-03").promoted
     assert _decided(0.1, 0.2, base_dt="2025-03-02", cool_down_days=0).promoted
     assert _decided(0.1, 0.2, base_dt="2025-03-04", cool_down_days=3).ground == Ground.cooling_down
 
 
-def test_several_base_dates_can_be_asked_to_agree() -> None:
+def test_several_base_dates_can_be_required_to_agree() -> None:
+    """N of the last M, against the same champion, and only earlier ones."""
     two_of_three: dict[str, Any] = {"agreeing": 2, "agreeing_of": 3}
     better, not_better = (
         [PastVerdict("2025-03-09", "7", found), PastVerdict("2025-03-08", "7", False)]
@@ -139,6 +158,7 @@ def test_several_base_dates_can_be_asked_to_agree() -> None:
 
 
 def test_the_newest_verdict_of_a_base_date_counts() -> None:
+    """A base date that was judged again does not count twice."""
     history = [PastVerdict("2025-03-09", "7", True), PastVerdict("2025-03-09", "7", False)]
     assert not _decided(0.1, 0.2, history=history, agreeing=2, agreeing_of=2).promoted
 
@@ -156,9 +176,10 @@ def test_no_challenger_that_may_be_much_worse_is_ever_promoted(
 
 @pytest.mark.parametrize("metric", list(Metric))
 def test_the_same_model_again_is_no_evidence(rows: pd.DataFrame, metric: Metric) -> None:
+    """The difference is exactly 0, by every metric."""
     predicted, rules = _predictions(rows, 0.6, seed=1), GateRules(metric=metric)
     comparison = compare(rows, predicted, predicted, rules)
-    assert comparison.difference == Estimate(0.0, 0.0, 0.0)
+    assert comparison.difference == Estimate(value=0.0, low=0.0, high=0.0)
     assert (comparison.rows, comparison.customers) == (400, 300)
     decision = decide("2025-03-10", _CHAMPION, comparison, _MET, [], rules)
     assert decision.ground == Ground.insufficient_evidence
@@ -168,6 +189,7 @@ def test_the_same_model_again_is_no_evidence(rows: pd.DataFrame, metric: Metric)
 def test_a_clearly_better_model_is_found_by_every_metric(
     rows: pd.DataFrame, metric: Metric
 ) -> None:
+    """In both directions, and with the same draws each time."""
     better, worse = _predictions(rows, 0.9, seed=1), _predictions(rows, 0.5, seed=2)
     rules = GateRules(metric=metric)
     found = compare(rows, better, worse, rules)
@@ -180,17 +202,18 @@ def test_a_clearly_better_model_is_found_by_every_metric(
 
 
 def test_pairing_makes_a_small_difference_visible(rows: pd.DataFrame) -> None:
-    """Two models that agree but for a few rows differ surely, though each alone is uncertain."""
+    """Two models that agree on all but a few rows differ for certain, though each is uncertain."""
     base = _predictions(rows, 0.6, seed=1)
     wrong = np.flatnonzero(base != rows[schema.TARGET].to_numpy(dtype=str))[:16]
-    mended = base.copy()
-    mended[wrong] = rows[schema.TARGET].to_numpy(dtype=str)[wrong]
-    found = compare(rows, mended, base, GateRules(metric=Metric.accuracy))
+    corrected = base.copy()
+    corrected[wrong] = rows[schema.TARGET].to_numpy(dtype=str)[wrong]
+    found = compare(rows, corrected, base, GateRules(metric=Metric.accuracy))
     assert found.difference.value == pytest.approx(0.04)
     assert found.difference.low > 0.02
 
 
 def test_floors_are_measured_per_class_and_group(rows: pd.DataFrame) -> None:
+    """By hand-made predictions; groups that are too small have no floor."""
     truth = rows[schema.TARGET].to_numpy(dtype=str)
     predicted = np.where(rows["occupation"] == "Writer", "Poor", truth)
     found = {each.what: each for each in floors(rows, predicted, GateRules(min_slice_rows=30))}
@@ -206,6 +229,7 @@ def test_floors_are_measured_per_class_and_group(rows: pd.DataFrame) -> None:
 
 
 def test_a_class_without_rows_meets_no_floor(rows: pd.DataFrame) -> None:
+    """A recall that cannot be measured counts as 0."""
     poor = rows[rows[schema.TARGET] == "Poor"]
     found = {each.what: each for each in floors(poor, np.full(len(poor), "Poor"), GateRules())}
     assert found["recall of Poor"].met
@@ -223,5 +247,6 @@ def test_a_class_without_rows_meets_no_floor(rows: pd.DataFrame) -> None:
     ],
 )
 def test_rules_that_make_no_sense_are_refused(rules: dict[str, Any], message: str) -> None:
+    """With the reason, when the configuration is read."""
     with pytest.raises(ValidationError, match=message):
         GateRules(**rules)

@@ -1,0 +1,144 @@
+"""Decisions on the champion, with their evidence."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import AwareDatetime, computed_field
+
+from credit_ct_dagster.contracts.files import DECISION_FILE
+from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.contracts.record import Part, Record
+
+
+class Metric(StrEnum):
+    """What models are compared by."""
+
+    macro_f1 = "macro_f1"
+    accuracy = "accuracy"
+    expected_cost = "expected_cost"
+
+
+class Ground(StrEnum):
+    """Why a decision was taken."""
+
+    first = "first"
+    better = "better"
+    aged = "aged"
+    worse = "worse"
+    insufficient_evidence = "insufficient evidence"
+    below_floor = "below floor"
+    older = "older base date"
+    cooling_down = "cooling down"
+    no_agreement = "no agreement yet"
+    person = "a person"
+
+    @classmethod
+    def of_better(cls) -> "set[Ground]":
+        """Those of a challenger that was found to be better, whatever was decided."""
+        return {cls.better, cls.cooling_down, cls.no_agreement}
+
+
+class Estimate(Part):
+    """A value with its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
+
+
+class Comparison(Part):
+    """Two models on the same rows.
+
+    Attributes:
+        metric: What was compared.
+        challenger: Its value, of all rows.
+        champion: Its value.
+        difference: How much better the challenger is; below 0 when it is worse.
+        rows: How many rows.
+        customers: Of how many customers.
+    """
+
+    metric: Metric
+    challenger: float
+    champion: float
+    difference: Estimate
+    rows: int
+    customers: int
+
+
+class Floor(Part):
+    """A least value that a challenger must reach.
+
+    Attributes:
+        what: Names the class or the slice.
+        value: Reached.
+        least: Required.
+        rows: It was measured on.
+    """
+
+    what: str
+    value: float
+    least: float
+    rows: int
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy #14461
+    @property
+    def met(self) -> bool:
+        """Whether it is reached."""
+        return self.value >= self.least
+
+
+class Decision(Part):
+    """What was decided on a challenger, and why.
+
+    Attributes:
+        promoted: Whether it is the champion now.
+        ground: Why.
+        sentence: The same for a person.
+        comparison: With the champion; None without one, or when there was nothing to compare.
+        floors: What the challenger had to reach.
+    """
+
+    promoted: bool
+    ground: Ground
+    sentence: str
+    comparison: Comparison | None = None
+    floors: Sequence[Floor] = ()
+
+
+class DecisionRecord(Record):
+    """One decision: numbered, and never changed.
+
+    Attributes:
+        number: Its place among all decisions, from 1.
+        time: When it was taken.
+        by: Who decided: `gate`, or a person.
+        reason: What a person gave as reason.
+        dagster_run_id: The run that decided.
+        model: The model that it is about.
+        before: The champion until then.
+        decision: What was decided, with the evidence.
+        champion: The registered version that is the champion from now on.
+        previous: The one that was the champion before.
+    """
+
+    FILE: ClassVar[str] = DECISION_FILE
+    REMEDY: ClassVar[str] = (
+        "restore it from a backup if it lies in promotions/, or materialize champion_model for"
+        " this base date if it lies in models/"
+    )
+
+    number: int
+    time: AwareDatetime
+    by: str
+    reason: str | None
+    dagster_run_id: str | None
+    model: ModelIdentity
+    before: ModelIdentity | None
+    decision: Decision
+    champion: str | None
+    previous: str | None

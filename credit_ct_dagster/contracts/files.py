@@ -1,0 +1,31 @@
+"""The folders and files of the artifacts: every name, once.
+
+`{model_name}` and `{base_dt}` are replaced by the IO manager, in folders and in file names. A table
+is named `.parquet` here; an IO manager that is configured for CSV writes `.csv` in its place.
+"""
+
+PREPROCESSING_FOLDER = "preprocessing/{model_name}/{base_dt}"
+SCALERS_FOLDER = f"{PREPROCESSING_FOLDER}/encoders"
+MODEL_FOLDER = "models/{model_name}/{base_dt}"
+DECISIONS_FOLDER = "promotions/{model_name}"
+
+SPLITS = ["train", "val", "holdout"]
+SPLIT_FILES = {name: "{model_name}_" + f"{name}.parquet" for name in SPLITS}
+SPLITS_SUMMARY_FILE = "summary.json"
+MERGED_ROWS_FILE = "features_target.parquet"
+QUARANTINE_FILE = "quarantine.parquet"
+SCALERS_FILE = "robust_scaler.joblib"
+
+TRIALS_FILE = "trials.parquet"
+BEST_MODEL_FILE = "best.cbm"
+SEARCH_SUMMARY_FILE = "summary.json"
+DECISION_FILE = "decision.json"
+DRIFT_FILE = "drift.json"
+LINEAGE_FILE = "lineage.json"
+ASSESSMENT_FILE = "assessment.json"
+MODEL_CARD_FILE = "model_card.html"
+
+
+def numbered_decision_file(number: int) -> str:
+    """The file of a decision in `DECISIONS_FOLDER`; their names sort as their numbers do."""
+    return f"{number:06d}.json"

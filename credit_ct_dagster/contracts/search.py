@@ -1,0 +1,75 @@
+"""What a search found."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from credit_ct_dagster.contracts.files import SEARCH_SUMMARY_FILE
+from credit_ct_dagster.contracts.record import Part, Record
+
+
+class BestModel(Part):
+    """The model that a search found.
+
+    Attributes:
+        params: The searched parameters, by CatBoost's names.
+        iterations: Its trees.
+        val: Its metrics on the validation rows.
+        holdout: Its metrics on the holdout.
+    """
+
+    params: Mapping[str, int | float]
+    iterations: int
+    val: Mapping[str, float]
+    holdout: Mapping[str, float]
+
+
+class TrialCounts(Part):
+    """How many trials a search had, in all and by how they ended."""
+
+    total: int
+    completed: int
+    pruned: int
+    failed: int
+
+
+class MlflowRuns(Part):
+    """Where a search is recorded in MLflow."""
+
+    experiment_id: str
+    parent_run_id: str
+    best_run_id: str
+
+
+class SearchSummary(Record):
+    """What the steps after a search, commands and people read of it.
+
+    Attributes:
+        base_dt: The base date.
+        model_name: The name of the model.
+        rows: Rows per split.
+        best: The best model.
+        trials: How many trials, by how they ended.
+        seconds: Seconds per part of the search.
+        mlflow: Where it is recorded.
+        dagster_run_id: The run that searched.
+        data_fingerprint: Of the merged rows; this and the next three as in `SplitsSummary`.
+        fingerprints: Per split.
+        scalers_fingerprint: Of the scalers.
+        seen_share: Share of customers that the model has seen.
+    """
+
+    FILE: ClassVar[str] = SEARCH_SUMMARY_FILE
+    REMEDY: ClassVar[str] = "materialize tuned_runs for this base date"
+
+    base_dt: str
+    model_name: str
+    rows: Mapping[str, int]
+    best: BestModel
+    trials: TrialCounts
+    seconds: Mapping[str, float]
+    mlflow: MlflowRuns
+    dagster_run_id: str
+    data_fingerprint: str
+    fingerprints: Mapping[str, str]
+    scalers_fingerprint: str
+    seen_share: float

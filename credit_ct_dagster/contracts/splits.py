@@ -1,0 +1,56 @@
+"""What the splits of a base date hold."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from credit_ct_dagster.contracts.files import SPLITS_SUMMARY_FILE
+from credit_ct_dagster.contracts.record import Part, Record
+
+
+class Quarantine(Part):
+    """The rows that break a rule.
+
+    Attributes:
+        rows: How many.
+        share: Of all merged rows, 0 to 1.
+        max_share: The share up to which the base date goes on.
+        per_rule: Rows per rule that they break; a row may break several.
+        sentence: The same for a person, without any value of a row.
+    """
+
+    rows: int
+    share: float
+    max_share: float
+    per_rule: Mapping[str, int]
+    sentence: str
+
+
+class SplitsSummary(Record):
+    """Rows, customers and labels of the splits, and the hashes by which they are recognised.
+
+    Attributes:
+        base_dt: The base date.
+        window: Its label window, for a person.
+        data_fingerprint: A hash of the merged rows, before any was set aside.
+        fingerprints: A hash of the prepared rows per split.
+        scalers_fingerprint: A hash of the scalers.
+        rows: Rows per split.
+        customers: Customers per split.
+        labels: Per split, rows per class.
+        seen_share: Share of customers, by position, that a model is fitted to or chosen by.
+        quarantine: The rows that break a rule.
+    """
+
+    FILE: ClassVar[str] = SPLITS_SUMMARY_FILE
+    REMEDY: ClassVar[str] = "materialize preprocessed_splits for this base date"
+
+    base_dt: str
+    window: str
+    data_fingerprint: str
+    fingerprints: Mapping[str, str]
+    scalers_fingerprint: str
+    rows: Mapping[str, int]
+    customers: Mapping[str, int]
+    labels: Mapping[str, Mapping[str, int]]
+    seen_share: float
+    quarantine: Quarantine

@@ -1,0 +1,89 @@
+"""How each kind of file is written and read, by its suffix."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from credit_ct_dagster.contracts.record import Record
+from credit_ct_dagster.modeling import schema
+
+# CatBoost and joblib are imported where a file needs them: they take a second.
+if TYPE_CHECKING:
+    from catboost import CatBoostClassifier
+
+_TEXT_COLUMNS = [schema.BASE_DATE, *schema.KEY, *schema.WORDS, schema.TARGET]
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How the files of one suffix are written and read."""
+
+    encode: Callable[[Any], bytes]
+    decode: Callable[[bytes], Any]
+
+
+def _dump_joblib(value: object) -> bytes:
+    import joblib
+
+    buffer = BytesIO()
+    joblib.dump(value, buffer)
+    return buffer.getvalue()
+
+
+def _load_joblib(content: bytes) -> Any:
+    import joblib
+
+    return joblib.load(BytesIO(content))
+
+
+def _dump_json(value: Any) -> bytes:
+    if isinstance(value, Record):
+        return value.to_json()
+    return json.dumps(value, indent=2, allow_nan=False).encode() + b"\n"
+
+
+def _dump_model(model: "CatBoostClassifier") -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.cbm"
+        model.save_model(str(path))
+        return path.read_bytes()
+
+
+def _load_model(content: bytes) -> "CatBoostClassifier":
+    from catboost import CatBoostClassifier
+
+    # Not `load_model(blob=…)`: such a model, saved again, crashes the process that loads it.
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.cbm"
+        path.write_bytes(content)
+        return CatBoostClassifier().load_model(str(path))
+
+
+def _load_csv(content: bytes) -> pd.DataFrame:
+    return pd.read_csv(
+        BytesIO(content),
+        dtype=dict.fromkeys(_TEXT_COLUMNS, str),
+        keep_default_na=False,
+        na_values=[""],
+        float_precision="round_trip",
+    )
+
+
+CODECS = {
+    ".parquet": Codec(
+        lambda frame: frame.to_parquet(index=False),
+        lambda content: pd.read_parquet(BytesIO(content)),
+    ),
+    ".csv": Codec(lambda frame: frame.to_csv(index=False).encode(), _load_csv),
+    ".joblib": Codec(_dump_joblib, _load_joblib),
+    ".json": Codec(_dump_json, json.loads),
+    ".cbm": Codec(_dump_model, _load_model),
+    ".html": Codec(str.encode, bytes.decode),
+    ".png": Codec(bytes, bytes),
+}

@@ -1,0 +1,118 @@
+"""The rules of the gate, as run configuration gives them."""
+
+from typing import Self
+
+import numpy as np
+from pydantic import BaseModel, Field, field_validator, model_validator
+
+from credit_ct_dagster.contracts.decision import Metric
+from credit_ct_dagster.modeling import schema
+
+
+class GateRules(BaseModel):
+    """When a challenger is promoted."""
+
+    metric: Metric = Field(
+        default=Metric.macro_f1,
+        description="Metric that models are compared by: macro_f1 (the default: each class counts"
+        " the same), accuracy or expected_cost",
+    )
+    cost_matrix: list[list[float]] = Field(
+        default=[[0.0, 2.0, 5.0], [1.0, 0.0, 1.0], [2.0, 1.0, 0.0]],
+        description="Cost of each kind of error, for expected_cost: rows are true classes, columns"
+        " predicted ones, in the order Poor, Standard, Good. The default weighs a Poor customer who"
+        " is taken for Good the most",
+    )
+    margin: float = Field(
+        default=0.0,
+        ge=0,
+        description="Margin of the metric, 0 or more, by which the challenger must be better: the"
+        " lower end of the interval has to lie above it",
+    )
+    confidence: float = Field(
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description="Confidence level, above 0.5 and below 1, of the interval of the difference"
+        " between challenger and champion",
+    )
+    draws: int = Field(
+        default=2000,
+        ge=100,
+        description="Number of bootstrap draws, 100 or more; with 2,000 the ends of a 95 % interval"
+        " are stable",
+    )
+    seed: int = Field(
+        default=42,
+        ge=0,
+        description="Seed of the bootstrap: the same rows give the same interval",
+    )
+    max_champion_age_days: int = Field(
+        default=31,
+        ge=1,
+        description="Age of the champion in days above which a challenger that is not inferior"
+        " replaces it. After 31 days it has seen none of the current label window",
+    )
+    non_inferiority_margin: float = Field(
+        default=0.02,
+        ge=0,
+        description="Margin of the metric by which a challenger may be worse and still count as not"
+        " inferior",
+    )
+    min_recall: float = Field(
+        default=0.4,
+        ge=0,
+        le=1,
+        description="Minimum recall of each class on the holdout, 0 to 1",
+    )
+    min_slice_accuracy: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Minimum accuracy in each age band and occupation on the holdout, 0 to 1",
+    )
+    min_slice_rows: int = Field(
+        default=30,
+        ge=1,
+        description="Minimum rows of a group; smaller groups have no floor, because chance decides"
+        " their accuracy",
+    )
+    cool_down_days: int = Field(
+        default=1,
+        ge=0,
+        description="Days after a promotion in which no other model is promoted",
+    )
+    agreeing: int = Field(
+        default=1,
+        ge=1,
+        description="Number of base dates (N of the last M) whose challengers must have been better"
+        " than the champion",
+    )
+    agreeing_of: int = Field(
+        default=1, ge=1, description="Number of last base dates (M) among which N must agree"
+    )
+    holdout_windows: int = Field(
+        default=1,
+        ge=1,
+        le=12,
+        description="Number of label windows, 1 to 12, whose holdout rows are pooled: this base"
+        " date's, and earlier ones that do not overlap",
+    )
+    replace_newer: bool = Field(
+        default=False,
+        description="Lets an older base date replace the champion of a newer one; off, so that a"
+        " backfill does not bring back old models",
+    )
+
+    @field_validator("cost_matrix")
+    @classmethod
+    def _of_three_classes(cls, value: list[list[float]]) -> list[list[float]]:
+        if np.shape(value) != (len(schema.CLASSES),) * 2 or not np.isfinite(value).all():
+            raise ValueError("must be three rows of three numbers")
+        return value
+
+    @model_validator(mode="after")
+    def _some_of_more(self) -> Self:
+        if self.agreeing > self.agreeing_of:
+            raise ValueError("agreeing must not exceed agreeing_of")
+        return self

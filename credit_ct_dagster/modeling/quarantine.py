@@ -1,0 +1,156 @@
+"""The quarantine of rows that break a rule.
+
+The rules are a pandera schema, derived from the columns of `schema` and from `row_rules`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from credit_ct_dagster.errors import RowTypesError
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.row_rules import RowRules
+
+if TYPE_CHECKING:
+    import pandera.pandas as pa
+
+# pandera takes a second to import; definitions import this module, and only a check needs it.
+
+REASONS = "reasons"
+"""Column of quarantined rows: the rules that a row breaks, separated by semicolons."""
+
+_UNIQUE = ["id", schema.CUSTOMER]
+
+
+@dataclass(frozen=True)
+class CheckedRows:
+    """Rows, by whether they may be trained on.
+
+    Attributes:
+        accepted: Those that break no rule.
+        quarantined: The others, with their `REASONS`.
+        per_rule: How many rows break each rule; a row may break several.
+    """
+
+    accepted: pd.DataFrame
+    quarantined: pd.DataFrame
+    per_rule: Mapping[str, int]
+
+    @property
+    def quarantined_share(self) -> float:
+        """Of all rows, 0 to 1."""
+        return len(self.quarantined) / max(1, len(self.accepted) + len(self.quarantined))
+
+    def sentence(self) -> str:
+        """A summary for alerts, the most broken rule first; it quotes no value of a row."""
+        if self.quarantined.empty:
+            return f"All {len(self.accepted):,} rows satisfy every rule."
+        rules = "; ".join(f"{rule} ({rows:,} rows)" for rule, rows in self.per_rule.items())
+        total = len(self.accepted) + len(self.quarantined)
+        return (
+            f"{len(self.quarantined):,} of {total:,} rows ({self.quarantined_share:.2%}) break a"
+            f" rule: {rules}."
+        )
+
+
+def check_rows(rows: pd.DataFrame, rules: RowRules) -> CheckedRows:
+    """Divide merged rows into those that may be trained on and those that may not.
+
+    Args:
+        rows: Columns `schema.MERGED_COLUMNS`.
+        rules: What a row must satisfy.
+
+    Raises:
+        RowTypesError: A column is missing, or holds another type of value than its kind.
+    """
+    import pandera.pandas as pa
+
+    rows = rows.reset_index(drop=True)
+    try:
+        pandera_schema(rules).validate(rows, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        broken = _broken(error.failure_cases)
+        bad = rows.loc[broken.index].assign(**{REASONS: broken})
+        counts = broken.str.split("; ").explode().value_counts()
+        accepted = rows.drop(index=broken.index).reset_index(drop=True)
+        return CheckedRows(
+            accepted, bad.reset_index(drop=True), {str(rule): int(n) for rule, n in counts.items()}
+        )
+    return CheckedRows(rows, rows.iloc[:0].assign(**{REASONS: pd.Series(dtype=object)}), {})
+
+
+def pandera_schema(rules: RowRules) -> "pa.DataFrameSchema":
+    """The rules for merged rows."""
+    import pandera.pandas as pa
+
+    return pa.DataFrameSchema(
+        {name: _column(schema.COLUMNS[name], rules) for name in schema.MERGED_COLUMNS},
+        unique=_UNIQUE,
+    )
+
+
+def _column(column: schema.Column, rules: RowRules) -> "pa.Column":
+    import pandera.pandas as pa
+
+    name = column.name
+    checks = []
+    if column.kind == schema.Kind.number:
+        bounds = rules.bounds_of(name)
+        low = -np.inf if bounds.low is None else bounds.low
+        high = np.inf if bounds.high is None else bounds.high
+        checks.append(
+            pa.Check(
+                lambda values: np.isfinite(values) & values.between(low, high),
+                error=f"{name} must be {bounds}",
+            )
+        )
+    if name in ("date", schema.BASE_DATE):
+        checks.append(pa.Check(_is_day, error=f"{name} must be a day that exists, YYYY-MM-DD"))
+    if column.words:
+        checks.append(
+            pa.Check.isin(list(column.words), error=f"{name} must be {_listed(column.words)}")
+        )
+    if column.length is not None:
+        checks.append(
+            pa.Check.str_length(
+                max_value=column.length,
+                error=f"{name} must have at most {column.length} characters",
+            )
+        )
+    return pa.Column(
+        "float64" if column.kind == schema.Kind.number else None,
+        checks,
+        nullable=name in schema.FEATURES,
+    )
+
+
+def _broken(failures: pd.DataFrame) -> pd.Series:
+    """The rules that are broken per row, joined."""
+    of_table = failures[failures["index"].isna()]
+    if len(of_table):
+        names = of_table["column"].fillna(of_table["failure_case"]).astype(str).unique()
+        raise RowTypesError(
+            f"Columns of the merged rows are missing or have another type: {', '.join(names)}."
+            " Correct the tables of the feature store, then materialize features_target for this"
+            " base date again."
+        )
+    rules = failures["check"].replace(
+        {"multiple_fields_uniqueness": f"{' and '.join(_UNIQUE)} must occur once"}
+    )
+    absent = rules == "not_nullable"
+    rules = rules.mask(absent, failures["column"].astype(str) + " must not be NULL")
+    return rules.groupby(failures["index"].astype(int)).agg(
+        lambda each: "; ".join(dict.fromkeys(each))
+    )
+
+
+def _is_day(values: pd.Series) -> pd.Series:
+    days = pd.to_datetime(values, format="%Y-%m-%d", errors="coerce")
+    return days.dt.strftime("%Y-%m-%d") == values
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

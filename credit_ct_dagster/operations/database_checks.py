@@ -1,0 +1,104 @@
+"""Whether the database of the feature store is as a run needs it."""
+
+import sqlalchemy as sa
+
+from credit_ct_dagster.errors import FeatureStoreError, LenientServerError, MissingRightsError
+from credit_ct_dagster.outages import is_denied
+from credit_ct_dagster.resources.feature_store.columns import (
+    has_table,
+    missing_columns,
+    require_sources,
+)
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.resources.feature_store.tables import Tables
+
+_STRICT = {"STRICT_TRANS_TABLES", "STRICT_ALL_TABLES"}
+
+
+def server_version(store: FeatureStore) -> str:
+    """The product and version of the database, such as `MariaDB 10.11.6` or `SQLite 3.40.1`."""
+    with store.database.transaction() as connection:
+        number = ".".join(map(str, connection.dialect.server_version_info or ()))
+        if connection.dialect.name == "sqlite":
+            return f"SQLite {number}"
+        maria = getattr(connection.dialect, "is_mariadb", False)
+        return f"{'MariaDB' if maria else 'MySQL'} {number}"
+
+
+def require_source_tables(store: FeatureStore) -> None:
+    """Make sure that labels and features exist, with every column that a merge reads.
+
+    Raises:
+        MissingTableError: A table does not exist; names it.
+        MissingColumnError: A table lacks columns; names them.
+    """
+    with store.database.transaction() as connection:
+        require_sources(connection, store.location)
+
+
+def require_rights(store: FeatureStore) -> list[str]:
+    """Make sure that the user may do what a run does; no row is read or changed.
+
+    Returns:
+        The rights that were tried, such as `INSERT on credit_score_features_target`. Those on a
+        table that the first merge is still to create cannot be tried.
+
+    Raises:
+        MissingRightsError: Rights are missing; names them.
+    """
+    tables = Tables.of_schema()
+    target = tables.target
+    statements: dict[str, sa.Executable] = {
+        f"SELECT on {table.name}": sa.select(sa.literal(1)).select_from(table).limit(0)
+        for table in tables.sources
+    }
+    with store.database.transaction() as connection:
+        if has_table(connection, target):
+            # The next merge adds the columns that are missing.
+            missing = {column.name for column in missing_columns(connection, target)}
+            present = [column for column in target.c if column.name not in missing]
+            no_rows = sa.select(*present).where(sa.false())
+            statements |= {
+                f"SELECT on {target.name}": no_rows,
+                f"INSERT on {target.name}": target.insert().from_select(present, no_rows),
+                f"DELETE on {target.name}": target.delete().where(sa.false()),
+            }
+    denied = [right for right, statement in statements.items() if not _may(store, statement)]
+    if denied:
+        raise MissingRightsError(
+            f"The user of {store.location} lacks {', '.join(denied)}: GRANT what is missing."
+        )
+    return list(statements)
+
+
+def _may(store: FeatureStore, statement: sa.Executable) -> bool:
+    try:
+        with store.database.transaction(writes=True) as connection:
+            connection.execute(statement)
+    except FeatureStoreError as error:
+        if is_denied(error.__cause__):
+            return False
+        raise
+    return True
+
+
+def require_strict_mode(store: FeatureStore) -> str:
+    """Make sure that the server refuses a value that does not fit instead of changing it.
+
+    Returns:
+        The SQL mode by which it does.
+
+    Raises:
+        LenientServerError: It would cut texts and numbers to fit.
+    """
+    with store.database.transaction() as connection:
+        if connection.dialect.name == "sqlite":
+            return "SQLite has no SQL mode"
+        modes = str(connection.scalar(sa.text("SELECT @@SESSION.sql_mode"))).split(",")
+    strict = [mode for mode in modes if mode in _STRICT]
+    if not strict:
+        raise LenientServerError(
+            f"The SQL mode of {store.location} is not strict, so the server cuts values to fit: add"
+            " STRICT_TRANS_TABLES to sql_mode in its configuration."
+        )
+    return strict[0]

@@ -1,0 +1,37 @@
+"""The names under which the platform writes tags, metrics and models in MLflow, once."""
+
+BASE_DATE_TAG = "credit_ct.base_dt"
+"""Base date, of a trial and its parent."""
+
+DAGSTER_RUN_TAG = "credit_ct.dagster_run_id"
+"""The Dagster run that fitted a trial."""
+
+FINGERPRINT_TAG = "credit_ct.data_fingerprint"
+"""Hash of the merged rows."""
+
+SEARCH_TAG = "credit_ct.search"
+"""The search that a trial belongs to, through all its attempts."""
+
+TRIAL_TAG = "credit_ct.trial"
+"""The number of a trial in its search."""
+
+BEST_TAG = "credit_ct.best"
+"""Marks the run of the best trial."""
+
+BEST_RUN_TAG = "credit_ct.best_run_id"
+"""On a parent: the run of the best trial. A parent without it has failed."""
+
+REASON_TAG = "credit_ct.reason"
+"""Why a run was pruned, failed or was ended."""
+
+PARENT_DAGSTER_RUN_TAG = "dagster_run_id"
+"""dagster-mlflow's own tag, by which it finds its run again; no other run may carry it."""
+
+VERSION_TAG_PREFIX = "credit_ct."
+"""Registered versions carry the fields of a `ModelIdentity` as tags with this prefix."""
+
+CURVE_METRIC = "validation_loss"
+"""The validation loss of a trial after each tree."""
+
+MODEL = "model"
+"""The name of a trial's model in its run."""

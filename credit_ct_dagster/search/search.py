@@ -1,0 +1,263 @@
+"""The search for the best model of a base date, from its rows to the result in MLflow."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from catboost import CatBoostClassifier
+
+from credit_ct_dagster.contracts.files import MODEL_FOLDER
+from credit_ct_dagster.contracts.search import SearchSummary
+from credit_ct_dagster.contracts.trial import Trial
+from credit_ct_dagster.errors import NewerRecordError, UnreadableRecordError
+from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.modeling.evaluation import evaluate
+from credit_ct_dagster.modeling.local_workers import LocalWorkers
+from credit_ct_dagster.modeling.search_space import Params, TuningParameters
+from credit_ct_dagster.modeling.training import TrainingData
+from credit_ct_dagster.modeling.trials import TrialTracker
+from credit_ct_dagster.modeling.tuning import best_of, completed_of, retained_trials, tune
+from credit_ct_dagster.resources.mlflow.tags import (
+    BASE_DATE_TAG,
+    BEST_RUN_TAG,
+    BEST_TAG,
+    DAGSTER_RUN_TAG,
+    FINGERPRINT_TAG,
+    SEARCH_TAG,
+)
+from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
+from credit_ct_dagster.resources.mlflow.trials import Nesting
+from credit_ct_dagster.resources.study_storage import StudyStorage, search_id, study_name
+
+_CURVES_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Machines:
+    """Where trials are fitted.
+
+    Attributes:
+        n_jobs: Trials at the same time in this process; -1: one per core.
+        thread_count: Threads of each fit; -1: the cores divided among the trials.
+        scheduler: Address of the Dask scheduler whose workers fit the trials; none: this process
+            fits them.
+    """
+
+    n_jobs: int = -1
+    thread_count: int = -1
+    scheduler: str | None = None
+
+
+@dataclass(frozen=True)
+class SearchStores:
+    """What a search reads and writes.
+
+    Attributes:
+        tracking: Where trials are recorded for people.
+        studies: Where trials are stored for the next attempt.
+        artifacts: Where the winners of earlier base dates are, and the rows that Dask workers read.
+    """
+
+    tracking: MlflowTracking
+    studies: StudyStorage
+    artifacts: ArtifactsIOManager
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """A search.
+
+    Attributes:
+        base_dt: The base date.
+        rows: Prepared rows of `train`, `val` and `holdout`.
+        fingerprints: `data_fingerprint` of the rows of each; those of `train` and `val` identify
+            the search.
+        data_fingerprint: Of the merged rows.
+        parameters: What is searched.
+        machines: Where trials are fitted.
+        resume: Whether trials of earlier attempts with the same rows and parameters are retained.
+        parent_run_id: The MLflow run under which trials are nested.
+        dagster_run_id: The Dagster run that searches.
+    """
+
+    base_dt: str
+    rows: Mapping[str, pd.DataFrame]
+    fingerprints: Mapping[str, str]
+    data_fingerprint: str
+    parameters: TuningParameters
+    machines: Machines
+    resume: bool
+    parent_run_id: str
+    dagster_run_id: str
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        trials: All trials in their order, those of earlier attempts included.
+        best: The best one.
+        best_run_id: Its MLflow run.
+        model: Its model.
+        holdout: The metrics of the model on the holdout.
+        curves: Validation loss after each tree, per number of the best completed trials.
+        seconds: Duration per part; that of fits and of recording, summed over trials.
+    """
+
+    trials: Sequence[Trial]
+    best: Trial
+    best_run_id: str
+    model: CatBoostClassifier
+    holdout: Mapping[str, float]
+    curves: Mapping[int, Sequence[float]]
+    seconds: Mapping[str, float]
+
+
+def search(
+    request: SearchRequest,
+    stores: SearchStores,
+    log: logging.Logger,
+    observed: Callable[[TrialTracker], TrialTracker] = lambda tracker: tracker,
+) -> SearchResult:
+    """Fit all candidates, choose the best, score it on the holdout and record that in MLflow.
+
+    Args:
+        request: The search.
+        stores: What it reads and writes.
+        log: Reports the progress.
+        observed: May wrap what records trials, to measure it.
+
+    Raises:
+        SearchFailedError: No trial completed.
+        UnavailableError: A server did not answer; another attempt retains the trials that ended.
+    """
+    tracking = stores.tracking
+    clock = _Stopwatch()
+    tracking.reopen(request.parent_run_id)
+    identifier, trials = run_trials(request, stores, log, observed)
+    clock.lap("tune")
+    best = best_of(trials)
+    assert best is not None
+    assert best.run_id is not None
+    model = tracking.load_model(best.run_id)
+    holdout = evaluate(model, request.rows["holdout"])
+    clock.lap("evaluate")
+    tracking.settle(
+        identifier, {trial.run_id for trial in trials if trial.run_id}, request.parent_run_id
+    )
+    _record_best(tracking, request.parent_run_id, best, best.run_id, holdout)
+    curves = {
+        trial.number: tracking.curve(trial.run_id)
+        for trial in completed_of(trials)[:_CURVES_SHOWN]
+        if trial.run_id
+    }
+    clock.lap("track")
+    summed = {
+        "fits": sum(trial.seconds for trial in trials),
+        "track_trials": sum(trial.tracking_seconds for trial in trials),
+    }
+    return SearchResult(trials, best, best.run_id, model, holdout, curves, clock.laps | summed)
+
+
+def run_trials(
+    request: SearchRequest,
+    stores: SearchStores,
+    log: logging.Logger,
+    observed: Callable[[TrialTracker], TrialTracker] = lambda tracker: tracker,
+) -> tuple[str, list[Trial]]:
+    """Run the remaining trials of a search; see `search`.
+
+    Returns:
+        The id of the search, and all its trials.
+    """
+    parameters, machines, tracking = request.parameters, request.machines, stores.tracking
+    fingerprints = {name: request.fingerprints[name] for name in ("train", "val")}
+    name = study_name(
+        tracking.model_name, request.base_dt, parameters.fingerprint(*fingerprints.values())
+    )
+    with stores.studies.open(name, parameters, log, anew=not request.resume) as study:
+        retained = len(retained_trials(study))
+        if retained:
+            log.info(f"{retained} trials of an earlier attempt are retained (resume: true)")
+        nesting = Nesting(
+            parent_run_id=request.parent_run_id,
+            tags={
+                BASE_DATE_TAG: request.base_dt,
+                DAGSTER_RUN_TAG: request.dagster_run_id,
+                FINGERPRINT_TAG: request.data_fingerprint,
+                SEARCH_TAG: search_id(study),
+            },
+            fixed=parameters.fixed(),
+        )
+        tracking.describe(request.parent_run_id, nesting.tags, nesting.fixed, {})
+        tracker = observed(tracking.tracker(nesting))
+        if machines.scheduler:
+            # Dask takes a second to import, which only these searches need.
+            from credit_ct_dagster.search.dask_workers import DaskWorkers, SharedSearch
+
+            shared = SharedSearch(
+                name, request.base_dt, fingerprints, parameters, machines.thread_count, nesting
+            )
+            workers: DaskWorkers | LocalWorkers = DaskWorkers(machines.scheduler, shared, tracker)
+        else:
+            workers = LocalWorkers(
+                TrainingData.of(request.rows["train"], request.rows["val"]),
+                parameters,
+                tracker,
+                machines.n_jobs,
+                machines.thread_count,
+            )
+        favourites = [parameters.centre(), *_last_winner(stores.artifacts, request.base_dt, log)]
+        with workers:
+            trials = tune(
+                study,
+                parameters,
+                workers,
+                favourites,
+                on_progress=lambda progress: log.info(str(progress)),
+            )
+        return search_id(study), trials
+
+
+def _last_winner(
+    artifacts: ArtifactsIOManager, base_dt: str, log: logging.Logger
+) -> Sequence[Params]:
+    """The best parameters of the newest earlier base date, if there is one."""
+    for earlier, folder in reversed(list(artifacts.open_all(MODEL_FOLDER))):
+        if earlier < base_dt and SearchSummary.FILE in folder:
+            try:
+                return [folder.read(SearchSummary).best.params]
+            except (UnreadableRecordError, NewerRecordError) as error:
+                # It only decides which candidate is tried first.
+                log.warning(f"The winner of base date {earlier} is not tried first. {error}")
+                return []
+    return []
+
+
+def _record_best(
+    tracking: MlflowTracking,
+    parent_run_id: str,
+    best: Trial,
+    best_run_id: str,
+    holdout: Mapping[str, float],
+) -> None:
+    """Write the result of a search to its MLflow runs; the parent has succeeded from then on."""
+    on_holdout = {f"holdout_{name}": value for name, value in holdout.items()}
+    on_val = {f"val_{name}": value for name, value in best.metrics.items()}
+    tracking.describe(best_run_id, {BEST_TAG: "true"}, {}, on_holdout)
+    tracking.describe(parent_run_id, {BEST_RUN_TAG: best_run_id}, {}, on_holdout | on_val)
+
+
+class _Stopwatch:
+    """Seconds between laps."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name], self._since = now - self._since, now

@@ -1,0 +1,43 @@
+"""What the main job materializes."""
+
+import dagster as dg
+import pytest
+
+from credit_ct_dagster.automation.jobs import TRAINING_ASSETS, continuous_training_job
+from credit_ct_dagster.definitions import CHECKS, SOURCES, build, partitioned
+from credit_ct_dagster.partitions import Calendar
+from credit_ct_dagster.settings import Settings
+
+# Dagster looks up where state of definitions is stored in the instance that was opened last.
+pytestmark = pytest.mark.usefixtures("instance")
+
+
+def _selected(definitions: dg.Definitions) -> tuple[set[str], set[str]]:
+    """The assets and the checks of the job."""
+    layer = definitions.resolve_job_def(continuous_training_job.name).asset_layer
+    assets = {key.to_user_string() for key in layer.executable_asset_keys}
+    checks = {key.name for key in layer.asset_graph.asset_check_keys}
+    return assets, checks
+
+
+def test_the_job_materializes_the_training_assets_with_all_their_checks() -> None:
+    """In one run, and nothing that other systems write."""
+    assets, checks = _selected(build(Settings(_env_file=None)))
+    assert assets == set(TRAINING_ASSETS)
+    assert checks == {key.name for check in CHECKS for key in check.check_keys}
+
+
+def test_an_asset_that_is_added_later_is_not_swept_into_training() -> None:
+    """The job names its assets, so that adding an asset does not change what training does."""
+
+    @dg.asset(deps=["bentoml_model"], partitions_def=Calendar().partitions)
+    def customer_scores() -> None: ...
+
+    more = dg.Definitions(
+        assets=[*SOURCES, *partitioned(Calendar()), customer_scores],
+        jobs=[continuous_training_job],
+        resources=build(Settings(_env_file=None)).resources,
+    )
+    assets, _ = _selected(more)
+    assert "customer_scores" not in assets
+    assert assets == set(TRAINING_ASSETS)

@@ -1,0 +1,37 @@
+"""What Optuna does not publish, and the platform uses."""
+
+from pathlib import Path
+
+import optuna
+import pytest
+
+import credit_ct_dagster
+from credit_ct_dagster.errors import LibraryChangedError
+from credit_ct_dagster.modeling.optuna_internals import continued, storage_id
+
+
+def test_a_trial_can_be_continued_by_its_id() -> None:
+    """If this fails after an upgrade of Optuna: see modeling/optuna_internals.py."""
+    study = optuna.create_study()
+    started = study.ask()
+    started.report(0.5, 3)
+    assert storage_id(started) == storage_id(study.trials[0])
+    again = continued(study, storage_id(started))
+    assert again.number == started.number
+    again.report(0.4, 6)
+    assert study.trials[0].intermediate_values == {3: 0.5, 6: 0.4}
+
+
+def test_a_trial_without_an_id_is_explained() -> None:
+    """The sentence names the module to adapt and the way out."""
+    with pytest.raises(
+        LibraryChangedError, match=r"no `_trial_id` .*optuna_internals.*constraints"
+    ):
+        storage_id(object())  # type: ignore[arg-type]
+
+
+def test_no_other_module_uses_the_id() -> None:
+    """One place to adapt."""
+    package = Path(credit_ct_dagster.__file__).parent
+    users = [file.name for file in package.rglob("*.py") if "._trial_id" in file.read_text()]
+    assert users == ["optuna_internals.py"]
