@@ -5,7 +5,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 
-from credit_ct_dagster.errors import DatabaseUrlError
+from credit_ct_dagster.errors.inputs import DatabaseUrlError
 
 _SUPPORTED = {"sqlite", "mysql", "mariadb"}
 

@@ -10,7 +10,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from credit_ct_dagster.errors import UnexpectedError, code_in
+from credit_ct_dagster.errors.base import code_in
+from credit_ct_dagster.errors.operation import UnexpectedError
 
 if TYPE_CHECKING:  # half a second to import, which text does not need
     from dagster import DagsterEvent

@@ -11,7 +11,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from credit_ct_dagster import errors
+from credit_ct_dagster.errors.base import CreditCtError
+from credit_ct_dagster.errors.models import (
+    DaskUnavailableError,
+    MlflowRefusedError,
+    MlflowUnavailableError,
+    PackagesNotWritableError,
+    StudyStorageUnavailableError,
+)
+from credit_ct_dagster.errors.stores import (
+    ArtifactsNotWritableError,
+    FeatureStoreRefusedError,
+    FeatureStoreUnavailableError,
+    LockUnavailableError,
+    MissingColumnError,
+)
 
 
 class Dependency(StrEnum):
@@ -38,7 +52,7 @@ class Rule:
     """
 
     raised: str
-    becomes: type[errors.CreditCtError]
+    becomes: type[CreditCtError]
     sentence: str
     applies: Callable[[BaseException], bool] = lambda _error: True
 
@@ -109,41 +123,41 @@ TABLE: dict[Dependency, list[Rule]] = {
     Dependency.feature_store: [
         Rule(
             "sqlalchemy.exc.DBAPIError",
-            errors.FeatureStoreUnavailableError,
+            FeatureStoreUnavailableError,
             "The feature store at {where} does not answer: {cause}. Check that it runs and that"
             " FEATURE_STORE_URL is right, then try again.",
             _does_not_answer,
         ),
         Rule(
             "sqlalchemy.exc.DBAPIError",
-            errors.MissingColumnError,
+            MissingColumnError,
             "A table of the feature store at {where} lacks a column: {cause}. Add the column, then"
             " try again.",
             _lacks_column,
         ),
         Rule(
             "sqlalchemy.exc.DBAPIError",
-            errors.FeatureStoreRefusedError,
+            FeatureStoreRefusedError,
             "The feature store at {where} refused a statement: {cause}. To go on, {way_out}.",
         ),
         # ConnectorX, which reads, has no class of its own.
         Rule(
             "builtins.RuntimeError",
-            errors.FeatureStoreUnavailableError,
+            FeatureStoreUnavailableError,
             "Reading the feature store at {where} failed: {cause}. Check that it runs and that no"
             " column changed its type, then try again.",
         ),
         # Such as a certificate that does not exist.
         Rule(
             "builtins.OSError",
-            errors.FeatureStoreRefusedError,
+            FeatureStoreRefusedError,
             "The feature store at {where} cannot be opened: {cause}. Check FEATURE_STORE_URL.",
         ),
     ],
     Dependency.lock: [
         Rule(
             _DATABASE,
-            errors.LockUnavailableError,
+            LockUnavailableError,
             "The database at {where}, which keeps the lock for {doing}, does not answer: {cause}."
             " Check that it runs and that FEATURE_STORE_URL is right, then try again.",
         )
@@ -151,7 +165,7 @@ TABLE: dict[Dependency, list[Rule]] = {
     Dependency.studies: [
         Rule(
             name,
-            errors.StudyStorageUnavailableError,
+            StudyStorageUnavailableError,
             "Optuna's storage at {where} does not answer: {cause}. Check that it runs and that"
             " OPTUNA_STORAGE_URL is right, then try again: finished trials are retained.",
         )
@@ -160,7 +174,7 @@ TABLE: dict[Dependency, list[Rule]] = {
     Dependency.dask: [
         Rule(
             name,
-            errors.DaskUnavailableError,
+            DaskUnavailableError,
             "The Dask scheduler at {where} does not answer ({doing}): {cause}. Start it and its"
             " workers, then run this base date again: finished trials are retained. Without"
             " DASK_SCHEDULER_ADDRESS, trials are fitted in the process of the run.",
@@ -170,7 +184,7 @@ TABLE: dict[Dependency, list[Rule]] = {
     Dependency.mlflow: [
         Rule(
             "mlflow.exceptions.MlflowException",
-            errors.MlflowRefusedError,
+            MlflowRefusedError,
             "MLflow refused a request ({doing}): {cause}. Check what the message names, then try"
             " again.",
             _mlflow_refused,
@@ -178,7 +192,7 @@ TABLE: dict[Dependency, list[Rule]] = {
         *(
             Rule(
                 name,
-                errors.MlflowUnavailableError,
+                MlflowUnavailableError,
                 "MLflow does not answer ({doing}): {cause}. Check that it runs and that"
                 " MLFLOW_TRACKING_URI is right, then try again.",
             )
@@ -188,7 +202,7 @@ TABLE: dict[Dependency, list[Rule]] = {
     Dependency.artifacts: [
         Rule(
             "builtins.OSError",
-            errors.ArtifactsNotWritableError,
+            ArtifactsNotWritableError,
             "Artifacts below {where} cannot be written: {cause}. Free disk space (credit-ct prune),"
             " correct the permissions or choose another ARTIFACTS_PATH, then try again: files that"
             " were written before are complete.",
@@ -197,7 +211,7 @@ TABLE: dict[Dependency, list[Rule]] = {
     Dependency.packages: [
         Rule(
             "builtins.OSError",
-            errors.PackagesNotWritableError,
+            PackagesNotWritableError,
             "The BentoML store {where} cannot be written: {cause}. Free disk space (credit-ct"
             " prune), correct the permissions or choose another BENTOML_HOME, then try again.",
         )
@@ -216,7 +230,7 @@ def translated(dependency: Dependency, where: str, doing: str = "") -> Iterator[
     """
     try:
         yield
-    except errors.CreditCtError:
+    except CreditCtError:
         raise
     except Exception as error:
         translation = _translation(error, dependency, where, doing)
@@ -227,7 +241,7 @@ def translated(dependency: Dependency, where: str, doing: str = "") -> Iterator[
 
 def _translation(
     error: Exception, dependency: Dependency, where: str, doing: str
-) -> errors.CreditCtError | None:
+) -> CreditCtError | None:
     """Our error for a library's; None for one that the table does not know."""
     classes = {f"{each.__module__}.{each.__qualname__}" for each in type(error).__mro__}
     for rule in TABLE[dependency]:

@@ -8,7 +8,7 @@ import dagster as dg
 from dateutil.relativedelta import relativedelta
 from pydantic import Field
 
-from credit_ct_dagster.errors import BaseDateError
+from credit_ct_dagster.errors.inputs import BaseDateError
 
 TIMEZONE = "Asia/Seoul"
 PARTITION_TAG = "dagster/partition"

@@ -18,7 +18,7 @@ from credit_ct_dagster.contracts.decision import Decision, DecisionRecord, Groun
 from credit_ct_dagster.contracts.files import DECISIONS_FOLDER, numbered_decision_file
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.databases import location, parse_url
-from credit_ct_dagster.errors import (
+from credit_ct_dagster.errors.models import (
     ChampionDisagreementError,
     MissingPackageError,
     UnrecordedChampionError,

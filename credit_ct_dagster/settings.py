@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from credit_ct_dagster import logs
-from credit_ct_dagster.errors import SettingsError
+from credit_ct_dagster.errors.inputs import SettingsError
 
 
 class Settings(BaseSettings):

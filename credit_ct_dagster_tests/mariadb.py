@@ -41,6 +41,7 @@ class MariaDB:
                 "--no-defaults",
                 f"--user={getpass.getuser()}",
                 f"--datadir={folder / 'data'}",
+                f"--tmpdir={folder}",  # two installations at once would meet in /tmp
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
             ],
@@ -68,6 +69,7 @@ class MariaDB:
                     "--no-defaults",
                     f"--user={getpass.getuser()}",
                     f"--datadir={self._folder / 'data'}",
+                    f"--tmpdir={self._folder}",
                     f"--port={self.port}",
                     "--bind-address=127.0.0.1",
                     f"--socket={self._folder}/s",

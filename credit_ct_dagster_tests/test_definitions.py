@@ -120,7 +120,12 @@ assert not coloredlogs.install.__module__.startswith("coloredlogs")
 def test_importing_has_no_effect_and_loading_the_code_location_has(tmp_path: Path) -> None:
     """Only an entry point reads `.env`, changes the environment or the logging."""
     done = subprocess.run(
-        [sys.executable, "-c", _EFFECTS], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", _EFFECTS],
+        cwd=tmp_path,
+        env={"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 

@@ -14,7 +14,7 @@ from credit_ct_dagster_tests.platform import REPOSITORY
 _SCRIPT = """
 import logging
 import dagster as dg
-from credit_ct_dagster.errors import EmptyWindowError
+from credit_ct_dagster.errors.inputs import EmptyWindowError
 from credit_ct_dagster.runs.failures import failure
 from credit_ct_dagster.settings import set_up_process
 

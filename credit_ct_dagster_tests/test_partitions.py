@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credit_ct_dagster.errors import BaseDateError
+from credit_ct_dagster.errors.inputs import BaseDateError
 from credit_ct_dagster.partitions import (
     TIMEZONE,
     Calendar,

@@ -18,7 +18,7 @@ from credit_ct_dagster.contracts.files import (
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.contracts.search import BestModel, MlflowRuns, SearchSummary, TrialCounts
-from credit_ct_dagster.errors import (
+from credit_ct_dagster.errors.models import (
     ChampionDisagreementError,
     MissingModelError,
     MissingPackageError,

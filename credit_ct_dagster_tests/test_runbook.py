@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from credit_ct_dagster import errors
 from credit_ct_dagster.alerting.channels import Kind
 from credit_ct_dagster.definitions import CHECKS
+from credit_ct_dagster.errors import base, inputs, models, operation, stores
 from credit_ct_dagster.outages import TABLE
 from credit_ct_dagster.runs.failures import check_code
 from credit_ct_dagster_tests.platform import REPOSITORY
@@ -17,8 +17,11 @@ _PACKAGE = REPOSITORY / "credit_ct_dagster"
 _DOCUMENTS = [REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")]
 _CLASSES = [
     each
-    for each in vars(errors).values()
-    if isinstance(each, type) and issubclass(each, errors.CreditCtError)
+    for module in (base, inputs, models, operation, stores)
+    for each in vars(module).values()
+    if isinstance(each, type)
+    and issubclass(each, base.CreditCtError)
+    and each.__module__ == module.__name__
 ]
 _CODES = {each.__name__: each.code for each in _CLASSES if "code" in vars(each)}
 _WITHOUT_CODE = {each.__name__ for each in _CLASSES} - set(_CODES)
@@ -36,7 +39,7 @@ def _sections() -> dict[str, str]:
 
 def _nodes() -> list[ast.AST]:
     """The code of the package, without that of `errors` itself."""
-    files = set(_PACKAGE.rglob("*.py")) - {_PACKAGE / "errors.py"}
+    files = set(_PACKAGE.rglob("*.py")) - {*(_PACKAGE / "errors").glob("*.py")}
     return [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
 
 
@@ -94,7 +97,7 @@ def test_the_runbook_tells_which_errors_are_retried() -> None:
     """By the word "Retried", in the sections of those errors and of no other."""
     sections = _sections()
     marked = {name for name, code in _CODES.items() if "Retried" in sections[code.lower()]}
-    retried = {each.__name__ for each in _CLASSES if issubclass(each, errors.UnavailableError)}
+    retried = {each.__name__ for each in _CLASSES if issubclass(each, base.UnavailableError)}
     assert marked == retried - _WITHOUT_CODE
 
 
@@ -112,7 +115,7 @@ def test_links_into_the_runbook_lead_to_a_section() -> None:
 def test_errors_end_with_their_section(monkeypatch: pytest.MonkeyPatch) -> None:
     """The code, and the place in the repository where it is explained."""
     monkeypatch.delenv("RUNBOOK_URL", raising=False)
-    error = errors.MissingTableError("Table t does not exist.")
+    error = stores.MissingTableError("Table t does not exist.")
     assert error.sentence == "Table t does not exist."
     assert str(error) == ("Table t does not exist. See CT-STORE-3: docs/runbook.md#ct-store-3")
 
@@ -121,4 +124,4 @@ def test_the_address_of_the_runbook_can_be_configured(monkeypatch: pytest.Monkey
     """RUNBOOK_URL is where people read it."""
     monkeypatch.setenv("RUNBOOK_URL", "https://wiki.example.com/credit-ct")
     expected = "https://wiki.example.com/credit-ct#ct-store-3"
-    assert errors.runbook_section("CT-STORE-3") == expected
+    assert base.runbook_section("CT-STORE-3") == expected

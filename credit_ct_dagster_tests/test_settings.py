@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from credit_ct_dagster.errors import SettingsError
+from credit_ct_dagster.errors.inputs import SettingsError
 from credit_ct_dagster.settings import Settings, redacted
 
 
@@ -130,7 +130,7 @@ def test_what_libraries_look_up_is_exported() -> None:
     assert Path(exported["BENTOML_HOME"]).is_absolute()
 
 
-def test_a_process_is_set_up_once_and_visibly() -> None:
+def test_a_process_is_set_up_once_and_visibly(tmp_path: Path) -> None:
     """Until then, importing the settings and wiring resources changes nothing."""
     script = (
         "import os; before = dict(os.environ)\n"
@@ -140,7 +140,11 @@ def test_a_process_is_set_up_once_and_visibly() -> None:
         "set_up_process(); print(os.environ['FEATURE_STORE_URL'])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+        [sys.executable, "-c", script],
+        env={"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "sqlite:///var/feature_store.db"

@@ -5,7 +5,9 @@ import dagster as dg
 from credit_ct_dagster.alerting.channels import Alert, Kind
 from credit_ct_dagster.alerting.events import BaseDateDue, Event, RunFailed
 from credit_ct_dagster.assets.model_card import model_card
-from credit_ct_dagster.errors import BaseDateMissingError, RunFailedError, with_reference
+from credit_ct_dagster.errors.base import with_reference
+from credit_ct_dagster.errors.inputs import BaseDateMissingError
+from credit_ct_dagster.errors.operation import RunFailedError
 from credit_ct_dagster.partitions import DUE_HOUR, PARTITION_TAG, TIMEZONE
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.runs.reasons import Reason, code_of_check, reason_of, sentence_of_check

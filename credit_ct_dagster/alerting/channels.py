@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import dagster as dg
 from pydantic import Field
 
-from credit_ct_dagster.errors import AlertNotDeliveredError
+from credit_ct_dagster.errors.operation import AlertNotDeliveredError
 
 # requests and smtplib are imported where an alert is sent: loading the definitions does not need
 # them.

@@ -14,7 +14,7 @@ import dagster as dg
 from credit_ct_dagster.alerting.alerts import alert_on
 from credit_ct_dagster.alerting.channels import Alert, Kind, Mail, Webhook
 from credit_ct_dagster.alerting.events import AlertCursor, pending_events
-from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
 

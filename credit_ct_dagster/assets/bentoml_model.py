@@ -7,7 +7,7 @@ from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.contracts.search import SearchSummary
-from credit_ct_dagster.errors import MixedArtifactsError
+from credit_ct_dagster.errors.stores import MixedArtifactsError
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from credit_ct_dagster.errors import with_reference
+from credit_ct_dagster.errors.base import with_reference
 from credit_ct_dagster.partitions import last_expired
 from credit_ct_dagster.resources.feature_store.merge import MergeResult
 from credit_ct_dagster.resources.feature_store.store import FeatureStore

@@ -12,7 +12,7 @@ from credit_ct_dagster.assets.features_target import features_target
 from credit_ct_dagster.assets.merged_rows import rows_merged
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.splits import Quarantine, SplitsSummary
-from credit_ct_dagster.errors import EmptyWindowError, UnusableRowsError
+from credit_ct_dagster.errors.inputs import EmptyWindowError, UnusableRowsError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.row_rules import Bounds, RowRules

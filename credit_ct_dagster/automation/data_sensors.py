@@ -12,7 +12,7 @@ from credit_ct_dagster.automation.jobs import continuous_training_job
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER
 from credit_ct_dagster.contracts.record import Record
 from credit_ct_dagster.contracts.splits import SplitsSummary
-from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling.splitting import data_fingerprint
 from credit_ct_dagster.partitions import Calendar

@@ -9,7 +9,7 @@ from pydantic import Field
 from credit_ct_dagster.assets.features_target import features_target
 from credit_ct_dagster.assets.merged_rows import EXPIRY_CHECK, rows_merged
 from credit_ct_dagster.checks.results import base_date_of, result
-from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.partitions import LabelWindow
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 

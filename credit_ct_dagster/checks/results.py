@@ -4,7 +4,8 @@ from typing import Any
 
 import dagster as dg
 
-from credit_ct_dagster.errors import NoBaseDateError, with_reference
+from credit_ct_dagster.errors.base import with_reference
+from credit_ct_dagster.errors.inputs import NoBaseDateError
 from credit_ct_dagster.runs.failures import check_code, failure, reference_metadata
 from credit_ct_dagster.runs.history import BASE_DATE
 

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.errors.base import CreditCtError
 
 COMMANDS = {
     "load": "Insert rows into the two source tables, or replace those with the same key.",

@@ -7,7 +7,7 @@ from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.contracts.decision import Decision, Ground
 from credit_ct_dagster.contracts.files import MODEL_FOLDER
 from credit_ct_dagster.contracts.search import SearchSummary
-from credit_ct_dagster.errors import NothingToDecideError
+from credit_ct_dagster.errors.models import NothingToDecideError
 
 
 @click.command("promote")

@@ -7,7 +7,7 @@ import click
 from credit_ct_dagster.cli.console import console
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.contracts.files import MODEL_CARD_FILE, MODEL_FOLDER
-from credit_ct_dagster.errors import MissingArtifactError
+from credit_ct_dagster.errors.stores import MissingArtifactError
 
 
 @click.command("report")

@@ -5,7 +5,7 @@ import click
 from credit_ct_dagster.cli.console import console, silence_libraries
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.contracts.decision import Decision, Ground
-from credit_ct_dagster.errors import NothingToDecideError
+from credit_ct_dagster.errors.models import NothingToDecideError
 
 
 @click.command("rollback")

@@ -15,7 +15,9 @@ from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.search import SearchSummary
-from credit_ct_dagster.errors import NoLabelsError, RunConfigError, RunFailedError
+from credit_ct_dagster.errors.inputs import RunConfigError
+from credit_ct_dagster.errors.operation import RunFailedError
+from credit_ct_dagster.errors.stores import NoLabelsError
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder
 from credit_ct_dagster.runs.instance import configured_instance
 from credit_ct_dagster.runs.processes import fail_abandoned_runs, host_tag

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from credit_ct_dagster.errors import NewerRecordError, UnreadableRecordError
+from credit_ct_dagster.errors.stores import NewerRecordError, UnreadableRecordError
 
 
 class Part(BaseModel):

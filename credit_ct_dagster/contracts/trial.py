@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol, Self
 from pydantic import Field
 
 from credit_ct_dagster.contracts.record import Record
-from credit_ct_dagster.errors import UnreadableRecordError
+from credit_ct_dagster.errors.stores import UnreadableRecordError
 
 _OUTCOME = "outcome"
 _DECISIVE = {"accuracy", "log_loss"}

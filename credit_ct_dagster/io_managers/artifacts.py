@@ -11,7 +11,7 @@ from pydantic import Field
 from upath import UPath
 
 from credit_ct_dagster.contracts.record import Record
-from credit_ct_dagster.errors import ArtifactsNotWritableError, MissingArtifactError
+from credit_ct_dagster.errors.stores import ArtifactsNotWritableError, MissingArtifactError
 from credit_ct_dagster.io_managers.codecs import CODECS
 from credit_ct_dagster.io_managers.publishing import LOCAL_PROTOCOLS, publish
 from credit_ct_dagster.outages import Dependency, translated

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from credit_ct_dagster.errors import FileError
+from credit_ct_dagster.errors.inputs import FileError
 from credit_ct_dagster.modeling import schema
 
 # A month and a day: a date such as 2025-02-29 occurs in real files, and the merge counts it.

@@ -7,7 +7,7 @@ other machines. Optuna identifies a trial by its id in the storage for both, but
 import optuna
 from optuna.trial import FrozenTrial
 
-from credit_ct_dagster.errors import LibraryChangedError
+from credit_ct_dagster.errors.operation import LibraryChangedError
 
 
 def storage_id(trial: optuna.Trial | FrozenTrial) -> int:

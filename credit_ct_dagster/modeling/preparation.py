@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from credit_ct_dagster.errors import UnusableRowsError
+from credit_ct_dagster.errors.inputs import UnusableRowsError
 from credit_ct_dagster.modeling import schema
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from credit_ct_dagster.errors import RowTypesError
+from credit_ct_dagster.errors.inputs import RowTypesError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.row_rules import RowRules
 

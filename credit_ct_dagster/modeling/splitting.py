@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from credit_ct_dagster.contracts.files import SPLITS
-from credit_ct_dagster.errors import MixedArtifactsError, UnusableRowsError
+from credit_ct_dagster.errors.inputs import UnusableRowsError
+from credit_ct_dagster.errors.stores import MixedArtifactsError
 from credit_ct_dagster.modeling import schema
 
 

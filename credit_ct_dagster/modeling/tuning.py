@@ -11,7 +11,7 @@ import optuna
 from optuna.trial import TrialState as StudyState
 
 from credit_ct_dagster.contracts.trial import Trial, TrialState
-from credit_ct_dagster.errors import SearchFailedError
+from credit_ct_dagster.errors.models import SearchFailedError
 from credit_ct_dagster.modeling.optuna_internals import continued, storage_id
 from credit_ct_dagster.modeling.search_space import Params, Sampler, TuningParameters
 

@@ -2,7 +2,11 @@
 
 import sqlalchemy as sa
 
-from credit_ct_dagster.errors import FeatureStoreError, LenientServerError, MissingRightsError
+from credit_ct_dagster.errors.stores import (
+    FeatureStoreError,
+    LenientServerError,
+    MissingRightsError,
+)
 from credit_ct_dagster.outages import is_denied
 from credit_ct_dagster.resources.feature_store.columns import (
     has_table,

@@ -9,13 +9,13 @@ from enum import StrEnum
 import dagster as dg
 from rich.filesize import decimal
 
-from credit_ct_dagster.errors import (
+from credit_ct_dagster.errors.base import CreditCtError
+from credit_ct_dagster.errors.operation import (
     AutomationOffError,
-    CreditCtError,
     DaemonSilentError,
-    LowDiskSpaceError,
     UnexpectedError,
 )
+from credit_ct_dagster.errors.stores import LowDiskSpaceError
 from credit_ct_dagster.operations import database_checks
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.feature_store.store import FeatureStore

@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from credit_ct_dagster.databases import location, parse_url
-from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.locks import base_date_lock_name, exclusive
 from credit_ct_dagster.outages import Dependency, translated
 from credit_ct_dagster.partitions import PARTITION_TAG

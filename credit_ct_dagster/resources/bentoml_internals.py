@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from credit_ct_dagster.errors import LibraryChangedError
+from credit_ct_dagster.errors.operation import LibraryChangedError
 
 DESCRIPTION = "model.yaml"
 _FIELDS = {"name": str, "version": str, "labels": dict, "creation_time": str}

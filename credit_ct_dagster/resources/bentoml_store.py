@@ -13,7 +13,7 @@ from pydantic import Field
 
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
-from credit_ct_dagster.errors import MissingPackageError, UnusablePackageError
+from credit_ct_dagster.errors.models import MissingPackageError, UnusablePackageError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.outages import Dependency, translated
 from credit_ct_dagster.resources.bentoml_internals import set_label

@@ -12,7 +12,7 @@ import dagster as dg
 from pydantic import Field
 
 from credit_ct_dagster.databases import location, parse_url, sqlite_file
-from credit_ct_dagster.errors import ForeignStudyError
+from credit_ct_dagster.errors.models import ForeignStudyError
 from credit_ct_dagster.locks import exclusive
 from credit_ct_dagster.outages import Dependency, translated
 

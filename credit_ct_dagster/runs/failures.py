@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from credit_ct_dagster.errors import CreditCtError, UnavailableError, runbook_section
+from credit_ct_dagster.errors.base import CreditCtError, UnavailableError, runbook_section
 
 CODE = "code"
 """Metadata of a failed step, and of a failed check: the code of the error."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 from filelock import Timeout
 
-from credit_ct_dagster.errors import InstanceBusyError
+from credit_ct_dagster.errors.operation import InstanceBusyError
 from credit_ct_dagster.locks import file_lock
 from credit_ct_dagster.runs.dagster_internals import open_instance
 

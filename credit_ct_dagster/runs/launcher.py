@@ -2,7 +2,8 @@
 
 import dagster as dg
 
-from credit_ct_dagster.errors import ProcessKilledError, with_reference
+from credit_ct_dagster.errors.base import with_reference
+from credit_ct_dagster.errors.operation import ProcessKilledError
 from credit_ct_dagster.runs.dagster_internals import (
     CheckRunHealthResult,
     WorkerStatus,

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import psutil
 
-from credit_ct_dagster.errors import ProcessKilledError, with_reference
+from credit_ct_dagster.errors.base import with_reference
+from credit_ct_dagster.errors.operation import ProcessKilledError
 from credit_ct_dagster.runs.dagster_internals import is_on_one_machine
 
 HOST_TAG = "credit_ct/host"

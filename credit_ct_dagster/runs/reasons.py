@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from credit_ct_dagster.errors import RunFailedError, UnexpectedError, code_in, with_reference
+from credit_ct_dagster.errors.base import code_in, with_reference
+from credit_ct_dagster.errors.operation import RunFailedError, UnexpectedError
 from credit_ct_dagster.runs.failures import CODE, check_code
 
 if TYPE_CHECKING:
     from credit_ct_dagster.runs.dagster_internals import SerializableErrorInfo
 
-_CLASS_OF_OURS = re.compile(r"^(dagster\.\S+\.Failure|credit_ct_dagster\.errors\.\w+): ")
+_CLASS_OF_OURS = re.compile(r"^(dagster\.\S+\.Failure|credit_ct_dagster\.errors\.[\w.]+): ")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from distributed import Future as DaskFuture
 
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLIT_FILES
 from credit_ct_dagster.contracts.trial import Trial, TrialState
-from credit_ct_dagster.errors import DaskUnavailableError, RunConfigError
+from credit_ct_dagster.errors.inputs import RunConfigError
+from credit_ct_dagster.errors.models import DaskUnavailableError
 from credit_ct_dagster.modeling.local_workers import record_trial, threads_per_fit
 from credit_ct_dagster.modeling.optuna_internals import continued, storage_id
 from credit_ct_dagster.modeling.search_space import TuningParameters

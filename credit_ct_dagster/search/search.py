@@ -11,7 +11,7 @@ from catboost import CatBoostClassifier
 from credit_ct_dagster.contracts.files import MODEL_FOLDER
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.trial import Trial
-from credit_ct_dagster.errors import NewerRecordError, UnreadableRecordError
+from credit_ct_dagster.errors.stores import NewerRecordError, UnreadableRecordError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling.evaluation import evaluate
 from credit_ct_dagster.modeling.local_workers import LocalWorkers

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from credit_ct_dagster.alerting.channels import Alert, Kind, Mail, Webhook
-from credit_ct_dagster.errors import AlertNotDeliveredError
+from credit_ct_dagster.errors.operation import AlertNotDeliveredError
 from credit_ct_dagster_tests.certificates import self_signed
 from credit_ct_dagster_tests.servers import Inbox, Receiver, free_port
 

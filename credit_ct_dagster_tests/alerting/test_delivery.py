@@ -9,7 +9,7 @@ import pytest
 from credit_ct_dagster.alerting.channels import Webhook
 from credit_ct_dagster.alerting.events import AlertCursor
 from credit_ct_dagster.alerting.sensors import webhook_alerts_sensor
-from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.runs.history import RunHistory
 from credit_ct_dagster_tests.alerting.daemon import COMMON, Daemon
 from credit_ct_dagster_tests.alerting.observed_runs import BASE_DT, SENTENCE, failing_model_card

@@ -14,7 +14,7 @@ from credit_ct_dagster.contracts.decision import Decision, Estimate
 from credit_ct_dagster.contracts.drift import DriftReport
 from credit_ct_dagster.contracts.files import MODEL_CARD_FILE, SPLIT_FILES
 from credit_ct_dagster.contracts.identity import ModelIdentity
-from credit_ct_dagster.errors import MissingPackageError
+from credit_ct_dagster.errors.models import MissingPackageError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.splitting import customer_position
 from credit_ct_dagster.resources.feature_store.tables import Tables

@@ -23,7 +23,7 @@ from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.contracts.record import Record
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
-from credit_ct_dagster.errors import NewerRecordError, UnreadableRecordError
+from credit_ct_dagster.errors.stores import NewerRecordError, UnreadableRecordError
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder
 
 _OLD = Path(__file__).parent / "written_by_0_1"

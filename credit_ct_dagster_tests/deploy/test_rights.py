@@ -9,7 +9,7 @@ import mlflow
 import pytest
 import sqlalchemy as sa
 
-from credit_ct_dagster.errors import FeatureStoreError
+from credit_ct_dagster.errors.stores import FeatureStoreError
 from credit_ct_dagster.loading import sample_data
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.resources.feature_store.store import FeatureStore

@@ -1,4 +1,4 @@
-"""Runs as processes, what became of them, and the table that `make faults` writes."""
+"""Runs as processes, how they ended, and the table that `make faults` writes."""
 
 import signal
 import subprocess
@@ -11,24 +11,24 @@ from typing import IO, Protocol
 from credit_ct_dagster_tests.platform import BASE_DT, REPOSITORY, SMALL_SEARCH, Platform
 
 SEARCH = SMALL_SEARCH | {"depth": [3, 4, 5, 6], "iterations": 40, "n_jobs": 1}
-"""Four candidates, one at a time: there is a moment after each."""
+"""Four candidates, one at a time: a fault can be caused between two of them."""
 CONFIG = {"ops": {"tuned_runs": {"config": SEARCH}}}
 COMMAND = ("credit-ct", "run", "--partition", BASE_DT, "--config", "small.yaml")
 _SECONDS = 280
 _TABLE = REPOSITORY / "build" / "faults.md"
 _HEAD = """\
-| fault | seen | lost, left behind | how it came back | in |
-|---|---|---|---|---|
+| fault | observation | recovery | after |
+|---|---|---|---|
 """
 
 
 class Attempt:
-    """A run as a process, whose words are kept."""
+    """A run as a process, whose output is recorded."""
 
     def __init__(
         self, platform: Platform, command: Sequence[str], environment: Mapping[str, str]
     ) -> None:
-        self.began = time.perf_counter()
+        self.started = time.perf_counter()
         self.process = subprocess.Popen(
             command or COMMAND, cwd=platform.folder, env={**platform.environment, **environment},
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
@@ -43,42 +43,42 @@ class Attempt:
             for line in stderr:
                 self.lines.append(line.rstrip())
 
-    def until_said(self, words: str) -> None:
-        """Wait until a line holds these words."""
+    def until_printed(self, text: str) -> None:
+        """Wait until it has printed a line with this text."""
         deadline = time.monotonic() + _SECONDS
-        while not any(words in line for line in self.lines):
-            assert self.process.poll() is None, self.said
-            assert time.monotonic() < deadline, self.said
+        while not any(text in line for line in self.lines):
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """With SIGKILL: nothing is cleaned up."""
+        """End it with SIGKILL: it cannot clean up."""
         with suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self._reader.join()
 
-    def ended(self) -> int:
-        """Wait for its end; returns the exit code. No traceback was told on the way."""
+    def exit_code(self) -> int:
+        """Wait until it ends, without having printed a traceback; returns the exit code."""
         code = self.process.wait(_SECONDS)
         self._reader.join()
-        assert not any("Traceback" in line for line in self.lines), self.said
+        assert not any("Traceback" in line for line in self.lines), self.output
         return code
 
     @property
-    def said(self) -> str:
-        """All that was told so far."""
+    def output(self) -> str:
+        """What it has printed so far."""
         return "\n".join(self.lines)
 
     @property
     def last_line(self) -> str:
-        """The sentence in the end."""
+        """The last line that is not empty: the error, if it failed."""
         return next((line for line in reversed(self.lines) if line), "")
 
     @property
     def seconds(self) -> float:
-        """Since it was started."""
-        return time.perf_counter() - self.began
+        """Seconds since it was started."""
+        return time.perf_counter() - self.started
 
 
 class Start(Protocol):
@@ -88,17 +88,19 @@ class Start(Protocol):
 
 
 def run_again(start: Start, platform: Platform, **environment: str) -> float:
-    """The same command, without a fault; returns how long it took."""
+    """Run the same command without a fault; returns how many seconds it took."""
     attempt = start(platform, **environment)
-    assert attempt.ended() == 0, attempt.said
+    assert attempt.exit_code() == 0, attempt.output
     return attempt.seconds
 
 
-def report(fault: str, seen: str, back: str = "–", seconds: float | None = None) -> None:
-    """Add a row to the table: nothing was lost or left, as the caller has made sure."""
+def report(
+    fault: str, observation: str, recovery: str = "–", seconds: float | None = None
+) -> None:
+    """Add a row to the table; the caller has verified that nothing was lost or left over."""
     _TABLE.parent.mkdir(exist_ok=True)
     if not _TABLE.exists():
         _TABLE.write_text(_HEAD)
-    took = "–" if seconds is None else f"{seconds:.0f} s"
+    after = "–" if seconds is None else f"{seconds:.0f} s"
     with _TABLE.open("a") as table:
-        table.write(f"| {fault} | {seen} | nothing | {back} | {took} |\n")
+        table.write(f"| {fault} | {observation} | {recovery} | {after} |\n")

@@ -1,4 +1,4 @@
-"""Platforms to disturb, and those to compare them with."""
+"""Platforms to disturb, and undisturbed ones to compare them with."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ def _undisturbed(folder: Path, templates: Templates, url: str | None = None) -> 
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, templates: Templates) -> Platform:
-    """The same rows and the same search, without a fault."""
+    """The same rows and the same search without a fault."""
     return _undisturbed(tmp_path_factory.mktemp("undisturbed"), templates)
 
 
@@ -36,7 +36,7 @@ def disturbed(platform: Platform) -> Platform:
 def durable_mariadb(
     tmp_path_factory: pytest.TempPathFactory, mariadb: MariaDB
 ) -> Iterator[MariaDB]:
-    """A server to kill, which has on disk what it said it has."""
+    """A server to kill, which has on disk every transaction that it has committed."""
     folder = tmp_path_factory.mktemp("durable_mariadb")
     with MariaDB.running(folder, "--innodb-flush-log-at-trx-commit=1") as server:
         yield server
@@ -46,7 +46,7 @@ def durable_mariadb(
 def undisturbed_on_mariadb(
     tmp_path_factory: pytest.TempPathFactory, templates: Templates, mariadb: MariaDB
 ) -> Platform:
-    """As `undisturbed`: MariaDB keeps numbers with fewer digits than SQLite."""
+    """As `undisturbed`: MariaDB stores numbers with fewer digits than SQLite."""
     folder = tmp_path_factory.mktemp("undisturbed_on_mariadb")
     return _undisturbed(folder, templates, mariadb.new_database())
 
@@ -56,14 +56,14 @@ def disturbed_on_mariadb(
     tmp_path: Path, templates: Templates, durable_mariadb: MariaDB
 ) -> Platform:
     """As `disturbed`, with the feature store on the server to kill."""
-    platform = Platform.prepared(tmp_path / "there", templates, durable_mariadb.new_database())
+    platform = Platform.prepared(tmp_path / "platform", templates, durable_mariadb.new_database())
     (platform.folder / "small.yaml").write_text(yaml.safe_dump(CONFIG))
     return platform
 
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts runs as processes; what is left of them in the end is killed."""
+    """Starts runs as processes; those that are still running after the test are killed."""
     attempts: list[Attempt] = []
 
     def started(platform: Platform, *command: str, **environment: str) -> Attempt:

@@ -1,4 +1,4 @@
-"""The code location with a small search: what a schedule or a sensor starts has the defaults."""
+"""The code location with a small search: schedules and sensors start runs with the defaults."""
 
 from credit_ct_dagster.modeling.search_space import Pruning, TuningParameters
 
@@ -14,4 +14,4 @@ for name, value in _SMALL.items():
     TuningParameters.model_fields[name].default = value
 TuningParameters.model_rebuild(force=True)
 
-from credit_ct_dagster.definitions import defs as defs  # noqa: E402 takes the defaults as they are
+from credit_ct_dagster.definitions import defs as defs  # noqa: E402 reads the defaults

@@ -1,4 +1,4 @@
-"""MariaDB is killed inside the merge, inside the read, and during the search; then it is back."""
+"""MariaDB is killed inside the merge, inside the read or during the search, and restarted."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ _WAITS_FOR_A_TABLE = """
 
 @contextmanager
 def _connected(url: str) -> Iterator[sa.Connection]:
-    """A connection of its own, whose server may die."""
+    """A separate connection, whose server may be killed."""
     engine = sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
     connection = engine.connect()
     try:
@@ -39,18 +39,18 @@ def _connected(url: str) -> Iterator[sa.Connection]:
         connection.close()
 
 
-def _until_it_waits(url: str, question: str, attempt: Attempt) -> None:
-    """Until the run is inside a statement, and waits there."""
+def _until_it_waits(url: str, waiting: str, attempt: Attempt) -> None:
+    """Wait until the run is blocked inside a statement, which a query counts."""
     with _connected(url) as other:
         deadline = time.monotonic() + _WAIT_SECONDS
-        while not other.exec_driver_sql(question.replace("%", "%%")).scalar():
-            assert attempt.process.poll() is None, attempt.said
-            assert time.monotonic() < deadline, attempt.said
+        while not other.exec_driver_sql(waiting.replace("%", "%%")).scalar():
+            assert attempt.process.poll() is None, attempt.output
+            assert time.monotonic() < deadline, attempt.output
             time.sleep(0.2)
 
 
 def _holder(platform: Platform) -> int | None:
-    """The connection that holds the lock of the base date."""
+    """The id of the connection that holds the lock of the base date."""
     with _connected(platform.url) as other:
         return other.scalar(sa.select(sa.func.is_used_lock(base_date_lock_name(BASE_DT))))
 
@@ -61,26 +61,26 @@ def test_killed_inside_the_merge(
     durable_mariadb: MariaDB,
     start: Start,
 ) -> None:
-    """The old rows are deleted and the new ones half inserted: the old ones stay."""
+    """The old rows were deleted and only some new ones inserted: it is rolled back and retried."""
     platform, server = disturbed_on_mariadb, durable_mariadb
     platform.store.merge(BASE_DT)
     before = platform.store.row_counts()
-    with _connected(platform.url) as rival:
-        rival.exec_driver_sql("BEGIN")
-        rival.exec_driver_sql("SELECT id FROM credit_score_features FOR UPDATE")
+    with _connected(platform.url) as blocker:
+        blocker.exec_driver_sql("BEGIN")
+        blocker.exec_driver_sql("SELECT id FROM credit_score_features FOR UPDATE")
         attempt = start(platform)
         _until_it_waits(platform.url, _WAITS_FOR_A_ROW, attempt)
-        os.killpg(attempt.process.pid, signal.SIGSTOP)  # so that it does not merge again at once
+        os.killpg(attempt.process.pid, signal.SIGSTOP)  # so that it does not retry at once
         server.kill()
     server.start()
     assert platform.store.row_counts() == before
     os.killpg(attempt.process.pid, signal.SIGCONT)
-    back = time.perf_counter()
-    assert attempt.ended() == 0, attempt.said
-    assert "features_target: Base date 2025-03-10: The feature store at" in attempt.said
+    restarted = time.perf_counter()
+    assert attempt.exit_code() == 0, attempt.output
+    assert "features_target: Base date 2025-03-10: The feature store at" in attempt.output
     check_same_results(platform, undisturbed_on_mariadb)
-    report("MariaDB killed inside the merge's `INSERT`", f"the {before[BASE_DT]:,} old rows",
-           "the step tried again by itself", time.perf_counter() - back)  # fmt: skip
+    report("MariaDB killed inside the merge's `INSERT`", f"the {before[BASE_DT]:,} old rows were present",
+           "the step was retried automatically", time.perf_counter() - restarted)  # fmt: skip
 
 
 def test_killed_inside_the_read(
@@ -89,11 +89,11 @@ def test_killed_inside_the_read(
     durable_mariadb: MariaDB,
     start: Start,
 ) -> None:
-    """The step reads again; nothing of the first attempt was written."""
+    """The step is retried; the first attempt wrote nothing."""
     platform, server = disturbed_on_mariadb, durable_mariadb
     platform.store.merge(BASE_DT)
-    with _connected(platform.url) as rival:
-        rival.exec_driver_sql("LOCK TABLES credit_score_features_target WRITE")
+    with _connected(platform.url) as blocker:
+        blocker.exec_driver_sql("LOCK TABLES credit_score_features_target WRITE")
         attempt = start(
             platform,
             "dagster", "asset", "materialize", "-m", "credit_ct_dagster.definitions",
@@ -104,15 +104,15 @@ def test_killed_inside_the_read(
     assert not (platform.folder / "artifacts").exists()
     time.sleep(_DOWN_SECONDS)
     server.start()
-    back = time.perf_counter()
+    restarted = time.perf_counter()
     code = attempt.process.wait(120)
-    assert code == 0, attempt.said
-    assert "Reading mysql+pymysql://" in attempt.said
-    seconds = time.perf_counter() - back
+    assert code == 0, attempt.output
+    assert "Reading the feature store at mysql+pymysql://" in attempt.output
+    seconds = time.perf_counter() - restarted
     run_again(start, platform)
     check_same_results(platform, undisturbed_on_mariadb)
-    report(f"MariaDB killed inside the read, {_DOWN_SECONDS} s", "no splits yet",
-           "the step tried again by itself", seconds)  # fmt: skip
+    report(f"MariaDB killed inside the read, {_DOWN_SECONDS} s", "no file had been written",
+           "the step was retried automatically", seconds)  # fmt: skip
 
 
 def test_killed_during_the_search(
@@ -121,21 +121,20 @@ def test_killed_during_the_search(
     durable_mariadb: MariaDB,
     start: Start,
 ) -> None:
-    """Finished trials are kept, and the base date is locked again while the rest is fitted."""
+    """Finished trials are retained, and the base date is locked again while others are fitted."""
     platform, server = disturbed_on_mariadb, durable_mariadb
     attempt = start(platform, OPTUNA_STORAGE_URL=platform.url)
-    attempt.until_said("1/4 done")
-    locked_by = _holder(platform)
-    assert locked_by is not None
+    attempt.until_printed("1/4 done")
+    assert _holder(platform) is not None
     server.kill()
     time.sleep(_DOWN_SECONDS)
     server.start()
-    back = time.perf_counter()
-    attempt.until_said("trials of an earlier search are kept")
+    restarted = time.perf_counter()
+    attempt.until_printed("trials of an earlier attempt are retained")
     assert _holder(platform) is not None
-    assert attempt.ended() == 0, attempt.said
-    assert "Optuna's storage at" in attempt.said
+    assert attempt.exit_code() == 0, attempt.output
+    assert "Optuna's storage at" in attempt.output
     assert _holder(platform) is None
     check_same_results(platform, undisturbed_on_mariadb)
-    report(f"MariaDB killed during the search, {_DOWN_SECONDS} s", "the first trial was kept",
-           "the step tried again by itself, with its lock", time.perf_counter() - back)  # fmt: skip
+    report(f"MariaDB killed during the search, {_DOWN_SECONDS} s", "the first trial was retained",
+           "the step was retried automatically, with its lock", time.perf_counter() - restarted)  # fmt: skip

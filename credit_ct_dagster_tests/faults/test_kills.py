@@ -1,4 +1,4 @@
-"""Killed in the middle of each stage; the same command again; the same end state."""
+"""Killed inside each stage and run again: the end state is that of an undisturbed run."""
 
 import json
 import signal
@@ -13,7 +13,7 @@ from credit_ct_dagster_tests.end_state import check_same_end_state
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform, Templates
 
-# Each runs the real command in a process that kills itself (SIGKILL: nothing is cleaned up) at one
+# Each runs the real command in a process that kills itself (SIGKILL: it cannot clean up) at one
 # point of the real code.
 _KILLED_AT = """
 import os, signal, sys
@@ -62,10 +62,10 @@ artifacts.publish = lambda path, c: die() if path.name == "best.cbm" else publis
 import bentoml._internal.models.model as store
 import shutil
 shutil.copytree, copytree = None, shutil.copytree
-def half(source, to, **kwargs):
+def copy_one_file(source, to, **kwargs):
     shutil.copy(Path(source) / "model.yaml", to)
     die()
-store.shutil.copytree = half
+store.shutil.copytree = copy_one_file
 """,
     "packaged": """
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
@@ -97,13 +97,13 @@ def test_the_same_command_again_reaches_the_same_state(
         server: MariaDB = request.getfixturevalue("mariadb")
         url, stages = server.new_database(), ["merge"]
     platform = Platform.prepared(folder, templates, url)
-    small = {"ops": {"tuned_runs": {"config": SMALL_SEARCH}}}
-    (folder / "small.yaml").write_text(yaml.safe_dump(small))
+    config = {"ops": {"tuned_runs": {"config": SMALL_SEARCH}}}
+    (folder / "small.yaml").write_text(yaml.safe_dump(config))
     command = ("run", "--partition", BASE_DT, "--config", "small.yaml")
     for stage in stages:
         _kill_at(platform, stage, *command)
         if stage == "merge":
-            assert platform.store.row_counts() == {}, "half a merge was kept"
+            assert platform.store.row_counts() == {}, "a merge was committed incompletely"
     done = platform.run("credit-ct", *command)
     assert done.returncode == 0, done.stderr[-3000:]
     other = tmp_path / "undisturbed"
@@ -111,12 +111,12 @@ def test_the_same_command_again_reaches_the_same_state(
     check_same_end_state(platform, Platform.prepared(other, templates, other_url), instance)
 
 
-def test_another_command_ends_what_a_killed_one_left_open(
+def test_another_command_ends_the_runs_that_a_killed_one_left_open(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
     """`dagster job execute` too: no Dagster run stays started, no MLflow run stays open."""
-    small = {"ops": {"tuned_runs": {"config": SMALL_SEARCH}}}
-    (platform.folder / "small.yaml").write_text(yaml.safe_dump(small))
+    config = {"ops": {"tuned_runs": {"config": SMALL_SEARCH}}}
+    (platform.folder / "small.yaml").write_text(yaml.safe_dump(config))
     _kill_at(platform, "search", "run", "--partition", BASE_DT, "--config", "small.yaml")
     tags = json.dumps({"dagster/partition": BASE_DT})
     done = platform.run(

@@ -1,4 +1,4 @@
-"""The MLflow server is slow, is killed and comes back, or does not."""
+"""The MLflow server is slow, or is killed and restarted, or is killed for good."""
 
 import os
 import signal
@@ -15,9 +15,9 @@ from credit_ct_dagster_tests.platform import Platform
 from credit_ct_dagster_tests.servers import free_port
 from credit_ct_dagster_tests.webserver import until
 
-_AWAY_SECONDS = 40
-_LATE_SECONDS = 1.0
-_AT_ONCE = f"""
+_DOWN_SECONDS = 40
+_DELAY_SECONDS = 1.0
+_WITHOUT_WAITING = f"""
 import dagster as dg
 dg.RetryPolicy.calculate_delay = lambda *_: 0
 from credit_ct_dagster.cli.main import main
@@ -45,60 +45,60 @@ def _mlflow_server(platform: Platform, port: int) -> Iterator[subprocess.Popen[b
 
 
 def _kill(server: subprocess.Popen[bytes]) -> None:
-    """With its workers."""
+    """Kill a server and its workers."""
     if server.poll() is None:
         os.killpg(server.pid, signal.SIGKILL)
     server.wait()
 
 
-def _there(port: int) -> dict[str, str]:
+def _tracking_uri(port: int) -> dict[str, str]:
     return {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
 
 
 def test_killed_during_the_search(disturbed: Platform, undisturbed: Platform, start: Start) -> None:
-    """Away for longer than a container needs to start again; the run goes on by itself."""
+    """It is down for longer than a container needs to restart; the step is retried automatically."""
     port = free_port()
     with _mlflow_server(disturbed, port) as server:
-        attempt = start(disturbed, **_there(port))
-        attempt.until_said("1/4 done")
+        attempt = start(disturbed, **_tracking_uri(port))
+        attempt.until_printed("1/4 done")
         _kill(server)
-    time.sleep(_AWAY_SECONDS)
+    time.sleep(_DOWN_SECONDS)
     with _mlflow_server(disturbed, port):
-        back = time.perf_counter()
-        assert attempt.ended() == 0, attempt.said
-        seconds = time.perf_counter() - back
-    assert "MLflow failed" in attempt.said
+        restarted = time.perf_counter()
+        assert attempt.exit_code() == 0, attempt.output
+        seconds = time.perf_counter() - restarted
+    assert "MLflow does not answer" in attempt.output
     check_same_results(disturbed, undisturbed)
-    report(f"MLflow server killed during the search, {_AWAY_SECONDS} s",
-           "finished trials were kept", "the step tried again by itself", seconds)  # fmt: skip
+    report(f"MLflow server killed during the search, {_DOWN_SECONDS} s",
+           "finished trials were retained", "the step was retried automatically", seconds)  # fmt: skip
 
 
-def test_it_never_comes_back(disturbed: Platform, undisturbed: Platform, start: Start) -> None:
-    """The run fails with a sentence; later, finished trials are kept. Nobody waits here."""
+def test_killed_for_good(disturbed: Platform, undisturbed: Platform, start: Start) -> None:
+    """The run fails with its error; the next one reuses finished trials. No attempt waits here."""
     port = free_port()
     with _mlflow_server(disturbed, port) as server:
         attempt = start(
-            disturbed, "python", "-c", _AT_ONCE,
-            MLFLOW_HTTP_REQUEST_MAX_RETRIES="0", **_there(port),
+            disturbed, "python", "-c", _WITHOUT_WAITING,
+            MLFLOW_HTTP_REQUEST_MAX_RETRIES="0", **_tracking_uri(port),
         )  # fmt: skip
-        attempt.until_said("1/4 done")
+        attempt.until_printed("1/4 done")
         _kill(server)
-        assert attempt.ended() == 1
-    assert "MLflow failed" in attempt.last_line
+        assert attempt.exit_code() == 1
+    assert "MLflow does not answer" in attempt.last_line
     assert "Check that it runs and that MLFLOW_TRACKING_URI is right" in attempt.last_line
     with _mlflow_server(disturbed, port):
-        back = run_again(start, disturbed, **_there(port))
+        seconds = run_again(start, disturbed, **_tracking_uri(port))
     check_same_results(disturbed, undisturbed)
     report("MLflow server killed during the search, for good",
-           f"failed after {attempt.said.count('Attempt ')} attempts: {attempt.last_line[:150]} …",
-           "the same command again", back)  # fmt: skip
+           f"failed after {attempt.output.count('Attempt ')} attempts: {attempt.last_line[:150]} …",
+           "the same command again", seconds)  # fmt: skip
 
 
 def test_slow(disturbed: Platform, undisturbed: Platform, start: Start) -> None:
-    """Each answer is late; the run takes longer, and that is all."""
+    """Every answer is delayed; the run only takes longer."""
     port = free_port()
-    with _mlflow_server(disturbed, port), Proxy.running(port, _LATE_SECONDS) as proxy:
-        seconds = run_again(start, disturbed, **_there(proxy.port))
+    with _mlflow_server(disturbed, port), Proxy.running(port, _DELAY_SECONDS) as proxy:
+        seconds = run_again(start, disturbed, **_tracking_uri(proxy.port))
     check_same_results(disturbed, undisturbed)
-    report(f"MLflow server slow, each answer {_LATE_SECONDS:.0f} s late", "the run ended well",
+    report(f"MLflow server slow, each answer {_DELAY_SECONDS:.0f} s late", "the run succeeded",
            "–", seconds)  # fmt: skip

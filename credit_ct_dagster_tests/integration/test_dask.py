@@ -18,7 +18,8 @@ from optuna.trial import FrozenTrial
 
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLIT_FILES
 from credit_ct_dagster.contracts.trial import Trial
-from credit_ct_dagster.errors import DaskUnavailableError, ForeignStudyError, RunConfigError
+from credit_ct_dagster.errors.inputs import RunConfigError
+from credit_ct_dagster.errors.models import DaskUnavailableError, ForeignStudyError
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.preparation import fit_scalers, prepare

@@ -14,7 +14,7 @@ from sklearn.preprocessing import RobustScaler
 from upath import UPath
 
 from credit_ct_dagster.contracts.files import MODEL_FOLDER
-from credit_ct_dagster.errors import MissingArtifactError
+from credit_ct_dagster.errors.stores import MissingArtifactError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
 from credit_ct_dagster.io_managers.publishing import publish
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from credit_ct_dagster.errors import FileError
+from credit_ct_dagster.errors.inputs import FileError
 from credit_ct_dagster.loading.csv_files import read_features, read_labels
 from credit_ct_dagster.modeling import schema
 

@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 import credit_ct_dagster
-from credit_ct_dagster.errors import LibraryChangedError
+from credit_ct_dagster.errors.operation import LibraryChangedError
 from credit_ct_dagster.modeling.optuna_internals import continued, storage_id
 
 

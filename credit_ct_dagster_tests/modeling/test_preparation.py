@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import RobustScaler
 
-from credit_ct_dagster.errors import UnusableRowsError
+from credit_ct_dagster.errors.inputs import UnusableRowsError
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.preparation import fit_scalers, prepare, restore

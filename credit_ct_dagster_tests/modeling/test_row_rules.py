@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from credit_ct_dagster.errors import RowTypesError
+from credit_ct_dagster.errors.inputs import RowTypesError
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.quarantine import REASONS, check_rows, pandera_schema

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credit_ct_dagster.contracts.files import SPLITS
-from credit_ct_dagster.errors import MixedArtifactsError, UnusableRowsError
+from credit_ct_dagster.errors.inputs import UnusableRowsError
+from credit_ct_dagster.errors.stores import MixedArtifactsError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.splitting import (
     customer_position,

@@ -4,7 +4,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState as StudyState
 
-from credit_ct_dagster.errors import NewerRecordError, UnreadableRecordError
+from credit_ct_dagster.errors.stores import NewerRecordError, UnreadableRecordError
 from credit_ct_dagster.modeling.tuning import retained_trials
 from credit_ct_dagster_tests.modeling.conftest import new_study, search
 

@@ -11,7 +11,7 @@ from optuna.trial import TrialState as StudyState
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from credit_ct_dagster.contracts.trial import Trial, TrialState
-from credit_ct_dagster.errors import SearchFailedError
+from credit_ct_dagster.errors.models import SearchFailedError
 from credit_ct_dagster.modeling import schema, trials, tuning
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.modeling.training import TrainingData, fit

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from credit_ct_dagster.errors import MissingTableError
+from credit_ct_dagster.errors.stores import MissingTableError
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.operations import database_checks
 from credit_ct_dagster.resources.feature_store.store import FeatureStore

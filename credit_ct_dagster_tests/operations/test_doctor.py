@@ -16,7 +16,7 @@ from mlflow.entities import LoggedModelOutput
 from credit_ct_dagster.contracts.decision import Decision, Ground
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
-from credit_ct_dagster.errors import ChampionDisagreementError, MissingPackageError
+from credit_ct_dagster.errors.models import ChampionDisagreementError, MissingPackageError
 from credit_ct_dagster.loading import sample_data
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.calibration import CalibratedModel

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from catboost import CatBoostClassifier
 
-from credit_ct_dagster.errors import LibraryChangedError
+from credit_ct_dagster.errors.operation import LibraryChangedError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.bentoml_internals import description_of
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore

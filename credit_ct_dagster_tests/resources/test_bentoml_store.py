@@ -14,11 +14,8 @@ from catboost import CatBoostClassifier
 
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
-from credit_ct_dagster.errors import (
-    MissingPackageError,
-    UnreadableRecordError,
-    UnusablePackageError,
-)
+from credit_ct_dagster.errors.models import MissingPackageError, UnusablePackageError
+from credit_ct_dagster.errors.stores import UnreadableRecordError
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.calibration import CalibratedModel, calibrate

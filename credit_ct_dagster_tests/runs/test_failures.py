@@ -6,7 +6,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from credit_ct_dagster.errors import EmptyWindowError, FeatureStoreUnavailableError
+from credit_ct_dagster.errors.inputs import EmptyWindowError
+from credit_ct_dagster.errors.stores import FeatureStoreUnavailableError
 from credit_ct_dagster.runs.failures import failing_clearly
 from credit_ct_dagster.runs.reasons import Reason, reason_of
 

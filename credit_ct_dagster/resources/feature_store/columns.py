@@ -7,7 +7,11 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateColumn
 
-from credit_ct_dagster.errors import MissingColumnError, MissingRightsError, MissingTableError
+from credit_ct_dagster.errors.stores import (
+    MissingColumnError,
+    MissingRightsError,
+    MissingTableError,
+)
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.outages import is_denied
 from credit_ct_dagster.resources.feature_store.tables import Tables

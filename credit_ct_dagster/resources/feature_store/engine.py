@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 from credit_ct_dagster import databases
-from credit_ct_dagster.errors import FeatureStoreRefusedError
+from credit_ct_dagster.errors.stores import FeatureStoreRefusedError
 from credit_ct_dagster.outages import Dependency, translated
 
 _BUSY_TIMEOUT_SECONDS = 60

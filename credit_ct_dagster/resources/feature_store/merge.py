@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from credit_ct_dagster.errors import MergeBusyError
+from credit_ct_dagster.errors.stores import MergeBusyError
 from credit_ct_dagster.locks import base_date_lock_name, is_held, take_server_lock
 from credit_ct_dagster.partitions import LabelWindow, last_expired
 from credit_ct_dagster.resources.feature_store.columns import add_missing_columns, require_sources

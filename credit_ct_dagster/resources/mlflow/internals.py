@@ -10,7 +10,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.store.tracking.rest_store import RestStore
 
-from credit_ct_dagster.errors import LibraryChangedError
+from credit_ct_dagster.errors.operation import LibraryChangedError
 
 
 def deletes_permanently(client: MlflowClient) -> bool:

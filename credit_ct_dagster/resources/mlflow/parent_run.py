@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 
-from credit_ct_dagster.errors import CreditCtError
+from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.resources.mlflow.tracking import status_of_parent
 from credit_ct_dagster.runs.failures import failure
 

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from credit_ct_dagster.contracts.identity import ModelIdentity
-from credit_ct_dagster.errors import MissingModelError
+from credit_ct_dagster.errors.models import MissingModelError
 from credit_ct_dagster.resources.mlflow.pages import all_pages
 from credit_ct_dagster.resources.mlflow.tags import VERSION_TAG_PREFIX
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking, is_missing

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import dagster as dg
 from pydantic import Field
 
-from credit_ct_dagster.errors import MissingModelError
+from credit_ct_dagster.errors.models import MissingModelError
 from credit_ct_dagster.outages import Dependency, translated
 from credit_ct_dagster.resources.mlflow.pages import all_pages
 from credit_ct_dagster.resources.mlflow.tags import (

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from credit_ct_dagster.errors import MissingColumnError, MissingRightsError
+from credit_ct_dagster.errors.stores import MissingColumnError, MissingRightsError
 from credit_ct_dagster.loading.csv_files import read_features
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
-from credit_ct_dagster.errors import FeatureStoreError
+from credit_ct_dagster.errors.stores import FeatureStoreError
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.feature_store.store import FeatureStore

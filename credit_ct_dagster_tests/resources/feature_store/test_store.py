@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from credit_ct_dagster.errors import (
-    DatabaseUrlError,
+from credit_ct_dagster.errors.inputs import DatabaseUrlError
+from credit_ct_dagster.errors.stores import (
     FeatureStoreError,
     FeatureStoreRefusedError,
     FeatureStoreUnavailableError,

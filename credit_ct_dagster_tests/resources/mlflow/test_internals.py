@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 import credit_ct_dagster
-from credit_ct_dagster.errors import LibraryChangedError
+from credit_ct_dagster.errors.operation import LibraryChangedError
 from credit_ct_dagster.resources.mlflow import internals
 from credit_ct_dagster_tests.platform import Platform
 

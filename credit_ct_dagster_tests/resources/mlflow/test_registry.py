@@ -3,7 +3,7 @@
 import pytest
 
 from credit_ct_dagster.contracts.identity import ModelIdentity
-from credit_ct_dagster.errors import MissingModelError
+from credit_ct_dagster.errors.models import MissingModelError
 from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
 from credit_ct_dagster_tests.platform import BASE_DT, Platform
 

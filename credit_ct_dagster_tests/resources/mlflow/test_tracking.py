@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from credit_ct_dagster.contracts.trial import Trial, TrialState
-from credit_ct_dagster.errors import MissingModelError, MlflowUnavailableError
+from credit_ct_dagster.errors.models import MissingModelError, MlflowUnavailableError
 from credit_ct_dagster.modeling.trials import FittedTrial
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.mlflow.parent_run import parent_run

@@ -1,0 +1,86 @@
+"""Searches, MLflow, packages and the champion."""
+
+from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
+
+# The search
+
+
+class StudyStorageUnavailableError(UnavailableError):
+    """Optuna's storage did not answer."""
+
+    code = "CT-SEARCH-1"
+
+
+class ForeignStudyError(CreditCtError):
+    """A worker's environment leads to another Optuna storage than the run's."""
+
+    code = "CT-SEARCH-2"
+
+
+class SearchFailedError(CreditCtError):
+    """A search ended without a model."""
+
+    code = "CT-SEARCH-3"
+
+
+class DaskUnavailableError(UnavailableError):
+    """The Dask scheduler did not answer, or has no workers."""
+
+    code = "CT-DASK-1"
+
+
+# MLflow, packages, and the champion
+
+
+class MlflowUnavailableError(UnavailableError):
+    """MLflow did not answer."""
+
+    code = "CT-MLFLOW-1"
+
+
+class MlflowRefusedError(CreditCtError):
+    """MLflow refused a request, and would again."""
+
+    code = "CT-MLFLOW-2"
+
+
+class MissingModelError(CreditCtError):
+    """The model of an MLflow run was deleted."""
+
+    code = "CT-MLFLOW-3"
+
+
+class MissingPackageError(CreditCtError):
+    """A model is not packaged, or its package was deleted."""
+
+    code = "CT-PACKAGE-1"
+
+
+class UnusablePackageError(CreditCtError):
+    """A package was made by a release that packaged less."""
+
+    code = "CT-PACKAGE-2"
+
+
+class PackagesNotWritableError(CreditCtError):
+    """The BentoML store cannot be written."""
+
+    code = "CT-PACKAGE-3"
+
+
+class ChampionDisagreementError(CreditCtError):
+    """MLflow, BentoML and the newest decision do not name the same champion."""
+
+    code = "CT-CHAMPION-1"
+
+
+class UnrecordedChampionError(CreditCtError):
+    """The champion was not promoted by any decision on record."""
+
+    code = "CT-CHAMPION-2"
+
+
+class NothingToDecideError(CreditCtError):
+    """A person asked for a decision that would change nothing."""
+
+    code = "CT-CHAMPION-3"
