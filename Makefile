@@ -48,8 +48,8 @@ logs: ## Follow the output of the stack
 
 .PHONY: test
 test: install ## Run the test suite
-	$(BIN)/pytest -n 3 --maxschedchunk 1 --ignore credit_ct_dagster_tests/e2e --ignore credit_ct_dagster_tests/faults \
-		--ignore credit_ct_dagster_tests/backfills
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore credit_ct_dagster_tests/e2e \
+		--ignore credit_ct_dagster_tests/faults --ignore credit_ct_dagster_tests/backfills
 
 .PHONY: kills
 kills: install ## Kill a run in each of its stages, and run it again

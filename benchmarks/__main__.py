@@ -1,4 +1,4 @@
-"""`make bench`: every comparison, as a table and as JSON."""
+"""`make bench`: every comparison, as tables and as JSON."""
 
 import sys
 from pathlib import Path
@@ -38,7 +38,7 @@ _GROUPS = {
     type=click.IntRange(min=1),
     default=5,
     show_default=True,
-    help="Turns that count, of each comparison.",
+    help="Repetitions of each comparison.",
 )
 @click.option(
     "--json",
@@ -46,7 +46,7 @@ _GROUPS = {
     type=click.Path(dir_okay=False, path_type=Path),
     default="benchmarks.json",
     show_default=True,
-    help="What was measured, each group in the place of its earlier result.",
+    help="File for the measurements; a group replaces its earlier result.",
 )
 @click.option(
     "--january",
@@ -60,7 +60,7 @@ _GROUPS = {
     type=click.Path(dir_okay=False, path_type=Path),
     default="docs/images/cost_by_rows.svg",
     show_default=True,
-    help="Where `rows` draws its picture, PNG or SVG.",
+    help="File for the chart of `rows`, PNG or SVG.",
 )
 @click.option(
     "--seed",
@@ -69,9 +69,9 @@ _GROUPS = {
     multiple=True,
     default=(1, 2, 3),
     show_default=True,
-    help="A sample window of `pruning`; may be given several times.",
+    help="Seed of a sample window for `pruning`; may be given several times.",
 )
-@click.option("--smoke", is_flag=True, help="Tiny sizes: whether it runs, not what it takes.")
+@click.option("--smoke", is_flag=True, help="Use tiny sizes, to test that everything runs.")
 def main(
     names: tuple[str, ...],
     pairs: int,
@@ -81,9 +81,9 @@ def main(
     seeds: tuple[int, ...],
     smoke: bool,
 ) -> None:
-    """Measure the groups NAMES, or all; exits 1 when a promise does not hold.
+    """Measure the groups NAMES, or all; exits 1 when a target is missed.
 
-    With --smoke no promise is asked for.
+    With --smoke, targets are not enforced.
     """
     plan = (Plan.smoke if smoke else Plan)(pairs, january, plot, seeds)
     found = {}
@@ -94,9 +94,9 @@ def main(
         except ProcessFailedError as error:  # hours of other measurements may follow
             found[name] = Findings(failed=str(error))
         merge_into(json_path, name, found[name], plan.conditions())
-    holds = show(found)
+    met = show(found)
     finished = not any(findings.failed for findings in found.values())
-    sys.exit(0 if holds or (smoke and finished) else 1)
+    sys.exit(0 if met or (smoke and finished) else 1)
 
 
 main()

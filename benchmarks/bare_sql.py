@@ -1,4 +1,4 @@
-"""The merge of a base date as one would write it by hand, for MySQL and MariaDB."""
+"""The merge of a base date in hand-written SQL, for MySQL and MariaDB."""
 
 from credit_ct_dagster.modeling import schema
 

@@ -1,4 +1,4 @@
-"""A whole base date, from the two source tables to a packaged model, as a person runs it."""
+"""A base date from the two source tables to a packaged model, with the command that users run."""
 
 import json
 import sqlite3
@@ -16,6 +16,7 @@ from benchmarks.plan import NO_JANUARY, Plan
 from benchmarks.report import Findings
 from benchmarks.sandbox import Sandbox, sandbox
 from benchmarks.windows import JANUARY_BASE_DT, january
+from credit_ct_dagster.contracts.search import SearchSummary
 
 _COMMAND = Path(sys.executable).with_name("credit-ct")
 _IMPORTS = "import mlflow.catboost, bentoml, optuna, credit_ct_dagster.definitions"
@@ -30,18 +31,18 @@ def run(plan: Plan) -> Findings:
     with server() as running:
         tables = january(plan.january)
         urls = [database_of(running, tables).url for _ in range(2)]
-        with sandbox() as here:  # so that the first turn does not read the libraries from disk
+        with sandbox() as here:  # reads the libraries from disk before the first turn
             here.run(sys.executable, "-c", _IMPORTS)
         plain, mine = take_turns(
             [partial(_reference, urls[0], plan.search()), partial(_ours, urls[1], plan)],
             plan.pairs,
         )
-    whole = judge("base date January, merge to package", plain, mine, at_least_faster=7)
+    total = judge("base date January, merge to package", plain, mine, at_least_faster=7)
     usual, own = (turns[-1].facts["holdout"]["accuracy"] for turns in (plain, mine))
-    whole.notes.append(f"holdout accuracy {own:.4f}, the usual script {usual:.4f}")
-    beside = [turn.seconds - turn.facts["fit_seconds"] for turn in mine]
+    total.notes.append(f"holdout accuracy {own:.4f}, the usual script {usual:.4f}")
+    other = [turn.seconds - turn.facts["fit_seconds"] for turn in mine]
     return Findings(
-        [whole, within("base date January, everything but fitting", beside, 15)],
+        [total, within("base date January, everything but fitting", other, 15)],
         {"Base date January: where the time goes (medians, s)": _steps(mine)},
     )
 
@@ -64,11 +65,12 @@ def _ours(url: str, plan: Plan) -> Turn:
             config.write_text(json.dumps({"ops": {_TUNING: {"config": plan.parameters}}}))
             options = ["--config", str(config)]
         seconds = here.time(str(_COMMAND), "run", "--partition", JANUARY_BASE_DT, *options)
-        [summary] = here.folder.glob(f"artifacts/models/*/{JANUARY_BASE_DT}/summary.json")
+        [path] = here.folder.glob(f"artifacts/models/*/{JANUARY_BASE_DT}/{SearchSummary.FILE}")
+        summary = SearchSummary.from_json(path.read_bytes(), str(path))
         return Turn(
             seconds,
             {
-                "holdout": json.loads(summary.read_text())["best"]["holdout"],
+                "holdout": dict(summary.best.holdout),
                 "fit_seconds": union_seconds(_fits(here)),
                 "steps": _step_seconds(here),
             },
@@ -76,7 +78,7 @@ def _ours(url: str, plan: Plan) -> Turn:
 
 
 def _fits(here: Sandbox) -> list[tuple[float, float]]:
-    """When each trial was fitted, as its MLflow run says."""
+    """When each trial was fitted, according to its MLflow run."""
     with sqlite3.connect(here.folder / "var" / "mlflow.db") as store:
         rows = store.execute(
             "SELECT start_time, end_time FROM runs JOIN tags USING (run_uuid) WHERE key = ?",
@@ -86,7 +88,7 @@ def _fits(here: Sandbox) -> list[tuple[float, float]]:
 
 
 def _step_seconds(here: Sandbox) -> dict[str, float]:
-    """Seconds of each step of the only Dagster run, in their order, as its event log says."""
+    """Seconds of each step of the only Dagster run, in order, according to its event log."""
     [log] = (
         path
         for path in (here.folder / "var" / "dagster" / "history" / "runs").glob("*.db")
@@ -102,7 +104,7 @@ def _step_seconds(here: Sandbox) -> dict[str, float]:
 
 
 def _steps(turns: Sequence[Turn]) -> list[dict[str, Any]]:
-    """Each step, and what is left."""
+    """The seconds of each step, and outside of the steps."""
     rows = []
     for step in turns[0].facts["steps"]:
         rows.append({"": step, "s": statistics.median(t.facts["steps"][step] for t in turns)})

@@ -51,7 +51,7 @@ def run(plan: Plan, **parameters: str) -> Findings:
 
 
 def _tune_on(cores: list[int], running: MariaDB, window: Window, search: str) -> Turn:
-    """Search on one worker per core; the time counts from when they have started."""
+    """Search with one worker per core; their start is not measured."""
     with (
         sandbox(OPTUNA_STORAGE_URL=running.new_database()) as here,
         _cluster(here, cores) as scheduler_file,
@@ -64,7 +64,7 @@ def _tune_on(cores: list[int], running: MariaDB, window: Window, search: str) ->
 
 @contextmanager
 def _cluster(here: Sandbox, cores: list[int]) -> Iterator[Path]:
-    """A scheduler, and workers that are pinned to a core each and have imported what they use."""
+    """A scheduler, and workers, each pinned to a core, that have imported their libraries."""
     file = here.folder / "scheduler.json"
     with ExitStack() as stack:
         start = partial(_process, stack, here)

@@ -1,4 +1,4 @@
-"""A MariaDB with rows in bulk, for benchmarks."""
+"""A MariaDB server with many rows, for benchmarks."""
 
 import shutil
 import subprocess
@@ -21,7 +21,7 @@ from credit_ct_dagster_tests.mariadb import MariaDB
 
 @contextmanager
 def server() -> Iterator[MariaDB]:
-    """A server with room for a million rows in memory."""
+    """A server that holds a million rows in memory."""
     if MariaDB.program() is None:
         raise SystemExit("mariadbd is not installed: apt-get install mariadb-server")
     with (
@@ -42,7 +42,7 @@ def database_with(running: MariaDB, rows: int, *, all_in_window: bool) -> Featur
     Args:
         running: The server.
         rows: How many labels.
-        all_in_window: Date every label inside the window of `BASE_DT`, instead of over 8 months.
+        all_in_window: Whether all labels lie in the window of `BASE_DT`, not within 8 months.
     """
     labels, features = generate(rows, date.fromisoformat(BASE_DT), seed=0)
     if all_in_window:

@@ -1,4 +1,4 @@
-"""Create the empty stores of the working directory: their migrations cost seconds, once."""
+"""Create the empty stores of the working directory: their migrations take seconds."""
 
 import os
 from pathlib import Path

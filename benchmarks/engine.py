@@ -1,4 +1,4 @@
-"""The search of the platform, in a process of its own that measures itself."""
+"""The platform's search, in a process of its own that measures itself."""
 
 import json
 import logging
@@ -38,13 +38,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Meter:
-    """Passes trials on to a tracker, and measures what that takes.
+    """Passes trials on to a tracker, and measures the time that it needs.
 
     Attributes:
-        tracker: What records them.
-        fits: When each was fitted, start and end.
-        records: When each was recorded.
-        cpu_seconds: Of all recording.
+        tracker: The tracker that records them.
+        fits: Start and end of each fit.
+        records: Start and end of each recording.
+        cpu_seconds: CPU time of all recordings.
     """
 
     tracker: TrialTracker
@@ -55,12 +55,12 @@ class Meter:
 
     def record(self, fitted: FittedTrial) -> str:
         """Record a trial."""
-        began, cpu = time.perf_counter(), time.thread_time()
+        start, cpu = time.perf_counter(), time.thread_time()
         run_id = self.tracker.record(fitted)
         cpu = time.thread_time() - cpu
         with self._lock:
             self.fits.append((fitted.started, fitted.started + fitted.trial.seconds))
-            self.records.append((began, time.perf_counter()))
+            self.records.append((start, time.perf_counter()))
             self.cpu_seconds += cpu
         return run_id
 
@@ -69,7 +69,7 @@ class NoTracker:
     """Records nothing."""
 
     def record(self, fitted: FittedTrial) -> str:
-        """Return a name for a trial."""
+        """Record nothing; returns a name for the trial."""
         return f"trial {fitted.trial.number}"
 
 
@@ -91,7 +91,7 @@ def measure(
         machines: Where trials are fitted.
 
     Returns:
-        Plain values, for JSON: what it took, and what it found.
+        Times and results, as plain values for JSON.
     """
     tracking = wiring.tracking
     parent = tracking.client.create_run(tracking.experiment_id()).info.run_id
@@ -166,11 +166,15 @@ def peak_gib() -> float:
 
 @click.command()
 @click.argument("window", type=click.Path(path_type=Path))
-@click.option("--parameters", default="{}", help="What departs from the default search, JSON.")
+@click.option("--parameters", default="{}", help="Other parameters than the default, as JSON.")
 @click.option("--n-jobs", default=-1)
 @click.option("--tracked/--untracked", default=True)
-@click.option("--scheduler-file", type=click.Path(path_type=Path), help="Of a Dask scheduler.")
-@click.option("--workers", default=0, help="Wait for this many Dask workers.")
+@click.option(
+    "--scheduler-file",
+    type=click.Path(path_type=Path),
+    help="File of a Dask scheduler: trials are fitted by its workers.",
+)
+@click.option("--workers", default=0, help="Number of Dask workers to wait for.")
 @click.option("--result", type=click.Path(path_type=Path), required=True)
 def main(
     window: Path,
@@ -181,7 +185,7 @@ def main(
     workers: int,
     result: Path,
 ) -> None:
-    """Search on the rows of a window, and time nothing else."""
+    """Search on the rows of a window, and measure only the search."""
     wiring = Wiring(set_up_process())
     raw = read_splits(window)
     scalers = fit_scalers(raw["train"])

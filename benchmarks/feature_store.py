@@ -1,4 +1,4 @@
-"""The merge against the bare SQL, reading against pandas, and the limits in seconds."""
+"""The merge compared with the bare SQL, reading compared with pandas, and limits in seconds."""
 
 import tempfile
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from credit_ct_dagster.resources.feature_store.store import FeatureStore
 
 
 def run(plan: Plan) -> Findings:
-    """Measure everything that concerns the feature store."""
+    """Measure the feature store."""
     merged_rows, read_rows = plan.feature_store_rows
     bare_sql = ";\n".join(["START TRANSACTION", *merge_statements(BASE_DT), "COMMIT;"])
     with server() as running:

@@ -1,4 +1,4 @@
-"""What each stage costs as rows grow."""
+"""The time of each stage as the number of rows grows."""
 
 import itertools
 import statistics
@@ -24,7 +24,7 @@ Costs = dict[int, dict[str, float]]
 
 
 def run(plan: Plan) -> Findings:
-    """Every stage on more and more rows, and a picture of it."""
+    """Measure every stage on more and more rows, and draw a chart."""
     costs: Costs = {}
     with server() as running:
         for rows in plan.growing_rows:
@@ -48,10 +48,10 @@ def run(plan: Plan) -> Findings:
 
 
 def _judged(costs: Costs, fewer: int, more: int) -> Comparison:
-    """Hold the stage that grew worst against the growth of the rows.
+    """Compare the stage that grew most with the growth of the rows.
 
-    What takes less than a tenth of a second counts as a tenth: below, constant costs and noise
-    would be measured.
+    A stage that takes less than a tenth of a second counts as a tenth: below that, constant costs
+    and noise dominate.
     """
     growth = {
         stage: max(costs[more][stage], _NOISE_SECONDS) / max(costs[fewer][stage], _NOISE_SECONDS)
@@ -76,7 +76,7 @@ def _judged(costs: Costs, fewer: int, more: int) -> Comparison:
 
 
 def _draw(costs: Costs, path: Path) -> None:
-    """One line per stage on logarithmic axes, and what growing with the rows would look like."""
+    """Draw a line per stage on logarithmic axes, and one that is proportional to the rows."""
     with mpl.rc_context({"svg.hashsalt": "credit-ct", "font.size": 9}):
         figure = Figure(figsize=(7, 4.5), layout="constrained")
         axes = figure.subplots()

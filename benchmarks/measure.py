@@ -1,4 +1,4 @@
-"""Measurements in turns, and whether they keep a promise."""
+"""Measurements that alternate, and whether they meet a target."""
 
 import statistics
 import time
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Way = Callable[[], object]
-"""One way to do a thing; may return a `Turn` when it measures itself."""
+"""One way to do something; may return a `Turn` when it measures itself."""
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class Turn:
     """One turn of one way.
 
     Attributes:
-        seconds: What it took.
-        facts: What else it found.
+        seconds: Its time.
+        facts: Its other results.
     """
 
     seconds: float
@@ -25,18 +25,18 @@ class Turn:
 
 @dataclass
 class Comparison:
-    """Two ways to do the same, measured in turns; or one thing against a limit.
+    """Two ways to do the same, measured alternately; or one measurement and its limit.
 
     Attributes:
-        name: What is done.
-        target: What is promised, in words.
+        name: The task.
+        target: The target, for a person.
         baseline: Each turn of the plain way.
         ours: Each turn of the platform's way.
-        ratios: Of each pair of turns; the meaning stands in the target.
+        ratios: The ratio of each pair of turns; the target says which one.
         ratio: Their median.
-        met: Whether the promise holds.
-        unit: What `baseline` and `ours` are measured in.
-        notes: What else was found, a sentence each.
+        met: Whether the target is met.
+        unit: The unit of `baseline` and `ours`.
+        notes: Further results, a sentence each.
     """
 
     name: str
@@ -50,13 +50,13 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
 
     def require(self, holds: bool, note: str) -> None:
-        """Add a second promise to this one."""
+        """Add a second condition to the target."""
         self.met = self.met and holds
         self.notes.append(note if holds else f"NOT MET: {note}")
 
 
 def turn(way: Way) -> Turn:
-    """Take a turn; the wall time of the call, unless it measured itself."""
+    """Take a turn: its time is the wall time of the call, unless it measures itself."""
     started = time.perf_counter()
     found = way()
     seconds = time.perf_counter() - started
@@ -64,7 +64,7 @@ def turn(way: Way) -> Turn:
 
 
 def take_turns(ways: Sequence[Way], pairs: int) -> list[list[Turn]]:
-    """Let ways take turns, so that a slow minute of the machine meets all of them.
+    """Alternate between ways, so that a slow minute of the machine affects all of them.
 
     Returns:
         The turns of each way.
@@ -82,7 +82,7 @@ def compare(
     at_most: float | None = None,
     at_least_faster: float | None = None,
 ) -> Comparison:
-    """Measure two ways in turns, after one of each that does not count; see `judge`."""
+    """Measure two ways alternately, after a warm-up turn of each; see `judge`."""
     baseline(), ours()
     plain, mine = take_turns([baseline, ours], pairs)
     return judge(name, plain, mine, at_most=at_most, at_least_faster=at_least_faster)
@@ -99,12 +99,12 @@ def judge(
     """Compare turns that were taken.
 
     Args:
-        name: What is done.
+        name: The task.
         baseline: Turns of the plain way.
         ours: Turns of the platform's way, one for each of the plain way.
-        at_most: The promise: ours takes at most this many times the baseline.
-        at_least_faster: The promise: the baseline takes at least this many times ours. Without
-            either nothing is promised, and the ratio is how many times faster ours is.
+        at_most: The target: ours takes at most this many times the baseline.
+        at_least_faster: The target: the baseline takes at least this many times ours. Without
+            either there is no target, and the ratio is how many times faster ours is.
     """
     pairs = [(plain.seconds, mine.seconds) for plain, mine in zip(baseline, ours, strict=True)]
     if at_most is not None:
@@ -120,7 +120,7 @@ def judge(
 
 
 def within(name: str, values: Sequence[float], at_most: float, unit: str = "s") -> Comparison:
-    """Hold measured values against a limit; their median counts."""
+    """Compare the median of measured values with a limit."""
     ratios = [value / at_most for value in values]
     ratio = statistics.median(ratios)
     target = f"≤ {at_most:g} {unit}"
@@ -128,7 +128,7 @@ def within(name: str, values: Sequence[float], at_most: float, unit: str = "s") 
 
 
 def limit(name: str, action: Way, at_most_seconds: float) -> Comparison:
-    """Measure one thing against a limit in seconds on two cores; the best of three."""
+    """Compare the best of three measurements with a limit in seconds on two cores."""
     taken = [turn(action).seconds for _ in range(3)]
     found = within(name, taken, at_most_seconds)
     found.ratio = min(found.ratios)

@@ -1,11 +1,11 @@
-"""What to measure with: how often, on which rows, which candidates."""
+"""The settings of the measurements: how often, on which rows, with which candidates."""
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-NO_JANUARY = "it needs the rows of January: --january, or JANUARY_DIR."
+NO_JANUARY = "it needs the rows of January; set --january or JANUARY_DIR."
 
 
 @dataclass(frozen=True)
@@ -13,17 +13,17 @@ class Plan:
     """The choices that all groups share.
 
     Attributes:
-        pairs: Turns that count, of each comparison.
+        pairs: Repetitions of each comparison.
         january: Folder of the real rows of January: `credit_score.csv` and
             `credit_score_features.csv`.
-        seeds: A sample window for each, where pruning is judged.
+        seeds: The seed of each sample window for `pruning`.
         window_rows: Rows of each of these windows.
         large_rows: Rows of the large sample.
         middle_rows: Rows of the sample between January and the large one.
-        growing_rows: Rows of each step, where the cost by rows is measured.
+        growing_rows: Rows of each step of `rows`.
         feature_store_rows: Labels of the merge, and rows that are read.
-        plot: Where the picture of the cost by rows goes.
-        parameters: What departs from the platform's default search, on both sides.
+        plot: File for the chart of `rows`.
+        parameters: Parameters that differ from the platform's default search, for both ways.
     """
 
     pairs: int
@@ -39,7 +39,7 @@ class Plan:
 
     @classmethod
     def smoke(cls, pairs: int, january: Path | None, plot: Path, seeds: tuple[int, ...]) -> "Plan":
-        """Tiny sizes: whether everything runs, not what it takes."""
+        """Tiny sizes, to test that everything runs."""
         return cls(
             pairs=pairs,
             january=january,
@@ -64,5 +64,5 @@ class Plan:
         return json.dumps(self.parameters | parameters)
 
     def conditions(self) -> dict[str, Any]:
-        """What to know beside the numbers."""
+        """The settings that are recorded with the measurements."""
         return {"pairs": self.pairs, "parameters": self.parameters}

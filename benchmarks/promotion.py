@@ -1,4 +1,4 @@
-"""The promotion gate over simulated days: how often it is fooled, how soon it sees a real gain."""
+"""The promotion gate over simulated days: false promotions, and days until a gain is promoted."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from benchmarks.report import Findings
 from credit_ct_dagster.contracts.decision import Ground
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.gate import PastVerdict, compare, decide
-from credit_ct_dagster.modeling.gate_rules import GateRules
+from credit_ct_dagster.modeling.gate import compare, decide
+from credit_ct_dagster.modeling.gate_rules import GateRules, PastVerdict
 
 _SHARES = [0.31, 0.55, 0.14]  # of the classes, in January
 _ROWS_PER_DAY = 13  # in the holdout: 390 in a window, and windows of two days share 97 %
@@ -25,41 +25,41 @@ _SKILL = 1.45  # gives an accuracy of 0.75, as in January
 _OWN_NOISE = 0.26  # of a model: two that are equally good differ in 10 % of their predictions
 _GAIN = 0.22  # of skill: 5 points of accuracy
 _FIRST_DAY = date(2025, 1, 1)
-_CHECK_DAYS = 60  # in which a gain must be seen
+_CHECK_DAYS = 60  # in which a gain must be promoted
 
 
 @dataclass(frozen=True)
 class World:
-    """Holdout rows of all days, and what there is to see of each.
+    """Holdout rows of all days, and the noise in each.
 
     Attributes:
         rows: Label and customer per row, oldest first.
-        place: Number of each row's class.
-        seen: Noise of each class per row, which all models see alike, shape (rows, 3).
+        label: Index of each row's class.
+        noise: Noise of each class per row, the same for all models, shape (rows, 3).
     """
 
     rows: pd.DataFrame
-    place: np.ndarray
-    seen: np.ndarray
+    label: np.ndarray
+    noise: np.ndarray
 
     @classmethod
     def of(cls, days: int, rng: np.random.Generator) -> "World":
         """Draw the rows of a number of days, and of the windows before the first."""
         count = (days + 4 * _WINDOW_DAYS) * _ROWS_PER_DAY
-        place = rng.choice(len(_SHARES), size=count, p=_SHARES)
+        label = rng.choice(len(_SHARES), size=count, p=_SHARES)
         rows = pd.DataFrame(
             {
-                schema.TARGET: np.array(schema.CLASSES)[place],
+                schema.TARGET: np.array(schema.CLASSES)[label],
                 schema.CUSTOMER: np.arange(count).astype(str),
             }
         )
-        return cls(rows, place, rng.standard_normal((count, len(_SHARES))))
+        return cls(rows, label, rng.standard_normal((count, len(_SHARES))))
 
     def model(self, skill: float, rng: np.random.Generator) -> np.ndarray:
-        """What a newly trained model predicts of every row."""
-        own = rng.standard_normal(self.seen.shape) * _OWN_NOISE
-        signal = self.seen + own
-        signal[np.arange(len(signal)), self.place] += skill
+        """The predictions of a newly trained model for every row."""
+        own = rng.standard_normal(self.noise.shape) * _OWN_NOISE
+        signal = self.noise + own
+        signal[np.arange(len(signal)), self.label] += skill
         return np.array(schema.CLASSES)[signal.argmax(axis=1)]
 
     def holdout(self, day: int, windows: int) -> slice:
@@ -100,7 +100,7 @@ def _gate(rules: GateRules) -> Judge:
 
 
 def _naive(rows_of: Callable[[World, int], Any]) -> Judge:
-    """At least as accurate on the rows that are looked at on a day."""
+    """Promote a challenger that is at least as accurate on the rows of a day."""
 
     def judge(
         world: World,
@@ -118,8 +118,8 @@ def _naive(rows_of: Callable[[World, int], Any]) -> Judge:
     return judge
 
 
-def _other_rows(world: World, day: int) -> np.ndarray:
-    """As many rows as a window has, which are other ones every day."""
+def _random_rows(world: World, day: int) -> np.ndarray:
+    """As many random rows as a window has, drawn again every day."""
     count = _WINDOW_DAYS * _ROWS_PER_DAY
     return np.random.default_rng(day).integers(len(world.rows), size=count)
 
@@ -128,7 +128,7 @@ def run(plan: Plan) -> Findings:
     """Simulate with and without a true gain."""
     histories, days = (10, 300) if plan.window_rows > 1_000 else (1, 20)
     gates: dict[str, Judge] = {
-        "challenger >= champion, on other rows every day": _naive(_other_rows),
+        "challenger >= champion, on random rows every day": _naive(_random_rows),
         "challenger >= champion, on windows that overlap": _naive(
             lambda world, day: world.holdout(day, 1)
         ),
@@ -139,15 +139,15 @@ def run(plan: Plan) -> Findings:
     }
     table, idle, waits = [], {}, {}
     for name, judge in gates.items():
-        fooled = [_without_gain(days, seed, judge) for seed in range(histories)]
-        idle[name] = [100 * len(grounds) / days for grounds in fooled]
-        waits[name] = [_days_until_seen(seed, judge) for seed in range(10 * histories)]
+        false_promotions = [_without_gain(days, seed, judge) for seed in range(histories)]
+        idle[name] = [100 * len(grounds) / days for grounds in false_promotions]
+        waits[name] = [_days_until_promoted(seed, judge) for seed in range(10 * histories)]
         table.append(
             {
                 "rule": name,
                 "promoted without gain, % of days": mean(idle[name]),
                 "of these because the champion is old": 100
-                * mean(grounds.count(Ground.aged) for grounds in fooled)
+                * mean(grounds.count(Ground.aged) for grounds in false_promotions)
                 / days,
                 "days to promote a gain of 5 points (median)": median(waits[name]),
                 "within 7 days, %": 100 * mean(wait <= 7 for wait in waits[name]),
@@ -171,7 +171,7 @@ def run(plan: Plan) -> Findings:
 
 
 def _without_gain(days: int, seed: int, judge: Judge) -> list[Ground]:
-    """Why challengers that are no better were promoted; one is trained every day."""
+    """The grounds on which challengers that are no better were promoted; there is one every day."""
     rng = np.random.default_rng(seed)
     world = World.of(days, rng)
     champion, since, history = world.model(_SKILL, rng), 0, []  # type: ignore[var-annotated]
@@ -185,12 +185,12 @@ def _without_gain(days: int, seed: int, judge: Judge) -> list[Ground]:
     return grounds
 
 
-def _days_until_seen(seed: int, judge: Judge) -> int:
-    """How many days a gain that lasts waits for its promotion."""
+def _days_until_promoted(seed: int, judge: Judge) -> int:
+    """How many days pass until a lasting gain is promoted."""
     rng = np.random.default_rng(1_000 + seed)
     world = World.of(_CHECK_DAYS, rng)
     champion, history = world.model(_SKILL, rng), []  # type: ignore[var-annotated]
-    # The champion was promoted some days ago, as on any day that a gain may come.
+    # The champion was promoted some days before the gain.
     since = -10
     for day in range(1, _CHECK_DAYS + 1):
         challenger = world.model(_SKILL + _GAIN, rng)

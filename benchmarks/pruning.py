@@ -1,4 +1,4 @@
-"""The evidence for pruning: what it finds, against the whole grid."""
+"""The evidence for pruning: its winners, compared with those of the whole grid."""
 
 import tempfile
 from collections.abc import Callable
@@ -16,9 +16,9 @@ _POINTS = 0.5
 
 
 def run(plan: Plan) -> Findings:
-    """January if its rows are given, and a sample window for each seed, once each.
+    """Measure January, if its rows are given, and a sample window for each seed, once each.
 
-    The search is deterministic: a second turn would measure the machine only.
+    The search is deterministic: a second turn would only measure the machine.
     """
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -45,13 +45,13 @@ def _compared(window: Window, plan: Plan) -> dict[str, Any]:
         ],
         pairs=1,
     )
-    whole, found = exhaustive.facts, pruned.facts
-    best, reached = whole["holdout"]["accuracy"], found["holdout"]["accuracy"]
+    complete, found = exhaustive.facts, pruned.facts
+    best, reached = complete["holdout"]["accuracy"], found["holdout"]["accuracy"]
     return {
         "window": window.name,
-        "exhaustive winner": _values(whole["winner"]),
+        "exhaustive winner": _values(complete["winner"]),
         "pruned winner": _values(found["winner"]),
-        "same winner": whole["winner"] == found["winner"],
+        "same winner": complete["winner"] == found["winner"],
         "holdout, exhaustive": best,
         "holdout, pruned": reached,
         "points lost": 100 * (best - reached),

@@ -1,9 +1,9 @@
-"""The field's usual script, written plainly: what the platform is measured against.
+"""A usual training script, written plainly, with which the platform is compared.
 
 One process, one step after the other, each library used as its own tutorial shows: pandas reads the
 rows through SQLAlchemy and PyMySQL, one RobustScaler per column, CSV files, CatBoost over the grid
-on all cores, MLflow's fluent API, the best run by accuracy, BentoML. Two things are the platform's
-own, so that both are measured on the same: how rows are divided, and how text becomes words.
+on all cores, MLflow's fluent API, the best run by accuracy, BentoML. It shares two things with the
+platform, so that both train on the same data: the split, and the processing of text.
 """
 
 import itertools
@@ -42,13 +42,13 @@ MODEL_NAME = "credit_score_classification"
 
 @dataclass(frozen=True)
 class Tuned:
-    """What the search found.
+    """The result of the search.
 
     Attributes:
         best: The run with the highest accuracy.
         model: Its model, loaded back from MLflow.
-        fit_seconds: Of all fits.
-        log_model_seconds: Of all calls of `log_model`.
+        fit_seconds: Time of all fits.
+        log_model_seconds: Time of all calls of `log_model`.
     """
 
     best: Run
@@ -71,7 +71,7 @@ def read_rows(engine: sa.Engine, base_dt: str) -> pd.DataFrame:
 
 
 def preprocess(splits: dict[str, pd.DataFrame], folder: Path) -> None:
-    """Scale the numbers, name missing words, write CSV files."""
+    """Scale numbers, fill missing categories and texts, and write CSV files."""
     folder.mkdir(parents=True)
     scalers = {}
     for column in schema.NUMERIC:
@@ -91,7 +91,7 @@ def load(folder: Path) -> dict[str, pd.DataFrame]:
 
 
 def make_pool(rows: pd.DataFrame) -> Pool:
-    """CatBoost's form of the rows."""
+    """The rows as a CatBoost pool."""
     return Pool(
         rows.drop(columns=NOT_FEATURES),
         label=rows[schema.TARGET],
@@ -153,12 +153,12 @@ def start_experiment() -> str:
 
 @click.group()
 def main() -> None:
-    """Train as the field's usual script does."""
+    """Train as a usual script does."""
 
 
 @main.command("base-date")
 @click.argument("base_dt")
-@click.option("--settings", default="{}", help="What departs from the bank's parameters, JSON.")
+@click.option("--settings", default="{}", help="Other parameters than the bank's, as JSON.")
 @click.option("--result", type=click.Path(path_type=Path), required=True)
 def base_date(base_dt: str, settings: str, result: Path) -> None:
     """Go from the two source tables to a packaged model."""
@@ -180,12 +180,12 @@ def base_date(base_dt: str, settings: str, result: Path) -> None:
 
 @main.command("tuning")
 @click.argument("window", type=click.Path(path_type=Path))
-@click.option("--settings", default="{}", help="What departs from the bank's parameters, JSON.")
+@click.option("--settings", default="{}", help="Other parameters than the bank's, as JSON.")
 @click.option("--result", type=click.Path(path_type=Path), required=True)
 def tuning(window: Path, settings: str, result: Path) -> None:
-    """Search on the rows of a window, and time nothing else.
+    """Search on the rows of a window, and measure only the search.
 
-    Afterwards the model of every candidate is measured as the platform measures its own.
+    Afterwards the model of every candidate is evaluated as the platform evaluates its own.
     """
     preprocess(read_splits(window), Path("csv"))
     splits = load(Path("csv"))

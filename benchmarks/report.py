@@ -1,4 +1,4 @@
-"""What was measured, as tables and as JSON."""
+"""Measurements as tables and as JSON."""
 
 import json
 import os
@@ -22,13 +22,13 @@ _LIBRARIES = ["catboost", "dagster", "distributed", "mlflow", "optuna", "pandas"
 
 @dataclass
 class Findings:
-    """What a group of measurements found.
+    """The results of a group of measurements.
 
     Attributes:
-        comparisons: What is promised, and what was measured.
-        tables: Evidence beside the promises, by title: rows of named values.
+        comparisons: Measurements, each with its target.
+        tables: Further evidence by title, as rows of named values.
         skipped: Why the group did not run; none if it did.
-        failed: Why it did not come to an end; none if it did.
+        failed: Why the group failed; none if it did not.
     """
 
     comparisons: list[Comparison] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Findings:
 
 
 def machine() -> dict[str, Any]:
-    """What the measurements were made on."""
+    """The machine and the versions that were measured."""
     pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     return {
         "cores": len(os.sched_getaffinity(0)),
@@ -58,13 +58,13 @@ def _processor() -> str:
 
 
 def merge_into(path: Path, group: str, findings: Findings, conditions: Mapping[str, Any]) -> None:
-    """Put what a group found into a JSON file, in the place of what it found before.
+    """Write the results of a group into a JSON file, where they replace its earlier results.
 
     Args:
         path: The file; need not exist.
-        group: The group's name.
-        findings: What it found; if it was skipped or failed, the file stays as it is.
-        conditions: How it was measured.
+        group: The name of the group.
+        findings: Its results; if it was skipped or failed, the file is not changed.
+        conditions: The settings of the measurement.
     """
     if findings.skipped or findings.failed:
         return
@@ -80,7 +80,7 @@ def merge_into(path: Path, group: str, findings: Findings, conditions: Mapping[s
 
 
 def show(found: Mapping[str, Findings]) -> bool:
-    """Print all tables; returns whether every promise holds."""
+    """Print all tables; returns whether every target is met."""
     console = Console(width=_WIDTH)
     for findings in found.values():
         for title, rows in findings.tables.items():
@@ -89,7 +89,7 @@ def show(found: Mapping[str, Findings]) -> bool:
     comparisons = [each for findings in found.values() for each in findings.comparisons]
     if comparisons:
         console.print()
-        console.print(_promises(comparisons))
+        console.print(_targets(comparisons))
     for each in comparisons:
         for note in each.notes:
             console.print(f"{each.name}: {note}", markup=False)
@@ -101,8 +101,8 @@ def show(found: Mapping[str, Findings]) -> bool:
     return all(each.met for each in comparisons) and not any(f.failed for f in found.values())
 
 
-def _promises(comparisons: Iterable[Comparison]) -> Table:
-    table = Table("what", "unit", "baseline", "ours", "ratio", "target", "met", box=None)
+def _targets(comparisons: Iterable[Comparison]) -> Table:
+    table = Table("measurement", "unit", "baseline", "ours", "ratio", "target", "met", box=None)
     for each in comparisons:
         met = "" if each.target == "none" else "yes" if each.met else "NO"
         table.add_row(

@@ -1,4 +1,4 @@
-"""A folder with stores of its own for every turn, and processes that work in it."""
+"""A folder with its own stores for every turn, and the processes that use them."""
 
 import atexit
 import json
@@ -30,31 +30,31 @@ class Sandbox:
     """Empty stores in a folder.
 
     Attributes:
-        folder: The working directory of all that runs here.
-        environment: The variables that name its stores.
+        folder: The working directory of its processes.
+        environment: The variables that point to its stores.
     """
 
     folder: Path
     environment: dict[str, str]
 
     def measure(self, module: str, *arguments: str) -> Turn:
-        """Run a module that measures itself: it writes `seconds`, and more, as JSON."""
+        """Run a module that measures itself: it writes `seconds` and further results as JSON."""
         result = self.folder / "result.json"
         self.run(sys.executable, "-m", module, *arguments, "--result", str(result))
         found = json.loads(result.read_text())
         return Turn(found["seconds"], found)
 
     def time(self, *command: str) -> float:
-        """Wall time of a whole process."""
+        """The wall time of a process, with its start."""
         started = time.perf_counter()
         self.run(*command)
         return time.perf_counter() - started
 
     def run(self, *command: str) -> None:
-        """Run a command to its end.
+        """Run a command and wait for its end.
 
         Raises:
-            ProcessFailedError: It failed; the message has the end of its output.
+            ProcessFailedError: It failed; the message holds the end of its output.
         """
         log = self.folder / "log"
         with log.open("wb") as output:
@@ -69,7 +69,7 @@ class Sandbox:
 
 @contextmanager
 def sandbox(**environment: str) -> Iterator[Sandbox]:
-    """A folder with empty stores, which are SQLite unless variables say otherwise."""
+    """A folder with empty stores: SQLite, unless a variable names another database."""
     with tempfile.TemporaryDirectory(prefix="credit-ct-bench-") as name:
         folder = Path(name)
         shutil.copytree(_template(), folder, dirs_exist_ok=True)
@@ -88,7 +88,7 @@ def _template() -> Path:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Nothing of this machine's own settings, and the same for the platform and the reference."""
+    """No settings of this machine, and the same for the platform and the reference."""
     return {name: os.environ[name] for name in _INHERITED if name in os.environ} | {
         "PYTHONPATH": str(_REPOSITORY),
         "FEATURE_STORE_URL": "sqlite:///var/feature_store.db",
@@ -96,7 +96,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/var/mlflow.db",
         "OPTUNA_STORAGE_URL": f"sqlite:///{folder}/var/optuna.db",
         "BENTOML_HOME": str(folder / "var" / "bentoml"),
-        # As `set_up_process` has it for the platform: no network, no progress bars.
+        # As `set_up_process` sets them for the platform: no network, no progress bars.
         "BENTOML_DO_NOT_TRACK": "True",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",

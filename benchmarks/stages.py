@@ -1,11 +1,11 @@
-"""Every stage of a base date one after the other, in a process of its own that measures itself."""
+"""All stages of a base date in order, in a process of their own that measures itself."""
 
 import itertools
 import json
 import time
 from pathlib import Path
 
-import bentoml  # noqa: F401 - the store imports it late, which is not what is measured
+import bentoml  # noqa: F401 - the store would import it while it is measured
 import click
 
 from benchmarks.engine import measure
@@ -26,17 +26,18 @@ _STAGES = ["merge", "read", "check, split, scale, write", "fits", "tracking", "p
 
 
 @click.command()
-@click.option("--parameters", default="{}", help="What departs from the default search, JSON.")
+@click.option("--parameters", default="{}", help="Other parameters than the default, as JSON.")
 @click.option("--result", type=click.Path(path_type=Path), required=True)
 def main(parameters: str, result: Path) -> None:
     """Merge, prepare, tune and package the rows of the feature store.
 
-    Trials are recorded while the next one is fitted: those seconds are part of those of the fits.
+    Trials are recorded while others are fitted, so the time of tracking is also part of that of
+    the fits.
     """
     wiring = Wiring(set_up_process())
     store = wiring.feature_store
-    began = time.perf_counter()
-    laps = [began]
+    started = time.perf_counter()
+    laps = [started]
     store.merge(BASE_DT)
     laps.append(time.perf_counter())
     rows = store.read(BASE_DT)
@@ -75,8 +76,8 @@ def main(parameters: str, result: Path) -> None:
 
     before = [end - start for start, end in itertools.pairwise(laps)]
     values = [*before, found["fit_seconds"], found["tracking_seconds"], ended - packaging]
-    whole = {"seconds": ended - began, "stages": dict(zip(_STAGES, values, strict=True))}
-    result.write_text(json.dumps(whole))
+    measured = {"seconds": ended - started, "stages": dict(zip(_STAGES, values, strict=True))}
+    result.write_text(json.dumps(measured))
 
 
 if __name__ == "__main__":

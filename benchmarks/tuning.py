@@ -1,4 +1,4 @@
-"""The search against the usual script, and against itself with other settings."""
+"""The search compared with the usual script, and with itself under other settings."""
 
 import statistics
 import tempfile
@@ -18,7 +18,7 @@ _MEMORY_GIB = 3.0
 
 
 def january(plan: Plan) -> Findings:
-    """January's rows: by default, and without pruning, against the usual script."""
+    """Compare with the usual script on January's rows: by default, and without pruning."""
     if plan.january is None:
         return Findings(skipped=NO_JANUARY)
     with tempfile.TemporaryDirectory() as folder:
@@ -48,7 +48,7 @@ def january(plan: Plan) -> Findings:
 
 
 def large(plan: Plan) -> Findings:
-    """Many sample rows against the usual script."""
+    """Compare with the usual script on many sample rows."""
     with tempfile.TemporaryDirectory() as folder:
         window = Window.sample(plan.large_rows, 0, Path(folder) / "large")
         plain, pruned = take_turns(
@@ -62,7 +62,7 @@ def large(plan: Plan) -> Findings:
 
 
 def n_jobs(plan: Plan) -> Findings:
-    """One trial at a time with all cores, or two with half of them each."""
+    """Compare one trial at a time on all cores with two on half of them each."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
         windows = [Window.sample(plan.middle_rows, 0, Path(folder) / "sample")]
@@ -78,7 +78,7 @@ def n_jobs(plan: Plan) -> Findings:
 
 
 def tracking(plan: Plan) -> Findings:
-    """Tuning with MLflow against tuning that records nothing, both without loading a model back."""
+    """Compare tuning with and without MLflow, in both cases without loading a model back."""
     with tempfile.TemporaryDirectory() as folder:
         window = (
             Window.january(plan.january, Path(folder) / "january")
@@ -87,12 +87,12 @@ def tracking(plan: Plan) -> Findings:
         )
         nothing, mlflow = take_turns(
             [
-                partial(_search_alone, window, plan.search(), "--untracked"),
-                partial(_search_alone, window, plan.search(), "--tracked"),
+                partial(_search_only, window, plan.search(), "--untracked"),
+                partial(_search_only, window, plan.search(), "--tracked"),
             ],
             plan.pairs,
         )
-    found = judge(f"tracking {window.name}, against none", nothing, mlflow, at_most=1.03)
+    found = judge(f"tracking {window.name}, compared with none", nothing, mlflow, at_most=1.03)
     rows = [
         {
             "": name,
@@ -108,17 +108,17 @@ def tracking(plan: Plan) -> Findings:
     ]
     return Findings(
         [found],
-        {"Tracking: while any trial is recorded, and summed (medians, s)": rows},
+        {"Tracking: time in which a trial is recorded, and the sum of all (medians, s)": rows},
     )
 
 
-def _search_alone(window: Window, search: str, *options: str) -> Turn:
+def _search_only(window: Window, search: str, *options: str) -> Turn:
     turn = ours(window, search, *options)
     return Turn(turn.facts["tune_seconds"], turn.facts)
 
 
 def memory(plan: Plan) -> Findings:
-    """The most memory that a tuning of many rows ever has, in a process of its own."""
+    """Measure the peak memory of tuning many rows, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         window = Window.sample(plan.large_rows, 0, Path(folder) / "large")
         turn = ours(window, plan.search())
@@ -127,7 +127,7 @@ def memory(plan: Plan) -> Findings:
 
 
 def reference(window: Window, search: str) -> Turn:
-    """The usual script's search, with stores of its own."""
+    """Run the usual script's search with stores of its own."""
     with sandbox() as here:
         return here.measure(
             "benchmarks.reference", "tuning", str(window.folder), "--settings", search
@@ -135,7 +135,7 @@ def reference(window: Window, search: str) -> Turn:
 
 
 def ours(window: Window, search: str, *options: str) -> Turn:
-    """The platform's search, with stores of its own."""
+    """Run the platform's search with stores of its own."""
     with sandbox() as here:
         return here.measure(
             "benchmarks.engine", str(window.folder), "--parameters", search, *options
@@ -145,7 +145,7 @@ def ours(window: Window, search: str, *options: str) -> Turn:
 def _require_no_worse_holdout(
     found: Comparison, plain: Sequence[Turn], mine: Sequence[Turn]
 ) -> None:
-    """The same winner, or one that is no worse on rows that no search has seen."""
+    """Require the same winner, or one that is no worse on the holdout."""
     usual, own = plain[-1].facts, mine[-1].facts
     theirs, accuracy = usual["holdout"]["accuracy"], own["holdout"]["accuracy"]
     same = usual["winner"] == own["winner"]
@@ -162,7 +162,7 @@ def _require_no_worse_holdout(
 
 
 def _require_same_trials(found: Comparison, plain: Sequence[Turn], mine: Sequence[Turn]) -> None:
-    """The same models of the same candidates, and so the same winner by the same rule."""
+    """Require equal metrics of all candidates, and so the same winner by the same rule."""
     usual, own = plain[-1].facts, mine[-1].facts
     theirs = {_named(trial["params"]): trial for trial in usual["trials"]}
     apart = [

@@ -1,4 +1,4 @@
-"""The rows that searches are compared on: January's, and sample windows."""
+"""The rows on which searches are compared: those of January, and sample windows."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -23,13 +23,13 @@ Tables = tuple[pd.DataFrame, pd.DataFrame]
 
 @dataclass(frozen=True)
 class Window:
-    """The rows of a base date, divided and not yet scaled, as files for other processes.
+    """The rows of a base date, split and not yet scaled, as files for other processes.
 
     Attributes:
-        name: For a person.
+        name: Its name in reports.
         base_dt: The base date.
         folder: Holds a Parquet file for each split.
-        rows: How many there are.
+        rows: The number of rows.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Window:
 
     @classmethod
     def write(cls, name: str, base_dt: str, tables: Tables, folder: Path) -> "Window":
-        """Join labels and features as the merge does, divide them as the platform does."""
+        """Join labels and features as the merge does, and split them as the platform does."""
         labels, features = tables
         joined = labels.merge(features.drop(columns=schema.PERSONAL), on=schema.KEY)
         joined.insert(0, schema.BASE_DATE, base_dt)
@@ -51,18 +51,18 @@ class Window:
 
     @classmethod
     def january(cls, source: Path, folder: Path) -> "Window":
-        """The real rows."""
+        """The window of the real rows."""
         return cls.write("January", JANUARY_BASE_DT, january(source), folder)
 
     @classmethod
     def sample(cls, rows: int, seed: int, folder: Path) -> "Window":
-        """Sample rows."""
+        """A window of sample rows."""
         name = f"{rows:,} sample rows, seed {seed}"
         return cls.write(name, BASE_DT, sample(rows, seed), folder)
 
 
 def read_splits(folder: Path) -> dict[str, pd.DataFrame]:
-    """What `Window.write` wrote."""
+    """Read the files that `Window.write` wrote."""
     return {name: pd.read_parquet(folder / f"{name}.parquet") for name in SPLITS}
 
 
@@ -75,7 +75,7 @@ def january(source: Path) -> Tables:
 
 
 def sample(rows: int, seed: int) -> Tables:
-    """Sample labels and features of one window: nearly every row is another customer's."""
+    """Sample labels and features of one window; nearly every row has its own customer."""
     labels, features = generate(rows * MONTHS, date.fromisoformat(BASE_DT), seed)
     inside = labels["date"].isin(LabelWindow.of(BASE_DT).days)
     chosen = labels[inside].tail(rows)

@@ -25,7 +25,7 @@ from credit_ct_dagster.errors.models import (
 )
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.locks import exclusive
-from credit_ct_dagster.modeling.gate import PastVerdict
+from credit_ct_dagster.modeling.gate_rules import PastVerdict
 from credit_ct_dagster.outages import Dependency, translated
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.mlflow.registry import ModelRegistry

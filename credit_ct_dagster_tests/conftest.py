@@ -41,12 +41,17 @@ hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
 
 
+_LONGEST = [
+    "test_commands", "test_chain", "test_champion", "test_tuning", "test_dask", "test_expiry",
+    "test_prune", "test_tracking", "test_sample_data", "test_store",
+]  # fmt: skip
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with what takes longest, so that two workers end together."""
-    longest = ["test_dask", "test_commands"]
+    """Start with the files that take longest, so that all workers end together."""
 
     def place(item: pytest.Item) -> int:
-        return longest.index(item.path.stem) if item.path.stem in longest else len(longest)
+        return _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST)
 
     items.sort(key=place)
 

@@ -41,7 +41,7 @@ class MariaDB:
                 "--no-defaults",
                 f"--user={getpass.getuser()}",
                 f"--datadir={folder / 'data'}",
-                f"--tmpdir={folder}",  # two installations at once would meet in /tmp
+                f"--tmpdir={folder}",  # two installations at once would share files in /tmp
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
             ],
@@ -74,7 +74,7 @@ class MariaDB:
                     "--bind-address=127.0.0.1",
                     f"--socket={self._folder}/s",
                     f"--pid-file={self._folder}/pid",
-                    "--innodb-flush-log-at-trx-commit=0",  # fast; an option may say otherwise
+                    "--innodb-flush-log-at-trx-commit=0",  # fast; an option may override it
                     *self._options,
                 ],
                 stdout=log,
@@ -87,7 +87,7 @@ class MariaDB:
             raise
 
     def kill(self) -> None:
-        """With SIGKILL, as if the power was cut to it."""
+        """End it with SIGKILL, as a power cut would."""
         self.process.kill()
         self.process.wait()
 
@@ -114,7 +114,7 @@ class MariaDB:
         return self.url(name)
 
     def execute(self, *sql: str, url: str | None = None) -> None:
-        """Run statements, as root unless the URL says otherwise."""
+        """Run statements, as root unless a URL is given."""
         engine = sa.create_engine(url or self.url(), poolclass=sa.NullPool)
         with engine.begin() as connection:
             for statement in sql:

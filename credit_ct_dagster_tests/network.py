@@ -1,4 +1,4 @@
-"""A network between the platform and a server, which can be torn or slow."""
+"""A network between the platform and a server, which can be interrupted or slow."""
 
 import socket
 import socketserver
@@ -9,13 +9,13 @@ from contextlib import contextmanager, suppress
 
 
 class Proxy:
-    """Carries connections from a port of its own to another one.
+    """Forwards connections from a port of its own to another one.
 
     Attributes:
-        port: Where to connect to.
-        delay: Seconds that each answer is late.
-        carried: Bytes so far, both ways.
-        torn: How often it was torn.
+        port: The port that clients connect to.
+        delay: Seconds by which each answer is delayed.
+        carried: Bytes forwarded so far, in both directions.
+        torn: How many times it was interrupted.
     """
 
     def __init__(self, to: int, delay: float = 0) -> None:
@@ -40,7 +40,7 @@ class Proxy:
     @classmethod
     @contextmanager
     def running(cls, to: int, delay: float = 0) -> Iterator["Proxy"]:
-        """In front of a port."""
+        """A proxy in front of a port."""
         proxy = cls(to, delay)
         thread = threading.Thread(target=proxy._server.serve_forever, args=(0.05,))
         thread.start()
@@ -53,11 +53,11 @@ class Proxy:
             thread.join()
 
     def tear(self, after: int, seconds: float) -> None:
-        """Drop all connections after so many more bytes, and take none for some seconds."""
+        """After so many more bytes, close all connections and refuse new ones for some seconds."""
         self._tear_at, self._down_seconds = self.carried + after, seconds
 
     def forget(self) -> None:
-        """Drop all connections without telling the server, as a firewall does with idle ones."""
+        """Close the clients' connections but not the server's, as a firewall drops idle ones."""
         self._forgotten |= self._servers
         self._shut(self._open - self._servers)
 

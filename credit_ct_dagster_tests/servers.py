@@ -1,4 +1,4 @@
-"""Servers on loopback that alerts are sent to."""
+"""Servers on loopback that receive alerts."""
 
 import json
 import socket
@@ -15,7 +15,12 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 
 
 class Receiver(ThreadingHTTPServer):
-    """Keeps the JSON that it gets, and answers as it is told, then with 200."""
+    """A webhook: records the JSON that it receives.
+
+    Attributes:
+        answers: The status of each answer to come; after these it answers 200.
+        received: The body of every request.
+    """
 
     SECRET = "services/T00/B00/hush"
 
@@ -26,7 +31,7 @@ class Receiver(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where to post: a path that nobody should see."""
+        """The URL to post to; its path is a secret."""
         return f"http://127.0.0.1:{self.server_port}/{self.SECRET}"
 
     @classmethod
@@ -47,7 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Receiver
 
     def do_POST(self) -> None:
-        """Take it."""
+        """Record a request and answer it."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.received.append(json.loads(body))
         status = self.server.answers.pop(0) if self.server.answers else 200
@@ -58,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def free_port() -> int:
@@ -70,11 +75,11 @@ def free_port() -> int:
 
 
 class Inbox:
-    """Keeps the messages that a mail server takes; `ct` may log in, with `hush`.
+    """Records the messages that a mail server accepts; the user is `ct`, the password `hush`.
 
     Attributes:
-        messages: What it took.
-        in_the_clear: What was sent to it before encryption, or without.
+        messages: Those that it accepted.
+        in_the_clear: The bytes that were sent to it without encryption.
     """
 
     def __init__(self) -> None:
@@ -84,14 +89,14 @@ class Inbox:
     async def handle_DATA(  # noqa: N802 aiosmtpd calls it so
         self, server: object, session: object, envelope: Envelope
     ) -> str:
-        """Take one."""
+        """Record a message."""
         self.messages.append(envelope)
         return "250 OK"
 
     @classmethod
     @contextmanager
     def running(cls, port: int, certificate: tuple[Path, Path] | None = None) -> Iterator["Inbox"]:
-        """A mail server on a port; with a certificate and its key, it insists on STARTTLS."""
+        """A mail server on a port; with a certificate and its key, it requires STARTTLS."""
         inbox = cls()
         tls = None
         if certificate:
@@ -115,13 +120,13 @@ class Inbox:
 
 class _Controller(Controller):
     def factory(self) -> SMTP:
-        """One connection."""
-        return _Overheard(self.handler, **self.SMTP_kwargs)
+        """The protocol of one connection."""
+        return _EavesdroppedSMTP(self.handler, **self.SMTP_kwargs)
 
 
-class _Overheard(SMTP):
+class _EavesdroppedSMTP(SMTP):
     def data_received(self, data: bytes) -> None:
-        """Keep what anybody on the way could read."""
+        """Record what could be read on the network."""
         if self.session.ssl is None:
             self.event_handler.in_the_clear += data
         super().data_received(data)

@@ -1,4 +1,4 @@
-"""The UI with its daemon, as a user starts it, and what its pages ask of it."""
+"""The UI with its daemon, as a user starts it, and the requests of its pages."""
 
 import json
 import os
@@ -37,12 +37,12 @@ def dagster_dev(
 ) -> Iterator[int]:
     """The UI, its daemon and their runs, as `make dev` starts them, on a free port.
 
-    All of them are killed at the end, whatever they are at.
+    All these processes are killed at the end, also while a run is in progress.
 
     Args:
-        platform: Where it works.
-        module: The definitions.
-        environment: What its environment says besides.
+        platform: The platform that they use.
+        module: The module with the definitions.
+        environment: Further variables.
     """
     workspace = (REPOSITORY / "workspace.yaml").read_text()
     (platform.folder / "workspace.yaml").write_text(
@@ -65,8 +65,8 @@ def dagster_dev(
             process.wait()
 
 
-def ask(port: int, query: str, **variables: Any) -> dict[str, Any]:
-    """What GraphQL answers to a query of one field."""
+def graphql(port: int, query: str, **variables: Any) -> dict[str, Any]:
+    """The value of a GraphQL query or mutation of one field."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/graphql",
         json.dumps({"query": query, "variables": variables}).encode(),
@@ -78,19 +78,29 @@ def ask(port: int, query: str, **variables: Any) -> dict[str, Any]:
 
 
 def launch_backfill(port: int, **params: Any) -> str:
-    """Launch a backfill as the UI does, once the UI is there; returns its id."""
-    launched = until(lambda: ask(port, _LAUNCH, params=params), START_SECONDS, "the UI's start")
+    """Launch a backfill as the UI does, once the UI has started; returns its id."""
+    launched = until(lambda: graphql(port, _LAUNCH, params=params), START_SECONDS, "the UI's start")
     assert launched["__typename"] == "LaunchBackfillSuccess", launched
     return str(launched["backfillId"])
 
 
 def backfill_status(port: int, backfill_id: str) -> str:
-    """Such as `REQUESTED` or `COMPLETED_SUCCESS`."""
-    return str(ask(port, _STATUS, id=backfill_id)["status"])
+    """The status of a backfill, such as `REQUESTED` or `COMPLETED_SUCCESS`."""
+    return str(graphql(port, _STATUS, id=backfill_id)["status"])
 
 
 def until(condition: Any, seconds: float, what: str, pause: float = 1) -> Any:
-    """Ask again and again until the answer is true; a server may still be starting."""
+    """Wait until a condition is true; a server that it needs may still be starting.
+
+    Args:
+        condition: Is called again until it returns a true value.
+        seconds: The longest wait.
+        what: What is awaited, for the error.
+        pause: Seconds between two calls.
+
+    Returns:
+        The true value.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:

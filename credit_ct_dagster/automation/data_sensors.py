@@ -14,7 +14,6 @@ from credit_ct_dagster.contracts.record import Record
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
-from credit_ct_dagster.modeling.splitting import data_fingerprint
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.arrival import ArrivalRules
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
@@ -107,6 +106,9 @@ def late_data_sensor(
     arrival: ArrivalRules,
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Compare what a merge would return now with what was trained on, by fingerprint."""
+    # Half a second to import pandas, which whoever only loads the definitions does not need.
+    from credit_ct_dagster.modeling.splitting import data_fingerprint
+
     newest = date.fromisoformat(calendar.newest())
     changed, unchanged = {}, 0
     for back in range(arrival.late_days):

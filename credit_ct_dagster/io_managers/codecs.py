@@ -8,13 +8,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from credit_ct_dagster.contracts.record import Record
 from credit_ct_dagster.modeling import schema
 
-# CatBoost and joblib are imported where a file needs them: they take a second.
+# What a format needs is imported with its first file: CatBoost, joblib and pandas take seconds.
 if TYPE_CHECKING:
+    import pandas as pd
     from catboost import CatBoostClassifier
 
 _TEXT_COLUMNS = [schema.BASE_DATE, *schema.KEY, *schema.WORDS, schema.TARGET]
@@ -65,7 +64,15 @@ def _load_model(content: bytes) -> "CatBoostClassifier":
         return CatBoostClassifier().load_model(str(path))
 
 
-def _load_csv(content: bytes) -> pd.DataFrame:
+def _load_parquet(content: bytes) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.read_parquet(BytesIO(content))
+
+
+def _load_csv(content: bytes) -> "pd.DataFrame":
+    import pandas as pd
+
     return pd.read_csv(
         BytesIO(content),
         dtype=dict.fromkeys(_TEXT_COLUMNS, str),
@@ -76,10 +83,7 @@ def _load_csv(content: bytes) -> pd.DataFrame:
 
 
 CODECS = {
-    ".parquet": Codec(
-        lambda frame: frame.to_parquet(index=False),
-        lambda content: pd.read_parquet(BytesIO(content)),
-    ),
+    ".parquet": Codec(lambda frame: frame.to_parquet(index=False), _load_parquet),
     ".csv": Codec(lambda frame: frame.to_csv(index=False).encode(), _load_csv),
     ".joblib": Codec(_dump_joblib, _load_joblib),
     ".json": Codec(_dump_json, json.loads),

@@ -4,7 +4,6 @@ Both models are scored on the same rows of customers that neither saw. See docs/
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -13,23 +12,8 @@ import pandas as pd
 from credit_ct_dagster.contracts.decision import Comparison, Decision, Floor, Ground, Metric
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.modeling import confusion, schema
-from credit_ct_dagster.modeling.gate_rules import GateRules
+from credit_ct_dagster.modeling.gate_rules import GateRules, PastVerdict
 from credit_ct_dagster.modeling.slices import SLICES
-
-
-@dataclass(frozen=True)
-class PastVerdict:
-    """What was found about the challenger of a base date.
-
-    Attributes:
-        base_dt: The base date.
-        champion_version: The registered version that it was compared with.
-        better: Whether the lower bound of the difference lay above the margin.
-    """
-
-    base_dt: str
-    champion_version: str
-    better: bool
 
 
 def compare(

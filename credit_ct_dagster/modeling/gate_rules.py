@@ -1,5 +1,6 @@
-"""The rules of the gate, as run configuration gives them."""
+"""The rules of the gate, and the verdicts of the past that they refer to."""
 
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -116,3 +117,18 @@ class GateRules(BaseModel):
         if self.agreeing > self.agreeing_of:
             raise ValueError("agreeing must not exceed agreeing_of")
         return self
+
+
+@dataclass(frozen=True)
+class PastVerdict:
+    """What was found about the challenger of a base date.
+
+    Attributes:
+        base_dt: The base date.
+        champion_version: The registered version that it was compared with.
+        better: Whether the lower bound of the difference lay above the margin.
+    """
+
+    base_dt: str
+    champion_version: str
+    better: bool

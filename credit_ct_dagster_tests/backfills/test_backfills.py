@@ -1,7 +1,7 @@
-"""Ten and ninety base dates from the UI, interrupted and resumed; `make backfills`.
+"""Backfills of ten and ninety base dates from the UI, interrupted and resumed; `make backfills`.
 
 All of it is real: `dagster dev`, GraphQL, queue, daemon, run workers and MariaDB. Each backfill
-leaves a row in `build/backfills.md`.
+adds a row to `build/backfills.md`.
 """
 
 import itertools
@@ -30,18 +30,20 @@ from credit_ct_dagster_tests.platform import (
     Templates,
 )
 from credit_ct_dagster_tests.webserver import (
-    ask,
     backfill_status,
     dagster_dev,
+    graphql,
     launch_backfill,
     until,
 )
 
+pytestmark = pytest.mark.timeout(4 * 3600)
+
 _UNTIL = "2025-03-31"
-"""The ninetieth base date."""
+"""The last of the ninety base dates."""
 _LIMIT = 2  # of dagster.yaml
 _SEARCH = SMALL_SEARCH | {"iterations": 40, "early_stopping_rounds": 10}
-"""Two candidates, each good enough on all ninety."""
+"""Two candidates, whose models pass the blocking checks on all ninety."""
 _TRIALS = 2
 _CONFIG = {"tuned_runs": {"config": _SEARCH}, "champion_model": {"config": NO_FLOORS}}
 _RUN_SECONDS, _LONG_SECONDS = 300, 1800  # on a machine that is busy with other things
@@ -59,7 +61,7 @@ def _days(number: int) -> list[str]:
 
 @dataclass(frozen=True)
 class _Step:
-    """A step of a run, from its begin to its end."""
+    """A step of a run, from its start to its end."""
 
     base_dt: str
     run_id: str
@@ -80,11 +82,11 @@ class _History:
         return cls(dg.DagsterInstance.from_config(str(platform.folder)))
 
     def materialized(self, asset: str) -> set[str]:
-        """The base dates of an asset that are there."""
+        """The base dates for which an asset is materialized."""
         return self.instance.get_materialized_partitions(dg.AssetKey(asset))
 
-    def done(self) -> set[str]:
-        """Base dates that went all the way."""
+    def completed(self) -> set[str]:
+        """The base dates whose last asset is materialized."""
         return self.materialized(ASSET_NAMES[-1])
 
     def records(self) -> Sequence[dg.RunRecord]:
@@ -92,32 +94,32 @@ class _History:
         return self.instance.get_run_records()
 
     def status(self, run_id: str) -> dg.DagsterRunStatus:
-        """What became of a run."""
+        """The status of a run."""
         run = self.instance.get_run_by_id(run_id)
         assert run is not None
         return run.status
 
-    def under_way(self, *statuses: dg.DagsterRunStatus) -> set[str]:
+    def unfinished(self, *statuses: dg.DagsterRunStatus) -> set[str]:
         """Ids of runs that have not ended."""
         runs = self.instance.get_runs(dg.RunsFilter(statuses=statuses or None))
         return {run.run_id for run in runs if not run.is_finished}
 
     def base_dates_in(self, step: str) -> set[str]:
-        """Base dates of which a step is under way."""
+        """The base dates for which a step is in progress."""
         return {
             run.tags[PARTITION_TAG]
-            for run_id in self.under_way(dg.DagsterRunStatus.STARTED)
+            for run_id in self.unfinished(dg.DagsterRunStatus.STARTED)
             if (run := self.instance.get_run_by_id(run_id))
             for each in self.instance.get_run_step_stats(run_id)
             if each.step_key == step and each.start_time and not each.end_time
         }
 
-    def is_at_work(self, done: int) -> bool:
-        """Whether so many base dates are done, and another one is being tuned."""
-        return len(self.done()) >= done and bool(self.base_dates_in("tuned_runs"))
+    def is_tuning_after(self, completed: int) -> bool:
+        """Whether at least so many base dates are completed, and another one is being tuned."""
+        return len(self.completed()) >= completed and bool(self.base_dates_in("tuned_runs"))
 
     def steps(self) -> list[_Step]:
-        """Steps of all runs that began and ended."""
+        """The steps of all runs that started and ended."""
         return [
             _Step(
                 run.tags[PARTITION_TAG], run.run_id, step.step_key, step.start_time, step.end_time
@@ -130,7 +132,7 @@ class _History:
 
 
 def _from_lineage(port: int, base_dts: Sequence[str], ops: dict[str, Any] | None = None) -> str:
-    """Launch from the lineage; Dagster puts the base dates in the order of the calendar."""
+    """Launch from the lineage; Dagster sorts the base dates."""
     return launch_backfill(
         port,
         assetSelection=[{"path": [name]} for name in ASSET_NAMES],
@@ -159,7 +161,7 @@ def _from_job(port: int, base_dts: Sequence[str], ops: dict[str, Any] | None = N
 def platforms(
     tmp_path: Path, templates: Templates, mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Platform, Platform]:
-    """One to disturb and one to compare with, on the same rows."""
+    """One to disturb and one to compare it with, on the same rows."""
     disturbed, undisturbed = (
         Platform.prepared(
             tmp_path / name, templates, mariadb.new_database(), mariadb.new_database(), _UNTIL
@@ -170,15 +172,15 @@ def platforms(
     return disturbed, undisturbed
 
 
-def _ends(port: int, backfill: str, seconds: float) -> str:
-    """Wait until a backfill has ended; how it ended."""
-    under_way = ("REQUESTED", "COMPLETING", "CANCELING", "FAILING")
-    until(lambda: backfill_status(port, backfill) not in under_way, seconds, "the backfill")
+def _final_status(port: int, backfill: str, seconds: float) -> str:
+    """Wait until a backfill has ended; returns its status."""
+    unfinished = ("REQUESTED", "COMPLETING", "CANCELING", "FAILING")
+    until(lambda: backfill_status(port, backfill) not in unfinished, seconds, "the backfill")
     return backfill_status(port, backfill)
 
 
-def _check_turns(history: _History) -> None:
-    """No more runs at once than allowed; steps of one base date never; a search holds up nobody."""
+def _check_concurrency(history: _History) -> None:
+    """Runs respect the limit, steps of one base date take turns, a search blocks no other."""
     changes = sorted(
         change
         for record in history.records()
@@ -209,43 +211,45 @@ def _report(backfill: str, *cells: str) -> None:
 @pytest.mark.parametrize(
     ("number", "launch"), [(10, _from_lineage), (10, _from_job), (90, _from_job)]
 )
-def test_as_fresh_runs_after_a_kill_and_a_cancellation(
+def test_equals_fresh_runs_after_a_kill_and_a_cancellation(
     platforms: tuple[Platform, Platform],
     instance: dg.DagsterInstance,
     number: int,
     launch: Callable[[int, Sequence[str]], str],
 ) -> None:
-    """In any order: every base date ends as a fresh run of it on a platform left in peace."""
+    """In any order, each base date has the results of a fresh run on an undisturbed platform."""
     disturbed, undisturbed = platforms
     base_dts = _days(number)
-    mixed = random.Random(number).sample(base_dts, number)
+    shuffled = random.Random(number).sample(base_dts, number)
     history, seconds = _History.of(disturbed), number * _RUN_SECONDS
-    began = time.monotonic()
+    started = time.monotonic()
     with dagster_dev(disturbed) as port:
-        backfill = launch(port, mixed)
-        until(lambda: history.is_at_work(done=number // 4), seconds, "a quarter", pause=0.1)
-    running = history.under_way(dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING)
-    kill = f"after {time.monotonic() - began:.0f} s, runs under way: {len(running)}"
+        backfill = launch(port, shuffled)
+        until(
+            lambda: history.is_tuning_after(completed=number // 4), seconds, "a quarter", pause=0.1
+        )
+    running = history.unfinished(dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING)
+    kill = f"{len(running)} runs, after {time.monotonic() - started:.0f} s"
 
     with dagster_dev(disturbed) as port:
-        again = time.monotonic()
-        until(lambda: not running & history.under_way(), _RUN_SECONDS, "noticing the killed")
-        kill += f"; noticed {time.monotonic() - again:.0f} s after the restart"
-        until(lambda: history.is_at_work(done=number // 2), seconds, "half", pause=0.1)
-        ask(port, _CANCEL, id=backfill)
-        assert _ends(port, backfill, _RUN_SECONDS) == "CANCELED"
-        done = history.done()
-        cancel = f"{len(done)} base dates done, after {time.monotonic() - began:.0f} s"
-        left = [base_dt for base_dt in mixed if base_dt not in done]
-        assert _ends(port, launch(port, left), seconds) == "COMPLETED_SUCCESS"
-        took = time.monotonic() - began
+        restarted = time.monotonic()
+        until(lambda: not running & history.unfinished(), _RUN_SECONDS, "noticing the killed runs")
+        kill += f"; noticed {time.monotonic() - restarted:.0f} s after the restart"
+        until(lambda: history.is_tuning_after(completed=number // 2), seconds, "half", pause=0.1)
+        graphql(port, _CANCEL, id=backfill)
+        assert _final_status(port, backfill, _RUN_SECONDS) == "CANCELED"
+        completed = history.completed()
+        cancel = f"{len(completed)} base dates done, after {time.monotonic() - started:.0f} s"
+        remaining = [base_dt for base_dt in shuffled if base_dt not in completed]
+        assert _final_status(port, launch(port, remaining), seconds) == "COMPLETED_SUCCESS"
+        took = time.monotonic() - started
         doctor = disturbed.run("credit-ct", "doctor", "--json")
     log = (disturbed.folder / "dev.log").read_text()
     assert re.findall(".*(?:database is locked|[Dd]eadlock).*", log) == []
     assert {history.status(run_id) for run_id in running} == {dg.DagsterRunStatus.FAILURE}
-    assert history.under_way() == set()
+    assert history.unfinished() == set()
     assert all(history.materialized(name) == set(base_dts) for name in ASSET_NAMES)
-    _check_turns(history)
+    _check_concurrency(history)
     states = {each["subject"]: each["state"] for each in json.loads(doctor.stdout)}
     assert states["champion"] == states["daemon"] == "ok", doctor.stdout
 
@@ -253,34 +257,35 @@ def test_as_fresh_runs_after_a_kill_and_a_cancellation(
         assert undisturbed.materialize(instance, base_dt, search=_SEARCH).success
     check_same_results(disturbed, undisturbed, base_dts)
     check_all_served(disturbed, undisturbed, base_dts, trials=_TRIALS)
-    where = launch.__name__.removeprefix("_").replace("_", " the ")
-    _report(f"{number} base dates, {where}", kill, cancel, f"after {took:.0f} s")
+    origin = launch.__name__.removeprefix("_").replace("_", " the ")
+    _report(f"{number} base dates, {origin}", kill, cancel, f"after {took:.0f} s")
 
 
-def test_a_long_search_holds_up_its_own_base_date_alone(
+def test_a_long_search_delays_only_its_own_base_date(
     platforms: tuple[Platform, Platform], instance: dg.DagsterInstance
 ) -> None:
-    """Three others end meanwhile; a second run of its base date waits until it is cancelled."""
+    """Others complete meanwhile; a second run of its base date waits until it is cancelled."""
     platform, undisturbed = platforms
-    long, *others = _days(4)
+    searched, *others = _days(4)
     history = _History.of(platform)
     search = {"sampler": "random", "max_seconds": _LONG_SECONDS, "iterations": 200}
     with dagster_dev(platform) as port:
-        slow = _from_job(port, [long], _CONFIG | {"tuned_runs": {"config": search}})
+        long_search = _from_job(port, [searched], _CONFIG | {"tuned_runs": {"config": search}})
         until(lambda: history.base_dates_in("tuned_runs"), _RUN_SECONDS, "the long search")
-        assert _ends(port, _from_lineage(port, others), _LONG_SECONDS) == "COMPLETED_SUCCESS"
-        assert history.base_dates_in("tuned_runs") == {long}
-        second = _from_job(port, [long])
+        short = _from_lineage(port, others)
+        assert _final_status(port, short, _LONG_SECONDS) == "COMPLETED_SUCCESS"
+        assert history.base_dates_in("tuned_runs") == {searched}
+        second = _from_job(port, [searched])
         until(
-            lambda: len(history.under_way(dg.DagsterRunStatus.STARTED)) == _LIMIT,
+            lambda: len(history.unfinished(dg.DagsterRunStatus.STARTED)) == _LIMIT,
             _RUN_SECONDS,
             "the second run",
         )
         assert backfill_status(port, second) == "REQUESTED"
-        ask(port, _CANCEL, id=slow)
-        assert _ends(port, slow, _RUN_SECONDS) == "CANCELED"
-        assert _ends(port, second, _RUN_SECONDS) == "COMPLETED_SUCCESS"
-    _check_turns(history)
-    for base_dt in (long, *others):
+        graphql(port, _CANCEL, id=long_search)
+        assert _final_status(port, long_search, _RUN_SECONDS) == "CANCELED"
+        assert _final_status(port, second, _RUN_SECONDS) == "COMPLETED_SUCCESS"
+    _check_concurrency(history)
+    for base_dt in (searched, *others):
         assert undisturbed.materialize(instance, base_dt, search=_SEARCH).success
-    check_same_results(platform, undisturbed, [long, *others])
+    check_same_results(platform, undisturbed, [searched, *others])

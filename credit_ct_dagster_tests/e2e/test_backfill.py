@@ -1,7 +1,9 @@
-"""Base dates from the UI: `dagster dev`, GraphQL, queue, daemon and run workers for real."""
+"""A backfill from the UI, with a real `dagster dev`: GraphQL, queue, daemon and run workers."""
 
 import json
 from datetime import date, timedelta
+
+import pytest
 
 from credit_ct_dagster_tests.platform import ASSET_NAMES, BASE_DT, Platform
 from credit_ct_dagster_tests.webserver import (
@@ -11,12 +13,14 @@ from credit_ct_dagster_tests.webserver import (
     until,
 )
 
+pytestmark = pytest.mark.timeout(600)
+
 _SEARCH = {"depth": [5], "rsm": [1.0], "l2_leaf_reg": [3.0], "iterations": 40}
 _BACKFILL_SECONDS = 280
 
 
 def test_a_backfill_of_four_base_dates(platform: Platform) -> None:
-    """Launched as the UI launches it, every base date ends packaged."""
+    """It is launched as the UI does, and every base date is packaged."""
     last = date.fromisoformat(BASE_DT)
     base_dts = [(last - timedelta(days=n)).isoformat() for n in range(3, -1, -1)]
     with dagster_dev(platform) as port:
@@ -38,10 +42,8 @@ def test_a_backfill_of_four_base_dates(platform: Platform) -> None:
     assert set(listed) == set(base_dts)
     assert {each["state"] for each in listed.values()} == {"packaged"}
     assert all(
-        each["holdout_accuracy"] == platform.search_summary(base_dt).best.holdout[
-            "accuracy"
-        ]
+        each["holdout_accuracy"] == platform.search_summary(base_dt).best.holdout["accuracy"]
         for base_dt, each in listed.items()
-    )  # fmt: skip
-    kept = [base_dt for base_dt, each in listed.items() if each["rows"]]
-    assert BASE_DT in kept
+    )
+    with_rows = [base_dt for base_dt, each in listed.items() if each["rows"]]
+    assert BASE_DT in with_rows

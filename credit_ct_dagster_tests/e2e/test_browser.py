@@ -1,9 +1,8 @@
 """What an ML engineer does in the UI, in a real browser; `make e2e`.
 
-Screenshots are kept in `build/e2e/`, to look at.
+Screenshots are saved in `build/e2e/`, for a person to look at.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,13 +12,16 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from credit_ct_dagster.contracts.files import LINEAGE_FILE, MODEL_CARD_FILE
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster_tests.platform import ASSET_NAMES, BASE_DT, REPOSITORY, Platform
 from credit_ct_dagster_tests.webserver import dagster_dev, until
 
+pytestmark = pytest.mark.timeout(900)
+
 _PAGE_MILLISECONDS = 60_000
 _RUN_SECONDS = 180
-_PICTURES = REPOSITORY / "build" / "e2e"
+_SCREENSHOTS = REPOSITORY / "build" / "e2e"
 
 
 @pytest.fixture
@@ -37,13 +39,13 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-def _keep(page: Page, name: str) -> None:
-    _PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=_PICTURES / f"{name}.png", full_page=True)
+def _save_screenshot(page: Page, name: str) -> None:
+    _SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=_SCREENSHOTS / f"{name}.png", full_page=True)
 
 
 def _materialize(page: Page, base_dt: str) -> None:
-    """Launch the job for one base date, as a person clicks it together."""
+    """Launch the job for one base date, as a person does."""
     page.get_by_role("button", name="Materialize all").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_text("Show all partitions").click()
@@ -51,7 +53,7 @@ def _materialize(page: Page, base_dt: str) -> None:
     partitions.fill(base_dt)
     partitions.press("Enter")
     partitions.blur()
-    _keep(page, "2_launch")
+    _save_screenshot(page, "2_launch")
     dialog.get_by_role("button", name="Launch 1 run").click()
     expect(dialog).to_have_count(0)
 
@@ -67,36 +69,35 @@ def test_a_base_date_is_trained_from_the_ui(platform: Platform, browser: Browser
         page.goto(f"{root}/assets/tuned_runs?view=lineage&lineageScope=upstream&lineageDepth=9")
         for asset in ("credit_score_features", *ASSET_NAMES[:2]):
             expect(page.get_by_text(asset, exact=True).first).to_be_visible()
-        _keep(page, "1_lineage")
+        _save_screenshot(page, "1_lineage")
 
         page.goto(f"{root}/locations/credit_ct_dagster/jobs/continuous_training")
         _materialize(page, BASE_DT)
-        until(lambda: "lineage.json" in platform.models(), _RUN_SECONDS, "the run")
+        until(lambda: LINEAGE_FILE in platform.models(), _RUN_SECONDS, "the run")
 
         page.goto(f"{root}/assets/champion_model?view=partitions&partition={BASE_DT}")
         expect(page.get_by_text("bentoml_tag", exact=True).first).to_be_visible()
-        lineage = platform.models().read(ModelIdentity)
-        expect(page.get_by_text(lineage.bentoml_tag).first).to_be_visible()
-        _keep(page, "3_metadata")
+        identity = platform.models().read(ModelIdentity)
+        expect(page.get_by_text(identity.bentoml_tag).first).to_be_visible()
+        _save_screenshot(page, "3_metadata")
         page.goto(f"{root}/assets/tuned_runs?view=checks")
         expect(page.get_by_text(f"Base date {BASE_DT}: +").first).to_be_visible()
         expect(page.get_by_text("Passed", exact=True).first).to_be_visible()
-        _keep(page, "4_checks")
+        _save_screenshot(page, "4_checks")
         page.goto(f"{root}/runs")
         expect(page.get_by_text("Success").first).to_be_visible()
-        _keep(page, "5_runs")
-    _check_card(page, Path(str(platform.models().path / "model_card.html")), lineage)
+        _save_screenshot(page, "5_runs")
+    _check_card(page, Path(str(platform.models().path / MODEL_CARD_FILE)), identity)
 
 
-def _check_card(page: Page, card: Path, lineage: ModelIdentity) -> None:
-    """The page needs no other file, in both schemes, and on a phone no scrolling sideways."""
+def _check_card(page: Page, card: Path, identity: ModelIdentity) -> None:
+    """The page names the model, in both colour schemes, and fits the width of a phone."""
     page.goto(card.as_uri())
-    for name in lineage.model_dump(exclude={"version"}).values():
+    for name in identity.model_dump(exclude={"version"}).values():
         expect(page.get_by_text(name).first).to_be_visible()
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        _keep(page, f"6_card_{scheme}")
+        _save_screenshot(page, f"6_card_{scheme}")
     page.set_viewport_size({"width": 390, "height": 844})
-    _keep(page, "7_card_phone")
+    _save_screenshot(page, "7_card_phone")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert json.loads((card.parent / "lineage.json").read_text()) == lineage

@@ -94,9 +94,7 @@ def run_again(start: Start, platform: Platform, **environment: str) -> float:
     return attempt.seconds
 
 
-def report(
-    fault: str, observation: str, recovery: str = "–", seconds: float | None = None
-) -> None:
+def report(fault: str, observation: str, recovery: str = "–", seconds: float | None = None) -> None:
     """Add a row to the table; the caller has verified that nothing was lost or left over."""
     _TABLE.parent.mkdir(exist_ok=True)
     if not _TABLE.exists():

@@ -11,6 +11,15 @@ from credit_ct_dagster_tests.faults.attempts import CONFIG, SEARCH, Attempt, Sta
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import Platform, Templates
 
+_TIMEOUT_SECONDS = 1800  # of a test: some start dozens of runs
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Allow these tests more time than the others."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(_TIMEOUT_SECONDS))
+
 
 def _undisturbed(folder: Path, templates: Templates, url: str | None = None) -> Platform:
     platform = Platform.prepared(folder, templates, url)

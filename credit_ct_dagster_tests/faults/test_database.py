@@ -79,8 +79,12 @@ def test_killed_inside_the_merge(
     assert attempt.exit_code() == 0, attempt.output
     assert "features_target: Base date 2025-03-10: The feature store at" in attempt.output
     check_same_results(platform, undisturbed_on_mariadb)
-    report("MariaDB killed inside the merge's `INSERT`", f"the {before[BASE_DT]:,} old rows were present",
-           "the step was retried automatically", time.perf_counter() - restarted)  # fmt: skip
+    report(
+        "MariaDB killed inside the merge's `INSERT`",
+        f"its {before[BASE_DT]:,} old rows were present when it was back",
+        "the step was retried automatically",
+        time.perf_counter() - restarted,
+    )
 
 
 def test_killed_inside_the_read(
@@ -136,5 +140,9 @@ def test_killed_during_the_search(
     assert "Optuna's storage at" in attempt.output
     assert _holder(platform) is None
     check_same_results(platform, undisturbed_on_mariadb)
-    report(f"MariaDB killed during the search, {_DOWN_SECONDS} s", "the first trial was retained",
-           "the step was retried automatically, with its lock", time.perf_counter() - restarted)  # fmt: skip
+    report(
+        f"MariaDB killed during the search, {_DOWN_SECONDS} s",
+        "the first trial was retained; the run took its lock again",
+        "the step was retried automatically",
+        time.perf_counter() - restarted,
+    )

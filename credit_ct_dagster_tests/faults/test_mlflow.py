@@ -56,7 +56,7 @@ def _tracking_uri(port: int) -> dict[str, str]:
 
 
 def test_killed_during_the_search(disturbed: Platform, undisturbed: Platform, start: Start) -> None:
-    """It is down for longer than a container needs to restart; the step is retried automatically."""
+    """It is down for longer than a container needs to restart; the step is retried."""
     port = free_port()
     with _mlflow_server(disturbed, port) as server:
         attempt = start(disturbed, **_tracking_uri(port))
@@ -69,8 +69,12 @@ def test_killed_during_the_search(disturbed: Platform, undisturbed: Platform, st
         seconds = time.perf_counter() - restarted
     assert "MLflow does not answer" in attempt.output
     check_same_results(disturbed, undisturbed)
-    report(f"MLflow server killed during the search, {_DOWN_SECONDS} s",
-           "finished trials were retained", "the step was retried automatically", seconds)  # fmt: skip
+    report(
+        f"MLflow server killed during the search, {_DOWN_SECONDS} s",
+        "finished trials were retained",
+        "the step was retried automatically",
+        seconds,
+    )
 
 
 def test_killed_for_good(disturbed: Platform, undisturbed: Platform, start: Start) -> None:

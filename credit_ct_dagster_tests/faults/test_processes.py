@@ -44,7 +44,7 @@ def test_interrupted(disturbed: Platform, undisturbed: Platform, start: Start) -
     assert attempt.process.wait(30) != 0
     seconds = time.perf_counter() - interrupted
     assert "3/4 done" not in attempt.output
-    seconds = run_again(start, disturbed)
+    recovery = run_again(start, disturbed)
     check_same_results(disturbed, undisturbed)
     report("Ctrl-C during the search", f"ended after {seconds:.0f} s", "the same command again",
            recovery)  # fmt: skip
@@ -58,7 +58,10 @@ def test_two_runs_of_one_base_date_at_once(
         both = [start(disturbed), start(disturbed)]
         assert [each.exit_code() for each in both] == [0, 0], [each.output for each in both]
     check_same_results(disturbed, undisturbed)
-    report(f"two runs of one base date at once, {_TWO_AT_ONCE} times", "all succeeded, one after the other")
+    report(
+        f"two runs of one base date at once, {_TWO_AT_ONCE} times",
+        "all succeeded, one after the other",
+    )
 
 
 def test_the_first_commands_of_a_folder_at_once(platform: Platform, start: Start) -> None:

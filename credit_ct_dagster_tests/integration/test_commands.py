@@ -67,7 +67,7 @@ def test_dagster_job_execute_fails_with_an_exit_code(platform: Platform) -> None
     tags = json.dumps({"dagster/partition": "2025-12-01"})
     done = platform.run(*_job("--tags", tags))
     assert done.returncode == 1
-    assert "Base date 2025-12-01: The window 2025-11-01 to 2025-12-01 never had rows" in done.stderr
+    assert "Base date 2025-12-01: the window 2025-11-01 to 2025-12-01 never had rows" in done.stderr
 
 
 def test_run_reports_and_status_lists(platform: Platform) -> None:
@@ -97,9 +97,10 @@ def test_run_reports_and_status_lists(platform: Platform) -> None:
 
     failed = platform.run("credit-ct", "run", "--partition", "2025-12-01", RETENTION_DAYS="none")
     assert failed.returncode == 1
-    assert failed.stderr.splitlines()[-1].startswith(
-        "Error: window_has_enough_rows: Base date 2025-12-01: the window 2025-11-01 to 2025-12-01"
-    )
+    error = failed.stderr.splitlines()[-1]
+    assert error.startswith("Error: Dagster run ")
+    assert "window_has_enough_rows: Base date 2025-12-01: the window 2025-11-01 to" in error
+    assert error.endswith("#ct-check-window-has-enough-rows")
     assert "Traceback" not in failed.stderr
 
     status = platform.run("credit-ct", "status", "--json")

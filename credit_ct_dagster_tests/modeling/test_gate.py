@@ -20,8 +20,8 @@ from credit_ct_dagster.contracts.decision import (
 )
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.gate import PastVerdict, compare, decide, floors
-from credit_ct_dagster.modeling.gate_rules import GateRules
+from credit_ct_dagster.modeling.gate import compare, decide, floors
+from credit_ct_dagster.modeling.gate_rules import GateRules, PastVerdict
 
 _CHAMPION = ModelIdentity(
     base_dt="2025-03-01",

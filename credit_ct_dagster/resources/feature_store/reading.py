@@ -2,8 +2,8 @@
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import sqlalchemy as sa
 
 from credit_ct_dagster.modeling import schema
@@ -14,12 +14,15 @@ from credit_ct_dagster.resources.feature_store.engine import Database
 from credit_ct_dagster.resources.feature_store.statements import bound
 from credit_ct_dagster.resources.feature_store.tables import Tables
 
+if TYPE_CHECKING:  # half a second to import, which only reading needs
+    import pandas as pd
+
 logger = logging.getLogger(__name__)
 
 _DRIVERS = {"sqlite", "mysql+pymysql"}
 
 
-def training_rows(database: Database, base_dt: str) -> pd.DataFrame:
+def training_rows(database: Database, base_dt: str) -> "pd.DataFrame":
     """The merged rows of a base date; see `FeatureStore.read`."""
     with database.transaction() as connection:
         require_merged(connection, database.location)
@@ -32,7 +35,7 @@ def training_rows(database: Database, base_dt: str) -> pd.DataFrame:
     )
 
 
-def source_rows(database: Database, base_dt: str) -> pd.DataFrame:
+def source_rows(database: Database, base_dt: str) -> "pd.DataFrame":
     """The rows that a merge would insert now, as `training_rows` would return them."""
     with database.transaction() as connection:
         require_sources(connection, database.location)
@@ -49,7 +52,7 @@ def source_rows(database: Database, base_dt: str) -> pd.DataFrame:
     return _frame_of(database, sa.select(*columns).order_by(merged.c.id, merged.c.customer_id))
 
 
-def _frame_of(database: Database, query: sa.Select) -> pd.DataFrame:
+def _frame_of(database: Database, query: sa.Select) -> "pd.DataFrame":
     """The result of a query; numbers are float64 even where all are NULL."""
     frame = _through_connectorx(database, query)
     if frame is None:
@@ -57,7 +60,7 @@ def _frame_of(database: Database, query: sa.Select) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(schema.NUMERIC, "float64"))
 
 
-def _through_connectorx(database: Database, query: sa.Select) -> pd.DataFrame | None:
+def _through_connectorx(database: Database, query: sa.Select) -> "pd.DataFrame | None":
     """The result of a query; None where ConnectorX does not accept the URL."""
     if database.url.query or database.url.drivername not in _DRIVERS:
         logger.info("ConnectorX takes no URL with options such as TLS: reading through SQLAlchemy")
@@ -77,7 +80,7 @@ def _through_connectorx(database: Database, query: sa.Select) -> pd.DataFrame | 
             raise RuntimeError(cause_of(error)) from None
 
 
-def _through_sqlalchemy(database: Database, query: sa.Select) -> pd.DataFrame:
+def _through_sqlalchemy(database: Database, query: sa.Select) -> "pd.DataFrame":
     # The text protocol rounds FLOAT to six digits; a cast to DOUBLE shows all it holds.
     exact = query.with_only_columns(
         *(
@@ -87,6 +90,8 @@ def _through_sqlalchemy(database: Database, query: sa.Select) -> pd.DataFrame:
             for column in query.selected_columns
         )
     )
+    import pandas as pd
+
     with database.transaction() as connection:
         return pd.read_sql(exact, connection)
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import dagster as dg
-import pandas as pd
 import sqlalchemy as sa
 from pydantic import Field
 
@@ -19,6 +19,9 @@ from credit_ct_dagster.resources.feature_store.merge import (
 )
 from credit_ct_dagster.resources.feature_store.tables import Tables
 from credit_ct_dagster.resources.feature_store.upsert import upsert_rows
+
+if TYPE_CHECKING:  # half a second to import, which only reading and writing need
+    import pandas as pd
 
 
 class FeatureStore(dg.ConfigurableResource):
@@ -48,7 +51,7 @@ class FeatureStore(dg.ConfigurableResource):
         with self.database.translated():
             Tables.of_schema().create_missing(self.database.engine)
 
-    def upsert(self, frames: Mapping[str, pd.DataFrame]) -> dict[str, int]:
+    def upsert(self, frames: "Mapping[str, pd.DataFrame]") -> dict[str, int]:
         """Insert rows, or replace those with the same key, in one transaction for all tables.
 
         Args:
@@ -120,7 +123,7 @@ class FeatureStore(dg.ConfigurableResource):
         """
         return merge_base_date(self.database, base_dt, self.retention_days)
 
-    def read(self, base_dt: str) -> pd.DataFrame:
+    def read(self, base_dt: str) -> "pd.DataFrame":
         """The training rows of a base date.
 
         Returns:
@@ -133,7 +136,7 @@ class FeatureStore(dg.ConfigurableResource):
         """
         return reading.training_rows(self.database, base_dt)
 
-    def source_rows(self, base_dt: str) -> pd.DataFrame:
+    def source_rows(self, base_dt: str) -> "pd.DataFrame":
         """The rows that a merge would insert now, as `read` would return them."""
         return reading.source_rows(self.database, base_dt)
 

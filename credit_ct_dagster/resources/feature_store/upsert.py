@@ -1,8 +1,8 @@
 """Writing the source tables."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, sqlite
 
@@ -10,10 +10,13 @@ from credit_ct_dagster.resources.feature_store.columns import require_columns
 from credit_ct_dagster.resources.feature_store.engine import Database
 from credit_ct_dagster.resources.feature_store.tables import Tables
 
+if TYPE_CHECKING:  # half a second to import, which only reading and writing need
+    import pandas as pd
+
 _BATCH_ROWS = 5_000
 
 
-def upsert_rows(database: Database, frames: Mapping[str, pd.DataFrame]) -> dict[str, int]:
+def upsert_rows(database: Database, frames: "Mapping[str, pd.DataFrame]") -> dict[str, int]:
     """Insert rows, or replace those with the same key; see `FeatureStore.upsert`."""
     tables = {table.name: table for table in Tables.of_schema().sources}
     with database.transaction(writes=True) as connection:
