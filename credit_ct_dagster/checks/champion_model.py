@@ -4,10 +4,9 @@ import dagster as dg
 
 from credit_ct_dagster.assets.champion_model import champion_model
 from credit_ct_dagster.checks.results import base_date_of, result
-from credit_ct_dagster.contracts.drift import DriftReport, Verdict
+from credit_ct_dagster.contracts.drift import MUCH, SOME, DriftReport, Verdict
 from credit_ct_dagster.contracts.files import MODEL_FOLDER
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
-from credit_ct_dagster.modeling.drift import MUCH, SOME
 
 
 @dg.asset_check(

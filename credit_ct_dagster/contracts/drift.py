@@ -9,13 +9,24 @@ from pydantic import model_validator
 from credit_ct_dagster.contracts.files import DRIFT_FILE
 from credit_ct_dagster.contracts.record import Part, Record
 
+SOME, MUCH = 0.10, 0.25
+"""Thresholds of the PSI that the industry uses (Siddiqi 2006, "Credit Risk Scorecards", chapter 8):
+below the first nothing has changed, above the second the population is another one."""
+
 
 class Verdict(StrEnum):
-    """What a PSI says."""
+    """What a PSI means, by the thresholds."""
 
     stable = "stable"
     some = "some drift"
     much = "much drift"
+
+    @classmethod
+    def of(cls, psi: float) -> "Verdict":
+        """The verdict on a PSI."""
+        if psi >= MUCH:
+            return cls.much
+        return cls.some if psi >= SOME else cls.stable
 
 
 class ColumnDrift(Part):
@@ -48,5 +59,5 @@ class DriftReport(Record):
     @model_validator(mode="before")
     @classmethod
     def _from_release_0_1(cls, data: Any) -> Any:
-        """It was the list alone."""
+        """It was a list of columns."""
         return {"columns": data} if isinstance(data, list) else data

@@ -10,21 +10,10 @@ from credit_ct_dagster.modeling import schema
 
 # SciPy takes half a second to import; only a comparison of numbers needs it.
 
-SOME, MUCH = 0.10, 0.25
-"""Thresholds of the PSI that the industry uses (Siddiqi 2006, "Credit Risk Scorecards", chapter 8):
-below the first nothing has changed, above the second the population is another one."""
-
 PREDICTION = "predicted class"
 _BINS = 10
 _LEAST_SHARE = 1e-4
 _MISSING = "(missing)"
-
-
-def verdict_of(index: float) -> Verdict:
-    """The verdict on a PSI, by the thresholds."""
-    if index >= MUCH:
-        return Verdict.much
-    return Verdict.some if index >= SOME else Verdict.stable
 
 
 def psi(reference: pd.Series, current: pd.Series) -> float:
@@ -97,20 +86,20 @@ def _of_numbers(name: str, reference: pd.Series, current: pd.Series) -> ColumnDr
 
     index = psi(bins(reference), bins(current))
     if min(map(len, present)) == 0:
-        return ColumnDrift(column=name, psi=index, verdict=verdict_of(index))
+        return ColumnDrift(column=name, psi=index, verdict=Verdict.of(index))
     test = ks_2samp(*present, method="asymp")
     return ColumnDrift(
         column=name,
         psi=index,
         ks=float(test.statistic),
         ks_p_value=float(test.pvalue),
-        verdict=verdict_of(index),
+        verdict=Verdict.of(index),
     )
 
 
 def _of_words(name: str, reference: pd.Series, current: pd.Series) -> ColumnDrift:
     index = psi(reference.fillna(_MISSING), current.fillna(_MISSING))
-    return ColumnDrift(column=name, psi=index, verdict=verdict_of(index))
+    return ColumnDrift(column=name, psi=index, verdict=Verdict.of(index))
 
 
 def _items(values: pd.Series, separator: str) -> pd.Series:

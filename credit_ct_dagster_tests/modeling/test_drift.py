@@ -6,16 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credit_ct_dagster.contracts.drift import Verdict
+from credit_ct_dagster.contracts.drift import MUCH, SOME, Verdict
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.drift import (
-    MUCH,
     PREDICTION,
-    SOME,
     feature_drift,
     prediction_drift,
     psi,
-    verdict_of,
 )
 
 _words = st.lists(st.sampled_from("abc"), min_size=1, max_size=30).map(pd.Series)
@@ -38,7 +35,7 @@ def test_psi_is_symmetric_and_zero_only_without_change(one: pd.Series, other: pd
 
 def test_verdicts_include_their_threshold() -> None:
     """At a threshold, the higher verdict counts."""
-    assert [verdict_of(index) for index in (0.0, SOME, MUCH)] == [*Verdict]
+    assert [Verdict.of(index) for index in (0.0, SOME, MUCH)] == [*Verdict]
 
 
 def test_the_same_rows_have_not_moved(raw_rows: pd.DataFrame) -> None:
