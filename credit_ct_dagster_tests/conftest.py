@@ -24,6 +24,7 @@ import pytest  # noqa: E402
 import yaml  # noqa: E402
 
 from credit_ct_dagster.resources.feature_store.store import FeatureStore  # noqa: E402
+from credit_ct_dagster_tests.dagster_internals import no_instance_remembered  # noqa: E402
 from credit_ct_dagster_tests.mariadb import MariaDB  # noqa: E402
 from credit_ct_dagster_tests.platform import (  # noqa: E402
     REPOSITORY,
@@ -63,6 +64,13 @@ def _session_folder() -> Iterator[None]:
     yield
     os.chdir(_STARTED_IN)
     shutil.rmtree(_SESSION, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_instance_of_another_test() -> Iterator[None]:
+    """Fixtures of sessions and modules open instances inside of those of tests."""
+    with no_instance_remembered():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ with internals_of_dagster():
         InstigatorType,
         SensorInstigatorData,
     )
+    from dagster._core.storage.defs_state.base import set_defs_state_storage
     from dagster._core.test_utils import (
         InProcessTestWorkspaceLoadTarget,
         create_run_for_test,
@@ -45,6 +46,17 @@ __all__ = [
     "create_run_for_test",
     "freeze_time",
 ]
+
+
+@contextmanager
+def no_instance_remembered() -> Iterator[None]:
+    """Let definitions be loaded without the instance that was opened before them last.
+
+    Dagster remembers it in a context variable; after instances that were not closed in reverse
+    order, that is one that no longer exists.
+    """
+    with set_defs_state_storage(None):
+        yield
 
 
 def report_process(instance: dg.DagsterInstance, run: dg.DagsterRun, pid: int) -> None:
