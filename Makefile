@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+TOOLS := build/tools
+GPL_WITH_EXCEPTION := mysql-connector-python
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
 	--project-name credit-ct --file deploy/compose.yaml $(if $(wildcard deploy/.env),--env-file deploy/.env)
 
@@ -26,7 +28,7 @@ run: install ## Train the newest base date that has labels, on sample rows if th
 
 .PHONY: dev
 dev: install ## Serve the Dagster UI on http://127.0.0.1:3000
-	$(BIN)/dagster dev --host 127.0.0.1 --port 3000
+	$(BIN)/credit-ct ui --host 127.0.0.1 --port 3000
 
 .PHONY: mlflow
 mlflow: install ## Serve the MLflow UI of the embedded store on http://127.0.0.1:5000
@@ -77,6 +79,25 @@ lint: install ## Check style, format, types, the direction of imports, and YAML 
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+
+$(TOOLS)/.installed: deploy/tools.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet -r deploy/tools.txt
+	@touch $@
+
+.PHONY: audit
+audit: $(TOOLS)/.installed ## Look for known vulnerabilities of the pinned dependencies (asks PyPI)
+	$(TOOLS)/bin/pip-audit --requirement constraints.txt --require-hashes --disable-pip
+
+.PHONY: licences
+licences: install $(TOOLS)/.installed ## List the licences of the dependencies; GPL only where docs/security.md explains it
+	$(TOOLS)/bin/pip-licenses --python $(BIN)/python --from mixed --order license --with-urls
+	$(TOOLS)/bin/pip-licenses --python $(BIN)/python --from mixed --ignore-packages $(GPL_WITH_EXCEPTION) \
+		--partial-match --fail-on "GNU General Public License;GNU Affero;AGPL;GPL-2.0;GPL-3.0" >/dev/null
+
+.PHONY: sbom
+sbom: install $(TOOLS)/.installed ## Write build/sbom.cdx.json: the installed dependencies as CycloneDX
+	$(TOOLS)/bin/cyclonedx-py environment --output-reproducible --of JSON --output-file build/sbom.cdx.json $(BIN)/python
 
 .PHONY: format
 format: install ## Apply style and format

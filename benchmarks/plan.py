@@ -22,6 +22,7 @@ class Plan:
         middle_rows: Rows of the sample between January and the large one.
         growing_rows: Rows of each step of `rows`.
         feature_store_rows: Labels of the merge, and rows that are read.
+        loaded_rows: Labels, and feature rows, of the CSV files that are loaded.
         plot: File for the chart of `rows`.
         parameters: Parameters that differ from the platform's default search, for both ways.
     """
@@ -35,6 +36,7 @@ class Plan:
     middle_rows: int = 30_000
     growing_rows: tuple[int, ...] = (1_000, 3_000, 10_000, 30_000, 100_000)
     feature_store_rows: tuple[int, int] = (1_000_000, 100_000)
+    loaded_rows: int = 500_000
     parameters: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -50,6 +52,7 @@ class Plan:
             middle_rows=1_500,
             growing_rows=(1_000, 2_000),
             feature_store_rows=(10_000, 5_000),
+            loaded_rows=5_000,
             parameters={
                 "depth": [3, 4],
                 "rsm": [0.9, 1.0],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from credit_ct_dagster.contracts.files import SPLITS
-from credit_ct_dagster.loading.csv_files import read_features, read_labels
+from credit_ct_dagster.loading.csv_files import check_features, check_labels
 from credit_ct_dagster.loading.sample_data import MONTHS, generate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.splitting import split_by_customer
@@ -69,8 +69,8 @@ def read_splits(folder: Path) -> dict[str, pd.DataFrame]:
 def january(source: Path) -> Tables:
     """The real labels and features of January 2025."""
     return (
-        read_labels(source / "credit_score.csv"),
-        read_features(source / "credit_score_features.csv"),
+        check_labels(source / "credit_score.csv").frame(),
+        check_features(source / "credit_score_features.csv").frame(),
     )
 
 

@@ -13,18 +13,28 @@ from credit_ct_dagster.assets.tuned_runs import tuned_runs
 from credit_ct_dagster.automation.abandoned_runs import abandoned_runs_sensor
 from credit_ct_dagster.automation.data_sensors import late_data_sensor, new_data_sensor
 from credit_ct_dagster.automation.jobs import continuous_training_job, executor
+from credit_ct_dagster.automation.pruning import nightly_pruning_schedule, pruning_job
 from credit_ct_dagster.automation.schedules import daily_training_schedule
 from credit_ct_dagster.checks.champion_model import drift_is_small
-from credit_ct_dagster.checks.features_target import rows_have_not_expired, window_has_enough_rows
+from credit_ct_dagster.checks.features_target import (
+    rows_have_not_expired,
+    window_has_enough_rows,
+    window_labels_are_merged,
+)
 from credit_ct_dagster.checks.preprocessed_splits import (
+    columns_have_values,
     labels_hold_three_classes,
+    no_customer_dominates,
     quarantine_is_within_limit,
+    splits_have_their_shares,
     splits_share_no_customer,
 )
 from credit_ct_dagster.checks.robust_scalers import scalers_are_finite
 from credit_ct_dagster.checks.tuned_runs import model_beats_baselines
 from credit_ct_dagster.partitions import Calendar
+from credit_ct_dagster.runs.model_runs import MODEL_TAG
 from credit_ct_dagster.runs.terminal_log import terminal_logger
+from credit_ct_dagster.runs.uncaught import report_base_dates_in_one_line
 from credit_ct_dagster.settings import Settings, set_up_process
 from credit_ct_dagster.wiring import Wiring
 
@@ -32,10 +42,14 @@ SOURCES = [credit_score, credit_score_features]
 ASSETS = [features_target, preprocessing, tuned_runs, bentoml_model, champion_model, model_card]
 CHECKS = [
     window_has_enough_rows,
+    window_labels_are_merged,
     rows_have_not_expired,
     quarantine_is_within_limit,
     labels_hold_three_classes,
     splits_share_no_customer,
+    splits_have_their_shares,
+    no_customer_dominates,
+    columns_have_values,
     scalers_are_finite,
     model_beats_baselines,
     drift_is_small,
@@ -66,11 +80,15 @@ def build(settings: Settings) -> dg.Definitions:
         settings: Of the environment; its secrets are looked up when a run starts.
     """
     wiring = Wiring(settings, secret=dg.EnvVar)
+    pruning = pruning_job({MODEL_TAG: settings.model_name})
     return dg.Definitions(
         assets=[*SOURCES, *partitioned(wiring.calendar)],
         asset_checks=CHECKS,
-        jobs=[continuous_training_job],
-        schedules=[daily_training_schedule],
+        jobs=[continuous_training_job(settings.model_name), pruning],
+        schedules=[
+            daily_training_schedule,
+            nightly_pruning_schedule(pruning, switched_on=settings.prune_on_schedule),
+        ],
         sensors=SENSORS,
         executor=executor,
         loggers={"console": dg.colored_console_logger, "terminal": terminal_logger},
@@ -81,4 +99,6 @@ def build(settings: Settings) -> dg.Definitions:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What Dagster loads: the entry point of a code location."""
-    return build(set_up_process())
+    settings = set_up_process()
+    report_base_dates_in_one_line(Wiring(settings).calendar)
+    return build(settings)

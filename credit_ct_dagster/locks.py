@@ -34,7 +34,7 @@ def take_server_lock(connection: Connection, name: str, seconds: int) -> bool:
 
 
 @contextmanager
-def exclusive(url: sa.URL, lock: str, waiting: Callable[[], None]) -> Iterator[Callable[[], None]]:
+def exclusive(url: sa.URL, lock: str, waiting: Callable[[], None]) -> Iterator[Callable[[], bool]]:
     """Hold an exclusive lock among all processes with the same database; wait as long as it takes.
 
     A killed process releases it: a file's lock ends with its process, a server's with its
@@ -46,7 +46,8 @@ def exclusive(url: sa.URL, lock: str, waiting: Callable[[], None]) -> Iterator[C
         waiting: Called twice a minute while another process holds it.
 
     Yields:
-        Takes the lock again if the connection to the server was lost; otherwise does nothing.
+        Takes the lock again if the connection to the server was lost; tells whether it was held
+        until then.
     """
     with ExitStack() as held:
         file = sqlite_file(url)
@@ -54,16 +55,18 @@ def exclusive(url: sa.URL, lock: str, waiting: Callable[[], None]) -> Iterator[C
             file.parent.mkdir(parents=True, exist_ok=True)
             while not _take_file(file.with_name(lock), held):
                 waiting()
-            yield lambda: None
+            yield lambda: True
             return
         holder = f"credit_ct.holder.{uuid4().hex}"
         connection = held.enter_context(_connection_with(url, lock, holder, waiting))
 
-        def ensure_held() -> None:
+        def ensure_held() -> bool:
             nonlocal connection
-            if not _is_ours(connection, lock):
-                held.close()
-                connection = held.enter_context(_connection_with(url, lock, holder, waiting))
+            if _is_ours(connection, lock):
+                return True
+            held.close()
+            connection = held.enter_context(_connection_with(url, lock, holder, waiting))
+            return False
 
         yield ensure_held
 

@@ -4,13 +4,21 @@ One table for all that the platform talks to, as httpx maps the exceptions of it
 libraries are named, not imported: most of them take seconds.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
+from credit_ct_dagster.causes import (
+    cause_of,
+    does_not_answer,
+    is_disk_full,
+    is_refusal,
+    lacks_column,
+    mlflow_refused,
+    names_missing_bucket,
+    way_out,
+)
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.errors.models import (
     DaskUnavailableError,
@@ -21,9 +29,11 @@ from credit_ct_dagster.errors.models import (
 )
 from credit_ct_dagster.errors.stores import (
     ArtifactsNotWritableError,
+    ArtifactsUnavailableError,
     FeatureStoreRefusedError,
     FeatureStoreUnavailableError,
     LockUnavailableError,
+    LowDiskSpaceError,
     MissingColumnError,
 )
 
@@ -37,7 +47,26 @@ class Dependency(StrEnum):
     dask = "Dask"
     mlflow = "MLflow"
     artifacts = "artifacts"
+    object_store = "object store"
     packages = "BentoML"
+
+
+# Of s3fs, gcsfs, adlfs, sftp, and whatever fsspec store maps its own to an OSError.
+_OF_OBJECT_STORES = (
+    "botocore.exceptions.BotoCoreError",
+    "botocore.exceptions.ClientError",
+    "aiohttp.client_exceptions.ClientError",
+    "google.auth.exceptions.GoogleAuthError",
+    "gcsfs.retry.HttpError",
+    "azure.core.exceptions.AzureError",
+    "paramiko.ssh_exception.SSHException",
+    "asyncio.exceptions.TimeoutError",
+    "builtins.OSError",
+)
+
+
+def _always(_error: BaseException) -> bool:
+    return True
 
 
 @dataclass(frozen=True)
@@ -54,86 +83,49 @@ class Rule:
     raised: str
     becomes: type[CreditCtError]
     sentence: str
-    applies: Callable[[BaseException], bool] = lambda _error: True
+    applies: Callable[[BaseException], bool] = _always
 
 
-# https://mariadb.com/kb/en/mariadb-error-code-reference/
-_NO_ANSWER = {1020, 1040, 1053, 1205, 1213, 2002, 2003, 2006, 2013, 2055}
-_DENIED = {1044, 1142, 1143}
-_UNKNOWN_COLUMN = 1054
-_QUOTES_VALUES = {1062, 1292, 1366}
-_LOAD_FIRST = "load labels and features first (credit-ct load)"
-_WAY_OUT = {
-    1044: "grant the user rights on this database",
-    1045: "check user and password in FEATURE_STORE_URL",
-    1049: "create the database, or correct its name in FEATURE_STORE_URL",
-    1142: "grant the user this right",
-    1146: _LOAD_FIRST,
-}
-_MLFLOW_REFUSALS = {"INVALID_PARAMETER_VALUE", "PERMISSION_DENIED", "RESOURCE_DOES_NOT_EXIST"}
 _DATABASE = "sqlalchemy.exc.SQLAlchemyError"
 
 
-def server_code(error: BaseException | None) -> int | None:
-    """The number that a MySQL or MariaDB server gave a failure, if it gave one."""
-    arguments: tuple[Any, ...] = getattr(getattr(error, "orig", None), "args", ())
-    return arguments[0] if len(arguments) > 1 and isinstance(arguments[0], int) else None
+_REFUSES_ACCESS = [
+    ("botocore.exceptions.NoCredentialsError", _always),
+    ("botocore.exceptions.PartialCredentialsError", _always),
+    ("botocore.exceptions.ParamValidationError", _always),
+    ("botocore.exceptions.NoRegionError", _always),
+    ("google.auth.exceptions.DefaultCredentialsError", _always),
+    ("azure.core.exceptions.ClientAuthenticationError", _always),
+    ("builtins.OSError", is_refusal),
+]
 
 
-def is_denied(error: BaseException | None) -> bool:
-    """Whether a database failed because the user lacks a right."""
-    return server_code(error) in _DENIED
-
-
-def cause_of(error: BaseException | None) -> str:
-    """What a library or a server itself said, in one line, without values of rows or passwords."""
-    original = getattr(error, "orig", None)
-    arguments: tuple[Any, ...] = getattr(original, "args", ())
-    text = str(
-        arguments[-1] if arguments else original or getattr(error, "strerror", None) or error
+def _when_full(what: str) -> Rule:
+    return Rule(
+        "builtins.Exception",
+        LowDiskSpaceError,
+        what + ": {cause}. Free disk space there (credit-ct prune deletes old base dates), then try"
+        " again.",
+        is_disk_full,
     )
-    if server_code(error) in _QUOTES_VALUES:
-        text = re.sub(r"'.*?' for", "a value for", text)
-    return re.sub(r"//[^@/\s]*@", "//***@", next(iter(text.splitlines()), "")).rstrip(".")
-
-
-def _does_not_answer(error: BaseException) -> bool:
-    return (
-        server_code(error) in _NO_ANSWER
-        or bool(getattr(error, "connection_invalidated", False))
-        or "database is locked" in str(error)
-    )
-
-
-def _lacks_column(error: BaseException) -> bool:
-    return server_code(error) == _UNKNOWN_COLUMN or "no such column" in str(error)
-
-
-def _way_out(error: BaseException) -> str:
-    if "no such table" in str(error):
-        return _LOAD_FIRST
-    return _WAY_OUT.get(server_code(error) or 0, "see the message for the cause")
-
-
-def _mlflow_refused(error: BaseException) -> bool:
-    return getattr(error, "error_code", None) in _MLFLOW_REFUSALS
 
 
 TABLE: dict[Dependency, list[Rule]] = {
     Dependency.feature_store: [
+        _when_full("The disk of the feature store at {where} is full"),
         Rule(
             "sqlalchemy.exc.DBAPIError",
             FeatureStoreUnavailableError,
             "The feature store at {where} does not answer: {cause}. Check that it runs and that"
             " FEATURE_STORE_URL is right, then try again.",
-            _does_not_answer,
+            does_not_answer,
         ),
         Rule(
             "sqlalchemy.exc.DBAPIError",
             MissingColumnError,
-            "A table of the feature store at {where} lacks a column: {cause}. Add the column, then"
-            " try again.",
-            _lacks_column,
+            "A table of the feature store at {where} lacks a column: {cause}. Add the column"
+            " (credit-ct doctor names the table and the ALTER TABLE statement), then try again.",
+            lacks_column,
         ),
         Rule(
             "sqlalchemy.exc.DBAPIError",
@@ -160,16 +152,19 @@ TABLE: dict[Dependency, list[Rule]] = {
             LockUnavailableError,
             "The database at {where}, which keeps the lock for {doing}, does not answer: {cause}."
             " Check that it runs and that FEATURE_STORE_URL is right, then try again.",
-        )
+        ),
     ],
     Dependency.studies: [
-        Rule(
-            name,
-            StudyStorageUnavailableError,
-            "Optuna's storage at {where} does not answer: {cause}. Check that it runs and that"
-            " OPTUNA_STORAGE_URL is right, then try again: finished trials are retained.",
-        )
-        for name in (_DATABASE, "optuna.exceptions.StorageInternalError")
+        _when_full("The disk of Optuna's storage at {where} is full"),
+        *(
+            Rule(
+                name,
+                StudyStorageUnavailableError,
+                "Optuna's storage at {where} does not answer: {cause}. Check that it runs and that"
+                " OPTUNA_STORAGE_URL is right, then try again: finished trials are retained.",
+            )
+            for name in (_DATABASE, "optuna.exceptions.StorageInternalError")
+        ),
     ],
     Dependency.dask: [
         Rule(
@@ -182,12 +177,13 @@ TABLE: dict[Dependency, list[Rule]] = {
         for name in ("builtins.OSError", "concurrent.futures._base.CancelledError")
     ],
     Dependency.mlflow: [
+        _when_full("MLflow cannot write ({doing}), because its disk is full"),
         Rule(
             "mlflow.exceptions.MlflowException",
             MlflowRefusedError,
             "MLflow refused a request ({doing}): {cause}. Check what the message names, then try"
             " again.",
-            _mlflow_refused,
+            mlflow_refused,
         ),
         *(
             Rule(
@@ -203,10 +199,53 @@ TABLE: dict[Dependency, list[Rule]] = {
         Rule(
             "builtins.OSError",
             ArtifactsNotWritableError,
-            "Artifacts below {where} cannot be written: {cause}. Free disk space (credit-ct prune),"
-            " correct the permissions or choose another ARTIFACTS_PATH, then try again: files that"
-            " were written before are complete.",
+            "Artifacts below {where} cannot be read or written: {cause}. Free disk space (credit-ct"
+            " prune), correct the permissions or choose another ARTIFACTS_PATH, then try again:"
+            " files that were written before are complete.",
         )
+    ],
+    Dependency.object_store: [
+        Rule(
+            "builtins.OSError",
+            ArtifactsNotWritableError,
+            "The bucket of {where} does not exist, and is never created by the platform: {cause}."
+            " Create it, or correct ARTIFACTS_PATH.",
+            names_missing_bucket,
+        ),
+        *(
+            Rule(
+                name,
+                ArtifactsNotWritableError,
+                "Artifacts below {where} need a library that is not installed, or a protocol that"
+                " does not exist: {cause}. Install the library (s3fs, gcsfs, adlfs) wherever the"
+                " platform runs, or correct ARTIFACTS_PATH.",
+                condition,
+            )
+            for name, condition in (
+                ("builtins.ImportError", _always),
+                ("builtins.ValueError", lambda error: "Unsupported filesystem" in str(error)),
+            )
+        ),
+        *(
+            Rule(
+                name,
+                ArtifactsNotWritableError,
+                "The object store refused access to {where}: {cause}. Check its credentials (for"
+                " S3, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role), its rights, and"
+                " ARTIFACTS_PATH; then try again.",
+                condition,
+            )
+            for name, condition in _REFUSES_ACCESS
+        ),
+        *(
+            Rule(
+                name,
+                ArtifactsUnavailableError,
+                "The object store of {where} does not answer: {cause}. Check that it runs and that"
+                " ARTIFACTS_PATH is right, then try again.",
+            )
+            for name in _OF_OBJECT_STORES
+        ),
     ],
     Dependency.packages: [
         Rule(
@@ -250,7 +289,7 @@ def _translation(
             said = error.__cause__ if rule.raised.startswith("optuna.") else error
             return rule.becomes(
                 rule.sentence.format(
-                    where=where, doing=doing, cause=cause_of(said), way_out=_way_out(error)
+                    where=where, doing=doing, cause=cause_of(said), way_out=way_out(error)
                 )
             )
     return None

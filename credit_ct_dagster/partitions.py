@@ -109,6 +109,11 @@ def exists(day: str) -> bool:
     return True
 
 
+def day_after(day: str) -> str:
+    """The next day, as `YYYY-MM-DD`."""
+    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+
+
 def day_of(timestamp: float) -> str:
     """The day in Seoul of a moment, given in seconds since 1970."""
     return datetime.fromtimestamp(timestamp, ZoneInfo(TIMEZONE)).date().isoformat()

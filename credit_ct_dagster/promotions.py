@@ -6,38 +6,32 @@ sets them.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
 
-from credit_ct_dagster.contracts.decision import Decision, DecisionRecord, Ground
-from credit_ct_dagster.contracts.files import DECISIONS_FOLDER, numbered_decision_file
+from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.databases import location, parse_url
-from credit_ct_dagster.errors.models import (
-    ChampionDisagreementError,
-    MissingPackageError,
-    UnrecordedChampionError,
-)
+from credit_ct_dagster.deciding import CHAMPION, PREVIOUS, Deciding, recorded_versions
+from credit_ct_dagster.errors.models import ChampionDisagreementError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.io_managers.decisions import DecisionRecords
 from credit_ct_dagster.locks import exclusive
-from credit_ct_dagster.modeling.gate_rules import PastVerdict
 from credit_ct_dagster.outages import Dependency, translated
+from credit_ct_dagster.recorded_models import RecordedModels
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 
+if TYPE_CHECKING:
+    from credit_ct_dagster.resources.bentoml_store import PackagedModel
+
 logger = logging.getLogger(__name__)
-
-CHAMPION = "champion"
-PREVIOUS = "previous"
-
-_APPLIED = "record"
-"""The tag of a registered version with the number of the newest decision that was applied."""
 
 
 class Promotions(dg.ConfigurableResource):
@@ -57,7 +51,12 @@ class Promotions(dg.ConfigurableResource):
             UnreadableRecordError: One does not validate.
             NewerRecordError: A later release wrote one.
         """
-        return self.artifacts.open(DECISIONS_FOLDER, "").read_each(DecisionRecord)
+        return self.decisions.read().records
+
+    @property
+    def decisions(self) -> DecisionRecords:
+        """Where decisions are recorded."""
+        return DecisionRecords(self.artifacts)
 
     def champion(self) -> ModelIdentity | None:
         """The model that serves; None before the first promotion."""
@@ -80,7 +79,7 @@ class Promotions(dg.ConfigurableResource):
         """
         needed: dict[str, str] = {}
         records = self.records()
-        for alias, version in _recorded(records).items():
+        for alias, version in recorded_versions(records).items():
             for record in records:
                 if version and record.model.registered_version == version:
                     needed.setdefault(record.model.base_dt, alias)
@@ -102,9 +101,17 @@ class Promotions(dg.ConfigurableResource):
         """
         records = self.records()
         champion = self.champion()
-        recorded = _recorded(records)
+        recorded = recorded_versions(records)
         for alias, found in ((CHAMPION, champion), (PREVIOUS, self.previous())):
             carries = found.registered_version if found else None
+            version = recorded[alias]
+            if version and not self._models().exists(version):
+                raise ChampionDisagreementError(
+                    f"Version {version}, the {alias} model according to the"
+                    " newest decision, was deleted in MLflow. The next decision registers it again"
+                    " from its package, or names what prevents that: materialize champion_model for"
+                    " any base date. credit-ct promote makes another model the champion."
+                )
             if carries != recorded[alias]:
                 raise ChampionDisagreementError(
                     f"MLflow's alias {alias} is on {_version(carries)}, but according to the newest"
@@ -114,7 +121,7 @@ class Promotions(dg.ConfigurableResource):
                     " champion_model for any base date."
                 )
             if found:
-                self.packages.load(found.bentoml_tag)
+                self.load(found)
                 labels = self.packages.labels_of_roles().get(found.bentoml_tag, {})
                 if labels.get("role") != alias:
                     raise ChampionDisagreementError(
@@ -129,8 +136,21 @@ class Promotions(dg.ConfigurableResource):
             f" {champion.bentoml_tag}, according to decision {records[-1].number}, the newest"
         )
 
+    def newest_package(self, model: ModelIdentity) -> ModelIdentity:
+        """A model with its newest package: it may have been packaged again since a decision."""
+        return self._models().newest_package(model)
+
+    def load(self, model: ModelIdentity) -> "PackagedModel":
+        """The package of a model, verified by the hash in the decision record.
+
+        Raises:
+            MissingPackageError: It does not exist.
+            ChangedPackageError: It is not the package that was recorded.
+        """
+        return self._models().load(model)
+
     @contextmanager
-    def deciding(self, log: logging.Logger = logger) -> Iterator["Deciding"]:
+    def deciding(self, log: logging.Logger = logger) -> Iterator[Deciding]:
         """Decide under an exclusive lock: others, in any process or machine, wait until the end.
 
         Raises:
@@ -140,145 +160,23 @@ class Promotions(dg.ConfigurableResource):
         lock = f"credit_ct.promotion.{self.tracking.model_name}"
         with (
             translated(Dependency.lock, location(url), "a decision"),
-            exclusive(url, lock, lambda: log.info("Another decision is being taken: waiting")),
+            exclusive(
+                url, lock, lambda: log.info("Another decision is being taken: waiting")
+            ) as ensure_held,
         ):
-            deciding = Deciding(self, self._registry)
+            for error in self.packages.broken():
+                log.warning(str(error))
+            deciding = Deciding(self, self._registry, ensure_held)
+            deciding.register_deleted()
             deciding.apply_newest()
             yield deciding
+
+    def _models(self) -> RecordedModels:
+        return RecordedModels(self.records(), self._registry, self.packages)
 
     @cached_property
     def _registry(self) -> ModelRegistry:
         return ModelRegistry(self.tracking)
-
-
-class Deciding:
-    """What a process may do while it holds the lock; see `Promotions.deciding`."""
-
-    def __init__(self, promotions: Promotions, registry: ModelRegistry) -> None:
-        self._promotions = promotions
-        self._registry = registry
-        self._records = promotions.records()
-
-    def register(self, base_dt: str, mlflow_run_id: str) -> ModelIdentity:
-        """Register the newest package that a base date has of an MLflow run.
-
-        Raises:
-            MissingPackageError: It has none.
-        """
-        package = self._promotions.packages.newest(base_dt, mlflow_run_id)
-        if package is None:
-            raise MissingPackageError(
-                f"MLflow run {mlflow_run_id}, the best of base date {base_dt}, is not packaged:"
-                " materialize bentoml_model for this base date."
-            )
-        identity = self._registry.register(package)
-        self._label_packages()
-        return identity
-
-    def champion(self) -> ModelIdentity | None:
-        """The model that serves; None before the first promotion."""
-        return self._promotions.champion()
-
-    def history(self) -> list[PastVerdict]:
-        """What was found about earlier challengers, oldest first."""
-        return [
-            PastVerdict(
-                record.model.base_dt,
-                record.before.registered_version,
-                record.decision.ground in Ground.of_better(),
-            )
-            for record in self._records
-            if record.before and record.decision.comparison
-        ]
-
-    def promotion_of(self, version: str) -> DecisionRecord:
-        """The newest decision by which a registered version became the champion.
-
-        Raises:
-            UnrecordedChampionError: There is none: the alias was moved by hand.
-        """
-        for record in reversed(self._records):
-            if record.decision.promoted and record.model.registered_version == version:
-                return record
-        raise UnrecordedChampionError(
-            f"Version {version} of {self._registry.name} carries MLflow's alias {CHAMPION}, but no"
-            " decision made it the champion. Record why: credit-ct promote --partition D --by NAME"
-            " --reason TEXT."
-        )
-
-    def record(
-        self,
-        model: ModelIdentity,
-        decision: Decision,
-        *,
-        by: str = "gate",
-        reason: str | None = None,
-        dagster_run_id: str | None = None,
-    ) -> DecisionRecord:
-        """Record a decision, then set aliases and labels to it.
-
-        Args:
-            model: The model that it is about.
-            decision: What was decided.
-            by: Who decided.
-            reason: What a person gave as reason.
-            dagster_run_id: The run that decided.
-        """
-        champion, previous = self.champion(), self._promotions.previous()
-        recorded = _recorded(self._records)[CHAMPION]
-        by_alias = [each.registered_version if each else None for each in (champion, previous)]
-        serves = model.registered_version if decision.promoted else by_alias[0]
-        served = (
-            [by_alias[0], recorded, by_alias[1]] if decision.promoted else [by_alias[1], recorded]
-        )
-        record = DecisionRecord(
-            number=len(self._records) + 1,
-            time=datetime.now(UTC).replace(microsecond=0),
-            by=by,
-            reason=reason,
-            dagster_run_id=dagster_run_id,
-            model=model,
-            before=champion,
-            decision=decision,
-            champion=serves,
-            # A person may have moved the champion's alias onto the one that served before.
-            previous=next((each for each in served if each not in {None, serves}), None),
-        )
-        self._promotions.artifacts.write(
-            DECISIONS_FOLDER, "", {numbered_decision_file(record.number): record}
-        )
-        self._records.append(record)
-        self.apply_newest()
-        return record
-
-    def apply_newest(self) -> None:
-        """Set aliases and labels to the newest decision, unless that was done before.
-
-        An alias that a person moves in MLflow later stays where it is.
-        """
-        if not self._records:
-            return
-        record = self._records[-1]
-        number = str(record.number)
-        if record.champion is None or self._registry.noted(record.champion, _APPLIED) == number:
-            return
-        for alias, version in ((PREVIOUS, record.previous), (CHAMPION, record.champion)):
-            self._registry.set_alias(alias, version)
-        self._label_packages()
-        self._registry.note(record.champion, _APPLIED, number)
-
-    def _label_packages(self) -> None:
-        roles = {PREVIOUS: self._promotions.previous(), CHAMPION: self.champion()}
-        self._promotions.packages.set_roles(
-            {each.bentoml_tag: alias for alias, each in roles.items() if each}
-        )
-
-
-def _recorded(records: Sequence[DecisionRecord]) -> dict[str, str | None]:
-    """The registered version per alias, according to the newest decision."""
-    if not records:
-        return {CHAMPION: None, PREVIOUS: None}
-    return {CHAMPION: records[-1].champion, PREVIOUS: records[-1].previous}
 
 
 def _version(number: str | None) -> str:

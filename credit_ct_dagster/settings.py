@@ -1,6 +1,7 @@
 """The environment, typed, with defaults that need no server."""
 
 import os
+import warnings
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -10,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from credit_ct_dagster import logs
+from credit_ct_dagster.contracts.model_name import DEFAULT_MODEL_NAME
 from credit_ct_dagster.errors.inputs import SettingsError
 
 
@@ -46,7 +48,7 @@ class Settings(BaseSettings):
         default=Path("var/bentoml"), description="BentoML's own variable: its store"
     )
     model_name: str = Field(
-        default="credit_score_classification",
+        default=DEFAULT_MODEL_NAME,
         pattern=r"^[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?$",
         description="Folder, MLflow experiment, and BentoML tag name",
     )
@@ -73,8 +75,20 @@ class Settings(BaseSettings):
         description="credit-ct prune deletes what belongs to base dates up to the newest one - this"
         " many days",
     )
+    prune_on_schedule: bool = Field(
+        default=False, description="Delete them every night, as credit-ct prune --yes does"
+    )
     webserver_url: str = Field(
         default="http://127.0.0.1:3000", description="Where people open the UI"
+    )
+    ui_allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        default=["localhost", "127.0.0.1"],
+        description="Names by which Dagster's UI may be called, separated by commas, in addition to"
+        " that of WEBSERVER_URL",
+    )
+    ui_user: str = Field(default="credit-ct", description="User of Dagster's UI")
+    ui_password: SecretStr | None = Field(
+        default=None, description="Password of that user; none asks for no login"
     )
 
     runbook_url: str | None = Field(
@@ -104,9 +118,9 @@ class Settings(BaseSettings):
     def _none_keeps_all(cls, value: object) -> object:
         return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
-    @field_validator("mail_to", mode="before")
+    @field_validator("mail_to", "ui_allowed_hosts", mode="before")
     @classmethod
-    def _split_recipients(cls, value: object) -> object:
+    def _split_at_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
     @classmethod
@@ -185,6 +199,8 @@ def set_up_process() -> Settings:
         SettingsError: A variable has a value that cannot be used.
     """
     settings = Settings.from_environment()
+    # For the authors of code locations, who have pinned the versions: dagster-mlflow is in beta.
+    warnings.filterwarnings("ignore", message=r".* is currently in beta, and may have breaking")
     os.environ.update(settings.exported())
     for name, value in _LIBRARY_DEFAULTS.items():
         os.environ.setdefault(name, value)
@@ -193,7 +209,12 @@ def set_up_process() -> Settings:
     return settings
 
 
-_WHOLE_SECRETS = {"ALERT_WEBHOOK_URL", "SMTP_PASSWORD", "MLFLOW_TRACKING_PASSWORD"}
+_WHOLE_SECRETS = {
+    "ALERT_WEBHOOK_URL",
+    "SMTP_PASSWORD",
+    "MLFLOW_TRACKING_PASSWORD",
+    "UI_PASSWORD",
+}
 
 
 def redacted(text: str) -> str:

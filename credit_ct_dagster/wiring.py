@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from credit_ct_dagster.resources.dask_cluster import DaskCluster
     from credit_ct_dagster.resources.feature_store.store import FeatureStore
     from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
+    from credit_ct_dagster.resources.pruning import PruningRules
     from credit_ct_dagster.resources.study_storage import StudyStorage
+    from credit_ct_dagster.resources.trained_model import TrainedModel
 
 # Modules are imported where a resource is built: a command pays only for those that it uses.
 
@@ -44,8 +46,13 @@ class Wiring:
         self._secret = secret or settings.exported().__getitem__
 
     def resources(self) -> dict[str, Any]:
-        """Every resource, by the name that assets, checks, sensors and schedules know it by."""
-        return {
+        """Every resource, by the name that assets, checks, sensors and schedules know it by.
+
+        A run configuration cannot change them.
+        """
+        from credit_ct_dagster.runs.fixed_config import fixed_by_environment
+
+        resources = {
             "artifacts": self.artifacts,
             "arrival": self.arrival,
             "base_date_lock": self.base_date_lock,
@@ -57,10 +64,15 @@ class Wiring:
             "mail": self.mail,
             "mlflow": self.parent_run,
             "promotions": self.promotions,
+            "pruning_rules": self.pruning_rules,
             "study_storage": self.study_storage,
             "tracking": self.tracking,
+            "trained_model": self.trained_model,
             "webhook": self.webhook,
+            # Dagster's own default writes pickles to a folder that a run may name.
+            "io_manager": self.artifacts,
         }
+        return fixed_by_environment(resources)
 
     @cached_property
     def calendar(self) -> Calendar:
@@ -73,7 +85,9 @@ class Wiring:
         from credit_ct_dagster.resources.feature_store.store import FeatureStore
 
         return FeatureStore(
-            url=self._secret("FEATURE_STORE_URL"), retention_days=self.settings.retention_days
+            url=self._secret("FEATURE_STORE_URL"),
+            retention_days=self.settings.retention_days,
+            calendar=self.calendar,
         )
 
     @cached_property
@@ -81,7 +95,9 @@ class Wiring:
         """One run at a time works on a base date."""
         from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 
-        return BaseDateLock(url=self._secret("FEATURE_STORE_URL"))
+        return BaseDateLock(
+            url=self._secret("FEATURE_STORE_URL"), model_name=self.settings.model_name
+        )
 
     @cached_property
     def artifacts(self) -> "ArtifactsIOManager":
@@ -156,6 +172,13 @@ class Wiring:
         )
 
     @cached_property
+    def trained_model(self) -> "TrainedModel":
+        """The model whose runs these are (MODEL_NAME)."""
+        from credit_ct_dagster.resources.trained_model import TrainedModel
+
+        return TrainedModel(name=self.settings.model_name)
+
+    @cached_property
     def arrival(self) -> "ArrivalRules":
         """When data that arrive, or change, start a run."""
         from credit_ct_dagster.resources.arrival import ArrivalRules
@@ -164,6 +187,13 @@ class Wiring:
             stable_minutes=self.settings.new_data_stable_minutes,
             late_days=self.settings.late_data_days,
         )
+
+    @cached_property
+    def pruning_rules(self) -> "PruningRules":
+        """How long base dates are retained (PRUNE_KEEP_DAYS)."""
+        from credit_ct_dagster.resources.pruning import PruningRules
+
+        return PruningRules(keep_days=self.settings.prune_keep_days)
 
     @cached_property
     def dagster_ui(self) -> "DagsterUI":

@@ -13,6 +13,7 @@ import dagster as dg
 from credit_ct_dagster.runs.dagster_internals import internals_of_dagster
 
 with internals_of_dagster():
+    from dagster._cli import create_dagster_cli
     from dagster._core.events import EngineEventData
     from dagster._core.remote_origin import (
         InProcessCodeLocationOrigin,
@@ -43,6 +44,7 @@ with internals_of_dagster():
 __all__ = [
     "InstigatorTick",
     "WorkspaceProcessContext",
+    "create_dagster_cli",
     "create_run_for_test",
     "freeze_time",
 ]

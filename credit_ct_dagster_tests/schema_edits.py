@@ -7,7 +7,7 @@ import pytest
 
 from credit_ct_dagster.modeling import schema
 
-_LAST_FEATURE = '    Column("monthly_balance", _NUMBER, "What remains at the end of a month"),\n'
+_LAST_FEATURE = '    Column("monthly_balance", _NUMBER, "Balance at the end of the month"),\n'
 
 
 def add_features(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:

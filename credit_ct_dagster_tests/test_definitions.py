@@ -11,6 +11,7 @@ import pytest
 
 from credit_ct_dagster.definitions import build
 from credit_ct_dagster.partitions import Calendar
+from credit_ct_dagster.resources.trained_model import TrainedModel
 from credit_ct_dagster.settings import Settings
 
 defs = build(Settings(_env_file=None))
@@ -86,7 +87,7 @@ def test_schedule_asks_for_yesterday_in_seoul(instance: dg.DagsterInstance) -> N
             instance=instance,
             scheduled_execution_time=tick,
             repository_def=defs.get_repository_def(),
-            resources={"calendar": Calendar()},
+            resources={"calendar": Calendar(), "trained_model": TrainedModel(name="m")},
         )
     ).run_requests
     assert requests is not None
@@ -106,6 +107,7 @@ for command in ("load", "run", "status", "report", "promote", "rollback", "docto
     import_module(f"credit_ct_dagster.cli.{command}")
 assert (dict(os.environ), logging.getLogger("credit_ct_dagster").handlers) == before
 import credit_ct_dagster.search.dask_workers, mlflow, coloredlogs
+from credit_ct_dagster.resources.trained_model import TrainedModel
 from credit_ct_dagster.settings import Settings
 ours = [name.upper() for name in Settings.model_fields]
 assert [*map(os.environ.get, ours)] == [*map(before[0].get, ours)]

@@ -1,8 +1,9 @@
 """A platform with a trained base date: made once per worker, to look at or to copy."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -10,6 +11,23 @@ from typing import Any, Self
 import dagster as dg
 
 from credit_ct_dagster_tests.platform import BASE_DT, Platform, Templates
+
+_PLACES = {
+    "experiments": "artifact_location",
+    "runs": "artifact_uri",
+    "logged_models": "artifact_location",
+    "model_versions": "storage_location",
+}
+
+
+def relocate(store: Path, old: Path, new: Path) -> None:
+    """Let the records of a copied MLflow store name the copied files, as the runbook does."""
+    with closing(sqlite3.connect(store)) as database, database:
+        for table, column in _PLACES.items():
+            database.execute(
+                f"UPDATE {table} SET {column} = replace({column}, ?, ?)",
+                (old.as_uri(), new.as_uri()),
+            )
 
 
 @dataclass(frozen=True)
@@ -52,7 +70,7 @@ class Trained:
         """A copy that a test may change: the same base date, run, model name and packages.
 
         Packages are in the one BentoML store of this process, so there is one copy at a time; they
-        are as they were before when it ends. The files of MLflow's runs stay where they are.
+        are as they were before when it ends.
         """
         source, copy = self.platform, folder / "platform"
         shutil.copytree(source.folder, copy)
@@ -62,6 +80,7 @@ class Trained:
             source.model_name,
             source.studies_url.replace(str(source.folder), str(copy)),
         )
+        relocate(copy / "var" / "mlflow.db", source.folder, copy)
         history = folder / "dagster"
         shutil.copytree(self.instance.root_directory, history)
         try:

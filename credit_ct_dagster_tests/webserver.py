@@ -51,7 +51,7 @@ def dagster_dev(
     port = free_port()
     with (platform.folder / "dev.log").open("ab") as log:
         process = subprocess.Popen(
-            ["dagster", "dev", "--host", "127.0.0.1", "--port", str(port)],
+            ["credit-ct", "ui", "--host", "127.0.0.1", "--port", str(port)],
             cwd=platform.folder,
             env=platform.environment | environment,
             stdout=log,

@@ -10,6 +10,7 @@ from credit_ct_dagster.errors.inputs import BaseDateMissingError
 from credit_ct_dagster.errors.operation import RunFailedError
 from credit_ct_dagster.partitions import DUE_HOUR, PARTITION_TAG, TIMEZONE
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
+from credit_ct_dagster.runs.model_runs import ModelRuns
 from credit_ct_dagster.runs.reasons import Reason, code_of_check, reason_of, sentence_of_check
 from credit_ct_dagster.settings import redacted
 
@@ -22,19 +23,19 @@ _READ = {
 }
 
 
-def alert_on(instance: dg.DagsterInstance, ui: DagsterUI, event: Event) -> Alert | None:
+def alert_on(runs: ModelRuns, ui: DagsterUI, event: Event) -> Alert | None:
     """The alert about an event; None when nobody needs to know.
 
     Args:
-        instance: Has the run's events.
+        runs: Those of the model, on an instance that has their events.
         ui: Where the links of the alert lead.
         event: What happened.
     """
     if isinstance(event, BaseDateDue):
-        return _on_due(instance, ui, event.base_dt)
+        return _on_due(runs, ui, event.base_dt)
     if isinstance(event, RunFailed):
-        return _on_failure(instance, ui, event.run)
-    return _on_success(instance, ui, event.run)
+        return _on_failure(runs.instance, ui, event.run)
+    return _on_success(runs.instance, ui, event.run)
 
 
 def _on_failure(instance: dg.DagsterInstance, ui: DagsterUI, run: dg.DagsterRun) -> Alert:
@@ -107,39 +108,31 @@ def _on_run(
     )
 
 
-def _on_due(instance: dg.DagsterInstance, ui: DagsterUI, base_dt: str) -> Alert | None:
-    if _is_materialized(instance, base_dt):
+def _on_due(runs: ModelRuns, ui: DagsterUI, base_dt: str) -> Alert | None:
+    if runs.materialization(model_card.key, base_dt):
         return None
-    runs = instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: base_dt}), limit=1)
+    newest = next(runs.records(dg.RunsFilter(tags={PARTITION_TAG: base_dt})), None)
+    run = newest.dagster_run if newest else None
     text = f"Base date {base_dt} has no model card at {DUE_HOUR:02}:00 {TIMEZONE}. "
-    if not runs:
+    if run is None:
         text += (
             "No run was started for it: check that daily_training_schedule is on and that labels"
             f" arrived, then credit-ct run --partition {base_dt}."
         )
-    elif runs[0].is_finished:
-        text += (
-            f"Its last run ended with {runs[0].status.value}: correct the cause, then run it again."
-        )
+    elif run.is_finished:
+        text += f"Its last run ended with {run.status.value}: correct the cause, then run it again."
     else:
-        text += (
-            f"Its run has not ended ({runs[0].status.value}): see its log for what it waits for."
-        )
-    links = {"run": ui.run_url(runs[0].run_id)} if runs else {}
+        text += f"Its run has not ended ({run.status.value}): see its log for what it waits for."
+    links = {"run": ui.run_url(run.run_id)} if run else {}
     return Alert(
         Kind.base_date_missing,
         base_dt,
         f"{model_card.key.to_user_string()} is missing: {base_dt}",
         with_reference(text, BaseDateMissingError.code),
         links | {"asset": ui.asset_url(model_card.key, _partition_view(base_dt))},
-        runs[0].run_id if runs else None,
+        run.run_id if run else None,
         BaseDateMissingError.code,
     )
-
-
-def _is_materialized(instance: dg.DagsterInstance, base_dt: str) -> bool:
-    wanted = dg.AssetRecordsFilter(model_card.key, asset_partitions=[base_dt])
-    return bool(instance.fetch_materializations(wanted, limit=1).records)
 
 
 def _events(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[dg.DagsterEvent]:

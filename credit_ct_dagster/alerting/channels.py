@@ -1,5 +1,6 @@
 """Where alerts are sent: e-mail and a webhook."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -8,7 +9,7 @@ from urllib.parse import urlsplit
 import dagster as dg
 from pydantic import Field
 
-from credit_ct_dagster.errors.operation import AlertNotDeliveredError
+from credit_ct_dagster.errors.operation import AlertNotDeliveredError, AlertRefusedError
 
 # requests and smtplib are imported where an alert is sent: loading the definitions does not need
 # them.
@@ -17,6 +18,12 @@ _MAIL_TIMEOUT_SECONDS = 10
 _WEBHOOK_TIMEOUT_SECONDS = 5
 _WEBHOOK_RETRIES = 2
 _RETRIED_STATUSES = (429, 500, 502, 503, 504)
+_LATER_STATUSES = {408, 425, 429}
+_STATUSES_OF_THE_CHANNEL = {401, 402, 403, 404, 405, 407, 410, 426}
+"""Of an address or a permission; other 4xx are about what was sent."""
+_MESSAGE_TOO_LARGE = 552
+
+logger = logging.getLogger(__name__)
 
 
 class Kind(StrEnum):
@@ -89,10 +96,11 @@ class Mail(dg.ConfigurableResource):
 
         assert self.smtp_host is not None
         message = EmailMessage()
-        message["Subject"] = alert.subject
+        # A tag of a run may have several lines, and an error half a character.
+        message["Subject"] = _encodable(" ".join(alert.subject.split()))
         message["From"] = self.mail_from
         message["To"] = ", ".join(self.mail_to)
-        message.set_content(alert.body)
+        message.set_content(_encodable(alert.body))
         try:
             with smtplib.SMTP(
                 self.smtp_host, self.smtp_port, timeout=_MAIL_TIMEOUT_SECONDS
@@ -102,13 +110,22 @@ class Mail(dg.ConfigurableResource):
                     server.starttls(context=ssl.create_default_context())
                 if self.smtp_user and self.smtp_password:
                     server.login(self.smtp_user, self.smtp_password)
-                server.send_message(message)
+                refused = server.send_message(message)
         except OSError as error:  # smtplib's errors are OSErrors
-            raise AlertNotDeliveredError(
+            sentence = (
                 f"The mail server {self.smtp_host}:{self.smtp_port} did not accept the alert"
-                f" '{alert.subject}' ({_cause(error)}). It is sent again at the next tick. Check"
-                " SMTP_HOST and the other SMTP_ variables."
-            ) from None
+                f" '{alert.subject}' ({_cause(error)}). Check SMTP_HOST and the other SMTP_"
+                " variables."
+            )
+            refuses = _refuses_mail(error)
+            if refuses is None:
+                raise AlertNotDeliveredError(sentence) from None
+            raise AlertRefusedError(sentence, concerns_alert=refuses) from None
+        if refused:
+            logger.warning(
+                f"The mail server {self.smtp_host}:{self.smtp_port} refused {len(refused)} of"
+                f" {len(self.mail_to)} recipients of the alert '{alert.subject}'. Check MAIL_TO."
+            )
 
 
 class Webhook(dg.ConfigurableResource):
@@ -155,16 +172,43 @@ class Webhook(dg.ConfigurableResource):
                     allow_redirects=False,
                 )
             except requests.RequestException as error:
-                raise self._not_delivered(alert, type(error).__name__) from None
-        if response.status_code // 100 != 2:
-            raise self._not_delivered(alert, f"HTTP {response.status_code}")
+                raise AlertNotDeliveredError(self._sentence(alert, type(error).__name__)) from None
+        status = response.status_code
+        if status // 100 == 2:
+            return
+        sentence = self._sentence(alert, f"HTTP {status}")
+        if status // 100 != 4 or status in _LATER_STATUSES:
+            raise AlertNotDeliveredError(sentence)
+        raise AlertRefusedError(sentence, concerns_alert=status not in _STATUSES_OF_THE_CHANNEL)
 
-    def _not_delivered(self, alert: Alert, cause: str) -> AlertNotDeliveredError:
-        return AlertNotDeliveredError(
+    def _sentence(self, alert: Alert, cause: str) -> str:
+        return (
             f"The webhook at {urlsplit(self.url or '').hostname} did not accept the alert"
-            f" '{alert.subject}' ({cause}). It is sent again at the next tick. Check"
-            " ALERT_WEBHOOK_URL."
+            f" '{alert.subject}' ({cause}). Check ALERT_WEBHOOK_URL."
         )
+
+
+def _refuses_mail(error: OSError) -> bool | None:
+    """Whether a mail server would refuse the same again, and then whether it is about the mail.
+
+    Returns:
+        None if it may accept it later.
+    """
+    import smtplib
+
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = [code for code, _ in error.recipients.values()]
+        return False if all(code // 100 == 5 for code in codes) else None
+    if isinstance(error, smtplib.SMTPDataError | smtplib.SMTPSenderRefused):
+        if error.smtp_code // 100 != 5:
+            return None
+        about_data = isinstance(error, smtplib.SMTPDataError)
+        return about_data or error.smtp_code == _MESSAGE_TOO_LARGE
+    return None
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", errors="replace").decode()
 
 
 def _cause(error: OSError) -> str:

@@ -1,6 +1,6 @@
 """What happened that people should know of, after a position in Dagster's history."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -8,8 +8,10 @@ import dagster as dg
 
 from credit_ct_dagster.contracts.record import Part, Record
 from credit_ct_dagster.partitions import Calendar, base_dates_after
+from credit_ct_dagster.runs.model_runs import ModelRuns
 
 _FETCHED = 100
+_UNDELIVERABLE_LISTED = 20
 _Outcome = Literal[dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_SUCCESS]
 
 
@@ -30,6 +32,18 @@ class ReportedEvent(Part):
         return cls(number=record.storage_id, at=record.timestamp)
 
 
+class UndeliverableAlert(Part):
+    """An alert that a channel refused, and that is not sent again.
+
+    Attributes:
+        subject: Its subject.
+        run_id: The run that it is about; None if there was no run.
+    """
+
+    subject: str
+    run_id: str | None = None
+
+
 class AlertCursor(Record):
     """Up to where a channel has reported what happened: the cursor of its sensor.
 
@@ -37,6 +51,7 @@ class AlertCursor(Record):
         failed: The last failure.
         succeeded: The last success.
         due: The last base date that was looked for when it was due; None if none was due yet.
+        undeliverable: The last alerts that the channel refused.
     """
 
     REMEDY: ClassVar[str] = "reset the cursor of the sensor in the UI"
@@ -44,6 +59,12 @@ class AlertCursor(Record):
     failed: ReportedEvent
     succeeded: ReportedEvent
     due: str | None
+    undeliverable: tuple[UndeliverableAlert, ...] = ()
+
+    def without(self, refused: Sequence[UndeliverableAlert]) -> "AlertCursor":
+        """The same position, after which these alerts are not sent again."""
+        last = (*self.undeliverable, *refused)[-_UNDELIVERABLE_LISTED:]
+        return self.model_copy(update={"undeliverable": last})
 
     @classmethod
     def now(cls, instance: dg.DagsterInstance, calendar: Calendar) -> "AlertCursor":
@@ -80,24 +101,25 @@ Event = RunFailed | RunSucceeded | BaseDateDue
 
 
 def pending_events(
-    instance: dg.DagsterInstance, calendar: Calendar, cursor: AlertCursor
-) -> Iterator[tuple[Event, AlertCursor]]:
-    """What happened after a cursor: failures, base dates that became due, then successes.
+    runs: ModelRuns, calendar: Calendar, cursor: AlertCursor
+) -> Iterator[tuple[Event | None, AlertCursor]]:
+    """What happened to a model after a cursor: failures, base dates due, then successes.
 
     Yields:
-        An event, and the cursor to continue from once it is reported.
+        An event, and the cursor to continue from once it is reported; None for one that is not
+        about this model.
     """
-    for failed, run in _ended(instance, dg.DagsterEventType.RUN_FAILURE, cursor.failed):
+    for failed, run in _ended(runs, dg.DagsterEventType.RUN_FAILURE, cursor.failed):
         cursor = cursor.model_copy(update={"failed": failed})
-        yield RunFailed(run), cursor
+        yield RunFailed(run) if run else None, cursor
     due = calendar.newest_due()
     if due is not None:
         for base_dt in base_dates_after(cursor.due, due) if cursor.due else [due]:
             cursor = cursor.model_copy(update={"due": base_dt})
             yield BaseDateDue(base_dt), cursor
-    for succeeded, run in _ended(instance, dg.DagsterEventType.RUN_SUCCESS, cursor.succeeded):
+    for succeeded, run in _ended(runs, dg.DagsterEventType.RUN_SUCCESS, cursor.succeeded):
         cursor = cursor.model_copy(update={"succeeded": succeeded})
-        yield RunSucceeded(run), cursor
+        yield RunSucceeded(run) if run else None, cursor
 
 
 def _newest(instance: dg.DagsterInstance, outcome: _Outcome) -> ReportedEvent:
@@ -106,15 +128,16 @@ def _newest(instance: dg.DagsterInstance, outcome: _Outcome) -> ReportedEvent:
 
 
 def _ended(
-    instance: dg.DagsterInstance, outcome: _Outcome, after: ReportedEvent
-) -> Iterator[tuple[ReportedEvent, dg.DagsterRun]]:
-    records = instance.fetch_run_status_changes(
-        _later(instance, outcome, after), ascending=True, limit=_FETCHED
+    runs: ModelRuns, outcome: _Outcome, after: ReportedEvent
+) -> Iterator[tuple[ReportedEvent, dg.DagsterRun | None]]:
+    records = runs.instance.fetch_run_status_changes(
+        _later(runs.instance, outcome, after), ascending=True, limit=_FETCHED
     ).records
     for record in records:
-        run = instance.get_run_by_id(record.event_log_entry.run_id)
-        if run is not None:  # deleted since
-            yield ReportedEvent.of(record), run
+        run = runs.instance.get_run_by_id(record.event_log_entry.run_id)
+        # One of no known model failed before it began: everybody may need to know.
+        ours = run is not None and runs.may_own(run)  # None: deleted since
+        yield ReportedEvent.of(record), run if ours else None
 
 
 def _later(

@@ -13,10 +13,12 @@ import dagster as dg
 
 from credit_ct_dagster.alerting.alerts import alert_on
 from credit_ct_dagster.alerting.channels import Alert, Kind, Mail, Webhook
-from credit_ct_dagster.alerting.events import AlertCursor, pending_events
+from credit_ct_dagster.alerting.events import AlertCursor, UndeliverableAlert, pending_events
 from credit_ct_dagster.errors.base import CreditCtError
+from credit_ct_dagster.errors.operation import AlertRefusedError
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
+from credit_ct_dagster.resources.trained_model import TrainedModel
 
 _EVERY_SECONDS = 30
 _LEVELS = {
@@ -25,6 +27,7 @@ _LEVELS = {
     Kind.check_failed: logging.WARNING,
     Kind.run_succeeded: logging.INFO,
 }
+_REFUSED_IN_A_ROW = 5
 _TICK_SECONDS = 20
 """Dagster stops a tick after a minute, and its cursor would be lost."""
 
@@ -35,10 +38,13 @@ _TICK_SECONDS = 20
     description="Logs failed runs, failed checks, missing base dates and successful runs.",
 )
 def log_alerts_sensor(
-    context: dg.SensorEvaluationContext, calendar: Calendar, dagster_ui: DagsterUI
+    context: dg.SensorEvaluationContext,
+    calendar: Calendar,
+    dagster_ui: DagsterUI,
+    trained_model: TrainedModel,
 ) -> dg.SkipReason:
     """Write pending alerts to the log."""
-    return _send_pending(context, _Log(context.log), calendar, dagster_ui)
+    return _send_pending(context, _Log(context.log), calendar, dagster_ui, trained_model)
 
 
 @dg.sensor(
@@ -47,10 +53,14 @@ def log_alerts_sensor(
     description="Sends the same alerts by e-mail, if SMTP_HOST and MAIL_TO are set.",
 )
 def mail_alerts_sensor(
-    context: dg.SensorEvaluationContext, calendar: Calendar, dagster_ui: DagsterUI, mail: Mail
+    context: dg.SensorEvaluationContext,
+    calendar: Calendar,
+    dagster_ui: DagsterUI,
+    trained_model: TrainedModel,
+    mail: Mail,
 ) -> dg.SkipReason:
     """Send pending alerts by e-mail."""
-    return _send_pending(context, mail, calendar, dagster_ui)
+    return _send_pending(context, mail, calendar, dagster_ui, trained_model)
 
 
 @dg.sensor(
@@ -59,10 +69,14 @@ def mail_alerts_sensor(
     description="Posts the same alerts as JSON to ALERT_WEBHOOK_URL, if it is set.",
 )
 def webhook_alerts_sensor(
-    context: dg.SensorEvaluationContext, calendar: Calendar, dagster_ui: DagsterUI, webhook: Webhook
+    context: dg.SensorEvaluationContext,
+    calendar: Calendar,
+    dagster_ui: DagsterUI,
+    trained_model: TrainedModel,
+    webhook: Webhook,
 ) -> dg.SkipReason:
     """Post pending alerts to the webhook."""
-    return _send_pending(context, webhook, calendar, dagster_ui)
+    return _send_pending(context, webhook, calendar, dagster_ui, trained_model)
 
 
 class _Channel(Protocol):
@@ -108,7 +122,11 @@ def _stored_cursor(context: dg.SensorEvaluationContext) -> AlertCursor | None:
 
 
 def _send_pending(
-    context: dg.SensorEvaluationContext, channel: _Channel, calendar: Calendar, ui: DagsterUI
+    context: dg.SensorEvaluationContext,
+    channel: _Channel,
+    calendar: Calendar,
+    ui: DagsterUI,
+    trained_model: TrainedModel,
 ) -> dg.SkipReason:
     """Send pending alerts in order, and move the cursor after each.
 
@@ -123,20 +141,91 @@ def _send_pending(
             if channel.is_configured
             else "Not configured"
         )
-    begun, sent = time.monotonic(), 0
+    delivery = _Delivery(context, channel)
+    runs = trained_model.runs_on(context.instance)
     try:
-        for event, after in pending_events(context.instance, calendar, cursor):
-            alert = alert_on(context.instance, ui, event)
-            if alert is not None:
-                channel.send(alert)
-                sent += 1
-            context.update_cursor(after.model_dump_json())
-            if time.monotonic() - begun > _TICK_SECONDS:
+        for event, after in pending_events(runs, calendar, cursor):
+            delivery.send(alert_on(runs, ui, event) if event else None, after)
+            if delivery.has_to_stop:
                 break
+        delivery.end()
     except Exception:
         # Dagster discards the cursor of a tick that fails, and would send again what was sent now.
         # The next tick begins with the alert that failed, and then fails.
-        if not sent:
+        if not delivery.has_moved:
             raise
         context.log.exception("The remaining alerts are sent at the next tick")
-    return dg.SkipReason(f"Alerts sent: {sent}" if sent else "No alert is pending")
+    return dg.SkipReason(delivery.summary)
+
+
+class _Delivery:
+    """The alerts of one tick.
+
+    A channel may refuse an alert for ever. If its answer is about that alert, or if it accepts a
+    later one, the alert is logged as undeliverable and passed. Otherwise the channel may refuse all
+    of them, as with a wrong password: then they wait.
+    """
+
+    def __init__(self, context: dg.SensorEvaluationContext, channel: _Channel) -> None:
+        self._context = context
+        self._channel = channel
+        self._begun = time.monotonic()
+        self._sent = 0
+        self._refused: list[tuple[Alert, AlertRefusedError]] = []
+        self._undeliverable: list[UndeliverableAlert] = []
+        self.has_moved = False
+
+    @property
+    def has_to_stop(self) -> bool:
+        """Whether the tick has lasted long enough, or too many were refused in a row."""
+        return (
+            time.monotonic() - self._begun > _TICK_SECONDS
+            or len(self._refused) >= _REFUSED_IN_A_ROW
+        )
+
+    @property
+    def summary(self) -> str:
+        """What was done, in a line."""
+        counts = {
+            "Alerts sent": self._sent,
+            "undeliverable": len(self._undeliverable),
+        }
+        done = ", ".join(f"{name}: {count}" for name, count in counts.items() if count)
+        return done or "No alert is pending"
+
+    def send(self, alert: Alert | None, after: AlertCursor) -> None:
+        """Send an alert, if there is one, and move the cursor."""
+        works = False
+        if alert is not None:
+            try:
+                self._channel.send(alert)
+                self._sent += 1
+                works = True
+            except AlertRefusedError as error:
+                self._refused.append((alert, error))
+                works = all(refused.concerns_alert for _, refused in self._refused)
+        if works:
+            self._give_up_refused()
+        if not self._refused:
+            self._context.update_cursor(after.without(self._undeliverable).model_dump_json())
+            self.has_moved = True
+
+    def end(self) -> None:
+        """Report what the channel refused, and may accept when its settings are corrected.
+
+        Raises:
+            AlertRefusedError: The first of these alerts.
+        """
+        if self._refused:
+            raise self._refused[0][1]
+
+    def _give_up_refused(self) -> None:
+        for alert, error in self._refused:
+            self._context.log.error(
+                f"An alert is undeliverable, and is not sent again. {error}\n{alert.subject}",
+                extra={"code": error.code, "run_id": alert.run_id, "base_dt": alert.base_dt},
+            )
+            self._undeliverable.append(
+                UndeliverableAlert(subject=alert.subject, run_id=alert.run_id)
+            )
+        self._refused.clear()

@@ -7,6 +7,7 @@ from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.contracts.search import SearchSummary
+from credit_ct_dagster.contracts.splits import ScalersRecord
 from credit_ct_dagster.errors.stores import MixedArtifactsError
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder
 from credit_ct_dagster.modeling import schema
@@ -38,7 +39,7 @@ def bentoml_model(
     """
     # Measured: scikit-learn takes 1.5 s to import, which only this step needs.
     from credit_ct_dagster.modeling.calibration import calibrate
-    from credit_ct_dagster.modeling.preparation import scalers_fingerprint
+    from credit_ct_dagster.modeling.preparation import scalers_fingerprint, scalers_of
     from credit_ct_dagster.modeling.splitting import require_fingerprint
 
     base_dt = context.partition_key
@@ -50,7 +51,7 @@ def bentoml_model(
         if removed:
             context.log.info(f"Removed packages of killed runs: {', '.join(removed)}")
         search, model = tuned_runs.read(SearchSummary), tuned_runs[files.BEST_MODEL_FILE]
-        scalers = robust_scalers[files.SCALERS_FILE]
+        scalers = scalers_of(robust_scalers.read(ScalersRecord))
         if scalers_fingerprint(scalers) != search.scalers_fingerprint:
             raise MixedArtifactsError(
                 "The scalers are not those of the rows that the model was trained on. Materialize"
@@ -89,6 +90,7 @@ def bentoml_model(
             "holdout_accuracy": best.holdout["accuracy"],
             "calibration": calibration.method,
             "log_loss_per_calibration": dg.MetadataValue.json(dict(calibration.log_losses)),
+            "package_sha256": bentoml_store.sha256(tag),
             **identity.labels(),
         }
     )
@@ -98,13 +100,19 @@ def _is_unrecorded(context: dg.AssetExecutionContext, tag: str, run_id: str) -> 
     """Whether a package of a Dagster run that has ended was never reported as materialized."""
     if not is_over(context.instance, run_id):
         return False
-    events = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(context.asset_key, asset_partitions=[context.partition_key]),
-        limit=1000,
+    return tag not in reported_packages(context.instance, context.partition_key)
+
+
+def reported_packages(instance: dg.DagsterInstance, base_dt: str) -> dict[str, str]:
+    """The packages that runs of a base date reported: hash per tag, empty in earlier releases."""
+    events = instance.fetch_materializations(
+        dg.AssetRecordsFilter(dg.AssetKey("bentoml_model"), asset_partitions=[base_dt]), limit=1000
     ).records
-    recorded = [
-        event.asset_materialization.metadata.get("bentoml_tag")
-        for event in events
-        if event.asset_materialization is not None
-    ]
-    return tag not in [each.value for each in recorded if each is not None]
+    found = {}
+    for event in events:
+        if event.asset_materialization is not None:
+            metadata = event.asset_materialization.metadata
+            tag, sha256 = metadata.get("bentoml_tag"), metadata.get("package_sha256")
+            if tag is not None:
+                found[str(tag.value)] = str(sha256.value) if sha256 is not None else ""
+    return found

@@ -1,28 +1,35 @@
 """The decision whether the model of a base date takes the champion's place."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
-from credit_ct_dagster.assets.bentoml_model import bentoml_model
+from credit_ct_dagster.assets.bentoml_model import bentoml_model, reported_packages
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.raw_rows import raw_holdouts, raw_rows
+from credit_ct_dagster.assets.same_run import require_searched
 from credit_ct_dagster.assets.tables import table_of
 from credit_ct_dagster.contracts.decision import Decision, DecisionRecord
 from credit_ct_dagster.contracts.drift import ColumnDrift, DriftReport
-from credit_ct_dagster.contracts.files import DECISION_FILE, DRIFT_FILE, MODEL_FOLDER
+from credit_ct_dagster.contracts.files import (
+    DECISION_FILE,
+    DRIFT_FILE,
+    MODEL_FOLDER,
+    PREPROCESSING_FOLDER,
+)
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.search import SearchSummary
+from credit_ct_dagster.contracts.splits import SplitsSummary
+from credit_ct_dagster.deciding import Deciding
+from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder, ArtifactsIOManager
 from credit_ct_dagster.modeling.gate_rules import GateRules
-from credit_ct_dagster.promotions import Deciding, Promotions
+from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.runs.failures import failing_clearly
 
 # What scores and judges is imported where it is used: pandas, scikit-learn and CatBoost take
 # seconds, which whoever only loads the definitions does not need.
-if TYPE_CHECKING:
-    from credit_ct_dagster.resources.bentoml_store import PackagedModel
 
 
 class GateConfig(GateRules, dg.Config):
@@ -53,18 +60,28 @@ def champion_model(
     with failing_clearly(context):
         context.resources.base_date_lock.ensure_held()
         with promotions.deciding(context.log) as deciding:
-            best_run_id = tuned_runs.read(SearchSummary).mlflow.best_run_id
-            challenger, champion = deciding.register(base_dt, best_run_id), deciding.champion()
+            search = tuned_runs.read(SearchSummary)
+            challenger = deciding.register(
+                base_dt, search.mlflow.best_run_id, reported_packages(context.instance, base_dt)
+            )
+            champion = deciding.champion()
             if champion and champion.registered_version == challenger.registered_version:
                 record = deciding.promotion_of(champion.registered_version)
             else:
+                splits = artifacts.open(PREPROCESSING_FOLDER, base_dt).read(SplitsSummary)
+                require_searched(search, splits)
                 decision = _decision(challenger, champion, promotions, artifacts, deciding, config)
-                record = deciding.record(challenger, decision, dagster_run_id=context.run.run_id)
-            drift = _drift(base_dt, record.before, promotions, artifacts) if record.before else []
+                # A retry decides the same on the same evidence.
+                record = deciding.recorded(challenger, decision) or deciding.record(
+                    challenger, decision, dagster_run_id=context.run.run_id
+                )
+            drift = _drift(base_dt, record.before, promotions, artifacts)
     context.log.info(record.decision.sentence)
+    if drift.not_computed:
+        context.log.warning(drift.not_computed)
     return dg.Output(
-        {DECISION_FILE: record, DRIFT_FILE: DriftReport(columns=drift)},
-        metadata=_metadata(record, challenger, drift),
+        {DECISION_FILE: record, DRIFT_FILE: drift},
+        metadata=_metadata(record, challenger, drift.columns),
     )
 
 
@@ -80,8 +97,7 @@ def _decision(
     from credit_ct_dagster.modeling.gate import compare, decide, floors
     from credit_ct_dagster.modeling.splitting import pooled_holdout
 
-    packages = promotions.packages
-    models = [packages.load(each.bentoml_tag) for each in (challenger, champion) if each]
+    models = [promotions.load(each) for each in (challenger, champion) if each]
     holdout = pooled_holdout(
         raw_holdouts(artifacts, challenger.base_dt, rules.holdout_windows),
         [model.record.seen_share for model in models],
@@ -98,22 +114,39 @@ def _decision(
 
 
 def _drift(
+    base_dt: str,
+    champion: ModelIdentity | None,
+    promotions: Promotions,
+    artifacts: ArtifactsIOManager,
+) -> DriftReport:
+    """How far the training rows have moved away from those of the champion until the decision.
+
+    It only informs: where files of the champion no longer exist, it is not computed.
+    """
+    if champion is None:
+        return DriftReport(columns=[])
+    try:
+        return DriftReport(columns=_drift_from(base_dt, champion, promotions, artifacts))
+    except UnavailableError:
+        raise
+    except CreditCtError as error:
+        return DriftReport(
+            columns=[],
+            not_computed=f"Drift from the champion of base date {champion.base_dt} was not"
+            f" computed: {error.sentence}",
+        )
+
+
+def _drift_from(
     base_dt: str, champion: ModelIdentity, promotions: Promotions, artifacts: ArtifactsIOManager
 ) -> Sequence[ColumnDrift]:
-    """How far the training rows have moved away from those of the champion until the decision."""
     from credit_ct_dagster.modeling.drift import feature_drift, prediction_drift
 
-    model = _package_of(champion, promotions)
+    model = promotions.load(promotions.newest_package(champion))
     reference = raw_rows(artifacts, champion.base_dt, "train")
     current = raw_rows(artifacts, base_dt, "train")
     classes = [model.model.predict(model.prepare(each)) for each in (reference, current)]
     return [prediction_drift(*classes), *feature_drift(reference, current)]
-
-
-def _package_of(model: ModelIdentity, promotions: Promotions) -> "PackagedModel":
-    """The newest package of a model: it may have been packaged again since the decision."""
-    newest = promotions.packages.newest(model.base_dt, model.mlflow_run_id)
-    return promotions.packages.load((newest or model).bentoml_tag)
 
 
 def _metadata(

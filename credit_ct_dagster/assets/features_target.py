@@ -3,12 +3,18 @@
 import dagster as dg
 
 from credit_ct_dagster.assets.columns import column_schema
-from credit_ct_dagster.assets.merged_rows import ROW_COUNT, report_expired
+from credit_ct_dagster.assets.merged_rows import (
+    INVALID_DATES,
+    LABELS,
+    ROW_COUNT,
+    WITHOUT_FEATURES,
+    report_expired,
+)
 from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
-from credit_ct_dagster.runs.failures import failing_clearly
+from credit_ct_dagster.runs.failures import base_date_of_run, failing_clearly
 
 
 @dg.asset(
@@ -28,7 +34,7 @@ def features_target(
     deleted in the same transaction. Labels on days that do not exist are omitted; of several
     labels or feature rows with one id and customer, the newest counts.
     """
-    base_dt = context.partition_key
+    base_dt = base_date_of_run(context)
     with failing_clearly(context):
         base_date_lock.ensure_held()
         merged = feature_store.merge(base_dt)
@@ -40,10 +46,10 @@ def features_target(
         metadata={
             "window": str(merged.window),
             ROW_COUNT: merged.rows_inserted,
-            "labels": merged.labels,
-            "labels_without_features": merged.labels_without_features,
+            LABELS: merged.labels,
+            WITHOUT_FEATURES: merged.labels_without_features,
             "rows_superseded": merged.rows_superseded,
-            "labels_with_invalid_date": sum(merged.invalid_dates.values()),
+            INVALID_DATES: sum(merged.invalid_dates.values()),
             "invalid_dates": dict(merged.invalid_dates),
             "rows_expired": sum(merged.expired.values()),
             "expired_base_dates": dict(merged.expired),

@@ -12,6 +12,9 @@ from credit_ct_dagster.runs.history import BASE_DATE, RunHistory
 
 FEATURES_TARGET = dg.AssetKey("features_target")
 ROW_COUNT = "dagster/partition_row_count"
+LABELS = "labels"
+WITHOUT_FEATURES = "labels_without_features"
+INVALID_DATES = "labels_with_invalid_date"
 EXPIRED_ROWS = "expired_rows"
 """Metadata of an observation: how many rows of its base date retention has deleted."""
 EXPIRY_CHECK = "rows_have_not_expired"
@@ -19,10 +22,28 @@ EXPIRY_CHECK = "rows_have_not_expired"
 
 def rows_merged(instance: dg.DagsterInstance, base_dt: str) -> int | None:
     """How many rows the newest merge of a base date reported; none if there was no merge."""
+    return _reported(instance, base_dt, ROW_COUNT)
+
+
+def labels_not_merged(instance: dg.DagsterInstance, base_dt: str) -> tuple[int, int, int]:
+    """Labels of the window that the newest merge of a base date found.
+
+    Returns:
+        All of them, those without features, and those on days that do not exist.
+    """
+    invalid = _reported(instance, base_dt, INVALID_DATES) or 0
+    return (
+        (_reported(instance, base_dt, LABELS) or 0) + invalid,
+        _reported(instance, base_dt, WITHOUT_FEATURES) or 0,
+        invalid,
+    )
+
+
+def _reported(instance: dg.DagsterInstance, base_dt: str, name: str) -> int | None:
     merged = _newest_merge(instance, base_dt)
     merge = merged.asset_materialization if merged else None
-    rows = merge.metadata.get(ROW_COUNT) if merge else None
-    return int(str(rows.value)) if rows else None
+    number = merge.metadata.get(name) if merge else None
+    return int(str(number.value)) if number else None
 
 
 def report_expired(

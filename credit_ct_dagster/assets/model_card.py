@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from credit_ct_dagster.assets.raw_rows import raw_rows
+from credit_ct_dagster.assets.same_run import require_decided_on, require_searched
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.assessment import AssessmentReport
 from credit_ct_dagster.contracts.decision import DecisionRecord
@@ -12,8 +13,8 @@ from credit_ct_dagster.contracts.drift import DriftReport
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder, ArtifactsIOManager
+from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
-from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 from credit_ct_dagster.runs.failures import failing_clearly
@@ -32,7 +33,7 @@ def model_card(
     tuned_runs: ArtifactFolder,
     preprocessed_splits: ArtifactFolder,
     artifacts: dg.ResourceParam[ArtifactsIOManager],
-    bentoml_store: BentoMLStore,
+    promotions: dg.ResourceParam[Promotions],
     tracking: MlflowTracking,
     dagster_ui: DagsterUI,
     base_date_lock: BaseDateLock,
@@ -50,7 +51,11 @@ def model_card(
     with failing_clearly(context):
         base_date_lock.ensure_held()
         record, search = champion_model.read(DecisionRecord), tuned_runs.read(SearchSummary)
-        package = bentoml_store.load(record.model.bentoml_tag)
+        splits = preprocessed_splits.read(SplitsSummary)
+        require_searched(search, splits)
+        require_decided_on(record.model, search)
+        model = promotions.newest_package(record.model)
+        package = promotions.load(model)
         prepared = {
             name: preprocessed_splits[files.SPLIT_FILES[name]] for name in ("val", "holdout")
         }
@@ -60,20 +65,22 @@ def model_card(
                 for name, rows in prepared.items()
             }
         )
-        lineage = record.model.model_copy(update={"registered_model": tracking.model_name})
+        lineage = model.model_copy(update={"registered_model": tracking.model_name})
+        drift = champion_model.read(DriftReport)
         mlflow_run = tracking.run_url(lineage.mlflow_run_id)
         html = ModelCard(
             lineage=lineage,
             links=Links(
                 dagster_run=dagster_ui.run_url(lineage.dagster_run_id), mlflow_run=mlflow_run
             ),
-            splits=preprocessed_splits.read(SplitsSummary),
+            splits=splits,
             best=search.best,
             assessments={"val": report.val, "holdout": report.holdout},
             calibration=package.record.calibration,
             log_losses=package.record.log_loss_per_calibration,
             importances=shap_importances(tuned_runs[files.BEST_MODEL_FILE], prepared["holdout"]),
-            drift=champion_model.read(DriftReport).columns,
+            drift=drift.columns,
+            drift_not_computed=drift.not_computed,
             record=record,
         ).html()
         tracking.log_text(lineage.mlflow_run_id, html, files.MODEL_CARD_FILE)

@@ -15,11 +15,12 @@ from credit_ct_dagster.contracts.splits import Quarantine, SplitsSummary
 from credit_ct_dagster.errors.inputs import EmptyWindowError, UnusableRowsError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.missing import with_blanks_missing
 from credit_ct_dagster.modeling.row_rules import Bounds, RowRules
 from credit_ct_dagster.partitions import LabelWindow
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
-from credit_ct_dagster.runs.failures import failing_clearly
+from credit_ct_dagster.runs.failures import base_date_of_run, failing_clearly
 
 # What sorts, splits and scales is imported where it is used: pandera and scikit-learn take seconds.
 if TYPE_CHECKING:
@@ -110,13 +111,15 @@ def preprocessing(
     base_date_lock: BaseDateLock,
 ) -> Iterator[dg.Output]:
     """Set rows that break a rule aside, split by customer, fit the scalers on train, and scale."""
-    from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
+    from credit_ct_dagster.modeling.preparation import fit_scalers, prepare, record_of
     from credit_ct_dagster.modeling.quarantine import check_rows
     from credit_ct_dagster.modeling.splitting import split_by_customer
 
-    base_dt = context.partition_key
+    base_dt = base_date_of_run(context)
     with failing_clearly(context):
         base_date_lock.ensure_held()
+        # Rows of an earlier run must not be taken for those of one that fails below.
+        artifacts.remove(files.PREPROCESSING_FOLDER, base_dt, files.QUARANTINE_FILE)
         if config.from_archive:
             rows = artifacts.open(files.PREPROCESSING_FOLDER, base_dt)[files.MERGED_ROWS_FILE]
         else:
@@ -124,8 +127,15 @@ def preprocessing(
         if rows.empty:
             raise EmptyWindowError(_why_empty(context, feature_store))
         checked = check_rows(rows, config)
+        folder, _ = artifacts.write(
+            files.PREPROCESSING_FOLDER, base_dt, {files.QUARANTINE_FILE: checked.quarantined}
+        )
         if checked.accepted.empty:
-            raise UnusableRowsError(f"No row remains to train on: {checked.sentence()}")
+            raise UnusableRowsError(
+                f"No row remains to train on: {checked.sentence()} The rows are in"
+                f" {files.QUARANTINE_FILE} of {folder}: correct them in the source tables, then run"
+                " this base date again."
+            )
         splits = split_by_customer(checked.accepted, config.train_share, config.val_share)
         scalers = fit_scalers(splits["train"])
     prepared = {name: prepare(split, scalers) for name, split in splits.items()}
@@ -133,7 +143,6 @@ def preprocessing(
     yield dg.Output(
         {
             **{files.SPLIT_FILES[name]: frame for name, frame in prepared.items()},
-            files.QUARANTINE_FILE: checked.quarantined,
             **({files.MERGED_ROWS_FILE: rows} if config.archive_rows else {}),
             files.SPLITS_SUMMARY_FILE: summary,
         },
@@ -141,7 +150,9 @@ def preprocessing(
         metadata=_metadata(summary),
     )
     yield dg.Output(
-        {files.SCALERS_FILE: scalers}, "robust_scalers", metadata={"scalers": _table_of(scalers)}
+        {files.SCALERS_FILE: record_of(scalers), files.SCALERS_FOR_OTHERS_FILE: scalers},
+        "robust_scalers",
+        metadata={"scalers": _table_of(scalers)},
     )
 
 
@@ -176,6 +187,16 @@ def _summary(
             per_rule=checked.per_rule,
             sentence=checked.sentence(),
         ),
+        shares={
+            "train": config.train_share,
+            "val": config.val_share,
+            "holdout": 1 - config.train_share - config.val_share,
+        },
+        largest_customer_rows=int(rows[schema.CUSTOMER].value_counts().max()),
+        present={
+            name: float(share)
+            for name, share in with_blanks_missing(rows)[schema.FEATURES].notna().mean().items()
+        },
     )
 
 

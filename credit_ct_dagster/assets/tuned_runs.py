@@ -38,12 +38,6 @@ class TuningConfig(TuningParameters, dg.Config):
         description="Gives each fit this many threads, from 1; -1: the cores divided among the"
         " trials at the same time, so that none is idle and none is shared",
     )
-    dask_scheduler: str | None = Field(
-        default=None,
-        description="Fits trials on the workers of this Dask scheduler, such as tcp://host:8786. By"
-        " default that of DASK_SCHEDULER_ADDRESS, which the deployment sets; without it, on this"
-        " machine",
-    )
     resume: bool = Field(
         default=True,
         description="Retains the trials that an earlier search of the same rows and configuration"
@@ -138,9 +132,7 @@ def _request(
     rows = {name: folder[file] for name, file in files.SPLIT_FILES.items()}
     for name, split in rows.items():
         require_fingerprint(split, splits.fingerprints[name], f"{name} rows in {folder.path}")
-    scheduler = config.dask_scheduler
-    if scheduler is None:
-        scheduler = context.resources.dask.scheduler
+    scheduler = context.resources.dask.scheduler
     return SearchRequest(
         base_dt=context.partition_key,
         rows=rows,

@@ -7,8 +7,15 @@ from typing import Any, ClassVar
 import dagster as dg
 from pydantic import model_validator
 
-from credit_ct_dagster.automation.base_date_runs import is_in_progress, was_started
-from credit_ct_dagster.automation.jobs import continuous_training_job
+from credit_ct_dagster.automation.base_date_runs import (
+    ROWS_TAG,
+    failed_runs,
+    is_in_progress,
+    key_of_next_run,
+    seconds_to_wait,
+    was_started,
+)
+from credit_ct_dagster.automation.jobs import CONTINUOUS_TRAINING
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER
 from credit_ct_dagster.contracts.record import Record
 from credit_ct_dagster.contracts.splits import SplitsSummary
@@ -17,6 +24,7 @@ from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.arrival import ArrivalRules
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.resources.trained_model import TrainedModel
 
 _MINUTE = 60
 
@@ -49,7 +57,7 @@ class ArrivalCursor(Record):
 
 
 @dg.sensor(
-    job=continuous_training_job,
+    job_name=CONTINUOUS_TRAINING,
     minimum_interval_seconds=_MINUTE,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Starts yesterday's base date once its labels have arrived and no further row came"
@@ -60,10 +68,11 @@ def new_data_sensor(
     feature_store: FeatureStore,
     calendar: Calendar,
     arrival: ArrivalRules,
+    trained_model: TrainedModel,
 ) -> dg.RunRequest | dg.SkipReason:
     """Wait until the number of rows of the newest base date no longer changes."""
-    base_dt = calendar.newest()
-    if was_started(context.instance, base_dt):
+    base_dt, runs = calendar.newest(), trained_model.runs_on(context.instance)
+    if was_started(runs, base_dt):
         return dg.SkipReason(f"Base date {base_dt} has been started already")
     labels, features = feature_store.arrived(base_dt)
     if not labels:
@@ -78,7 +87,14 @@ def new_data_sensor(
             f"{labels:,} labels and {features:,} feature rows of {base_dt}, unchanged for"
             f" {now.minutes} of {arrival.stable_minutes} minutes"
         )
-    return dg.RunRequest(run_key=base_dt, partition_key=base_dt)
+    seconds = seconds_to_wait(failed_runs(runs, base_dt))
+    if seconds:
+        return dg.SkipReason(_waits(base_dt, seconds))
+    return dg.RunRequest(run_key=key_of_next_run(runs, base_dt), partition_key=base_dt)
+
+
+def _waits(base_dt: str, seconds: float) -> str:
+    return f"The last run of base date {base_dt} failed: it is started again in {seconds:.0f} s"
 
 
 def _cursor(context: dg.SensorEvaluationContext) -> ArrivalCursor | None:
@@ -92,11 +108,12 @@ def _cursor(context: dg.SensorEvaluationContext) -> ArrivalCursor | None:
 
 
 @dg.sensor(
-    job=continuous_training_job,
+    job_name=CONTINUOUS_TRAINING,
     minimum_interval_seconds=10 * _MINUTE,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Trains base dates of the last LATE_DATA_DAYS again when their labels or features"
-    " have changed since they were trained.",
+    " have changed since they were trained; after a failed run once more in ten minutes, then later"
+    " and later.",
 )
 def late_data_sensor(
     context: dg.SensorEvaluationContext,
@@ -104,24 +121,32 @@ def late_data_sensor(
     artifacts: dg.ResourceParam[ArtifactsIOManager],
     calendar: Calendar,
     arrival: ArrivalRules,
+    trained_model: TrainedModel,
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Compare what a merge would return now with what was trained on, by fingerprint."""
     # Half a second to import pandas, which whoever only loads the definitions does not need.
     from credit_ct_dagster.modeling.splitting import data_fingerprint
 
     newest = date.fromisoformat(calendar.newest())
-    changed, unchanged = {}, 0
+    runs = trained_model.runs_on(context.instance)
+    requested, waiting, unchanged = [], [], 0
     for back in range(arrival.late_days):
         base_dt = (newest - timedelta(days=back)).isoformat()
         splits = artifacts.open(PREPROCESSING_FOLDER, base_dt)
-        if SplitsSummary.FILE not in splits or is_in_progress(context.instance, base_dt):
+        if SplitsSummary.FILE not in splits or is_in_progress(runs, base_dt):
             continue
         fingerprint = data_fingerprint(feature_store.source_rows(base_dt))
-        if fingerprint == splits.read(SplitsSummary).data_fingerprint:
+        failed = failed_runs(runs, base_dt, fingerprint)
+        # A run that failed after the splits has written what it was to train on.
+        if fingerprint == splits.read(SplitsSummary).data_fingerprint and not failed:
             unchanged += 1
+        elif seconds := seconds_to_wait(failed):
+            waiting.append(_waits(base_dt, seconds))
         else:
-            changed[base_dt] = fingerprint
-    for base_dt, fingerprint in changed.items():
-        yield dg.RunRequest(run_key=f"{base_dt}/{fingerprint}", partition_key=base_dt)
-    if not changed:
-        yield dg.SkipReason(f"{unchanged} base dates have the rows that they were trained on")
+            key = key_of_next_run(runs, base_dt, fingerprint)
+            tags = {ROWS_TAG: fingerprint}
+            requested.append(dg.RunRequest(run_key=key, partition_key=base_dt, tags=tags))
+    yield from requested
+    if not requested:
+        skipped = f"{unchanged} base dates have the rows that they were trained on"
+        yield dg.SkipReason(". ".join([skipped, *waiting]))

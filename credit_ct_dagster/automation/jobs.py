@@ -1,6 +1,10 @@
 """What runs together, and how."""
 
+from typing import Any
+
 import dagster as dg
+
+from credit_ct_dagster.runs.model_runs import MODEL_TAG
 
 TRAINING_ASSETS = [
     "features_target",
@@ -13,13 +17,21 @@ TRAINING_ASSETS = [
 ]
 """What the main job materializes, in order. A new asset belongs to training only if it is here."""
 
+CONTINUOUS_TRAINING = "continuous_training"
+"""The name of the main job."""
+
 _IN_PROCESS = "in_process"
 
-continuous_training_job = dg.define_asset_job(
-    "continuous_training",
-    selection=dg.AssetSelection.assets(*TRAINING_ASSETS),
-    description="One base date, from the two source tables to a packaged model and its model card.",
-)
+
+def continuous_training_job(model_name: str) -> Any:  # Dagster does not publish the type
+    """The main job; its runs are tagged with the name of the model."""
+    return dg.define_asset_job(
+        CONTINUOUS_TRAINING,
+        selection=dg.AssetSelection.assets(*TRAINING_ASSETS),
+        tags={MODEL_TAG: model_name},
+        description="One base date, from the two source tables to a packaged model and its model"
+        " card.",
+    )
 
 
 @dg.configured(

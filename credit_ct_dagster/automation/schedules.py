@@ -3,12 +3,13 @@
 import dagster as dg
 
 from credit_ct_dagster.automation.base_date_runs import was_started
-from credit_ct_dagster.automation.jobs import continuous_training_job
+from credit_ct_dagster.automation.jobs import CONTINUOUS_TRAINING
 from credit_ct_dagster.partitions import TIMEZONE, Calendar
+from credit_ct_dagster.resources.trained_model import TrainedModel
 
 
 @dg.schedule(
-    job=continuous_training_job,
+    job_name=CONTINUOUS_TRAINING,
     cron_schedule="0 6 * * *",
     execution_timezone=TIMEZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
@@ -16,10 +17,10 @@ from credit_ct_dagster.partitions import TIMEZONE, Calendar
     " arrived earlier and new_data_sensor has started it.",
 )
 def daily_training_schedule(
-    context: dg.ScheduleEvaluationContext, calendar: Calendar
+    context: dg.ScheduleEvaluationContext, calendar: Calendar, trained_model: TrainedModel
 ) -> dg.RunRequest | dg.SkipReason:
     """Request a run of the newest base date that has ended."""
     base_dt = calendar.newest(context.scheduled_execution_time)
-    if was_started(context.instance, base_dt):
+    if was_started(trained_model.runs_on(context.instance), base_dt):
         return dg.SkipReason(f"Base date {base_dt} has been started already")
     return dg.RunRequest(run_key=base_dt, partition_key=base_dt)

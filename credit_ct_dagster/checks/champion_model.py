@@ -19,10 +19,13 @@ def drift_is_small(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
 ) -> dg.AssetCheckResult:
     """Read the drift that was measured when the decision was taken."""
-    drift = artifacts.open(MODEL_FOLDER, base_date_of(context)).read(DriftReport).columns
+    report = artifacts.open(MODEL_FOLDER, base_date_of(context)).read(DriftReport)
+    drift = report.columns
     drifted = [each for each in drift if each.verdict != Verdict.stable]
     highest = max((each.psi for each in drift), default=0.0)
-    if not drift:
+    if report.not_computed:
+        sentence = report.not_computed
+    elif not drift:
         sentence = "there was no champion to compare with."
     elif drifted:
         named = ", ".join(f"{each.column} (PSI {each.psi:.3f})" for each in drifted)
@@ -31,7 +34,7 @@ def drift_is_small(
         sentence = f"the highest PSI of {len(drift)} columns is {highest:.3f}."
     return result(
         context,
-        passed=not drifted,
+        passed=not drifted and not report.not_computed,
         observed=highest,
         limit=SOME,
         sentence=sentence,

@@ -7,11 +7,12 @@ import dagster as dg
 from pydantic import Field
 
 from credit_ct_dagster.assets.features_target import features_target
-from credit_ct_dagster.assets.merged_rows import EXPIRY_CHECK, rows_merged
+from credit_ct_dagster.assets.merged_rows import EXPIRY_CHECK, labels_not_merged, rows_merged
 from credit_ct_dagster.checks.results import base_date_of, result
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.partitions import LabelWindow
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.runs.failures import failing_clearly
 
 
 class WindowConfig(dg.Config):
@@ -67,6 +68,55 @@ def window_has_enough_rows(
     if rows < limit:
         sentence += " Load the labels and features that are missing, then run this base date again."
     return result(context, passed=rows >= limit, observed=rows, limit=limit, sentence=sentence)
+
+
+class UnmergedConfig(dg.Config):
+    """How many labels of a window may be left out of its training rows."""
+
+    max_unmerged_share: float = Field(
+        default=0.05,
+        ge=0,
+        lt=1,
+        description="Fails the check below when a larger share of the window's labels was not"
+        " merged, 0 to 1. Single labels without features are normal; more than 5 % point to keys"
+        " that are written differently, or to features that were not delivered",
+    )
+
+
+@dg.asset_check(
+    asset=features_target,
+    blocking=True,
+    description="Nearly all labels of the window have features and a day that exists, so that the"
+    " training rows are not a selection of them.",
+)
+def window_labels_are_merged(
+    context: dg.AssetCheckExecutionContext, config: UnmergedConfig, feature_store: FeatureStore
+) -> dg.AssetCheckResult:
+    """Compare what the merge reported; only a failure looks at keys, to name the likely cause."""
+    base_dt = base_date_of(context)
+    labels, without_features, invalid = labels_not_merged(context.instance, base_dt)
+    unmerged = without_features + invalid
+    share, limit = unmerged / max(1, labels), config.max_unmerged_share
+    sentence = (
+        f"{unmerged:,} of {labels:,} labels of the window {LabelWindow.of(base_dt)} ({share:.1%})"
+        f" were not merged: {without_features:,} have no features, {invalid:,} have a date that is"
+        f" no day. At most {limit:.1%} may be (max_unmerged_share)."
+    )
+    if share > limit:
+        with failing_clearly(context):
+            if without_features:
+                sentence += f" {feature_store.why_without_features(base_dt)}"
+        sentence += " Correct labels or features, then run this base date again."
+    return result(
+        context,
+        passed=share <= limit,
+        observed=share,
+        limit=limit,
+        sentence=sentence,
+        labels=labels,
+        labels_without_features=without_features,
+        labels_with_invalid_date=invalid,
+    )
 
 
 @dg.asset_check(

@@ -1,11 +1,10 @@
 """What must hold of the scalers of a base date."""
 
-from math import isfinite
-
 import dagster as dg
 
 from credit_ct_dagster.checks.results import base_date_of, result
-from credit_ct_dagster.contracts.files import SCALERS_FILE, SCALERS_FOLDER
+from credit_ct_dagster.contracts.files import SCALERS_FOLDER
+from credit_ct_dagster.contracts.splits import ScalersRecord
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
 
@@ -19,14 +18,11 @@ def scalers_are_finite(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
 ) -> dg.AssetCheckResult:
     """Check what each scaler learned."""
-    scalers = artifacts.open(SCALERS_FOLDER, base_date_of(context))[SCALERS_FILE]
+    learned = artifacts.open(SCALERS_FOLDER, base_date_of(context)).read(ScalersRecord).columns
     unusable = [
         name
         for name in schema.NUMERIC
-        if name not in scalers
-        or not isfinite(scalers[name].center_[0])
-        or not isfinite(scalers[name].scale_[0])
-        or scalers[name].scale_[0] <= 0
+        if name not in learned or learned[name].center is None or not (learned[name].scale or 0) > 0
     ]
     sentence = f"{len(schema.NUMERIC)} scalers are finite."
     if unusable:

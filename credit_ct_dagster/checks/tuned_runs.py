@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from credit_ct_dagster.assets.same_run import require_searched
 from credit_ct_dagster.checks.results import base_date_of, result
 from credit_ct_dagster.contracts.files import (
     BEST_MODEL_FILE,
@@ -10,6 +11,8 @@ from credit_ct_dagster.contracts.files import (
     SPLIT_FILES,
     SPLITS,
 )
+from credit_ct_dagster.contracts.search import SearchSummary
+from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 
 
@@ -29,8 +32,10 @@ def model_beats_baselines(
 
     base_dt = base_date_of(context)
     folder = artifacts.open(PREPROCESSING_FOLDER, base_dt)
+    searched = artifacts.open(MODEL_FOLDER, base_dt)
+    require_searched(searched.read(SearchSummary), folder.read(SplitsSummary))
     splits = {name: folder[SPLIT_FILES[name]] for name in SPLITS}
-    model = artifacts.open(MODEL_FOLDER, base_dt)[BEST_MODEL_FILE]
+    model = searched[BEST_MODEL_FILE]
     majority, feature = compare_with_baselines(
         **splits, predicted=predict(model, splits["holdout"])
     )

@@ -17,3 +17,5 @@ def silence_libraries() -> None:
     # dagster-mlflow calls itself beta; MLflow reports every migration of a new store.
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
+    # The error reports a lost connection; the pool that takes it back would print a traceback, too.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)

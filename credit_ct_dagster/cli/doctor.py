@@ -28,16 +28,18 @@ def command(as_json: bool) -> None:
     """
     silence_libraries()
     from credit_ct_dagster.definitions import build
-    from credit_ct_dagster.operations.doctor import Examination, State
+    from credit_ct_dagster.operations.doctor import Examination, Instigator, State
 
     wiring = wired()
     repository = build(wiring.settings).get_repository_def()
+    # One that is off by its definition, as that of pruning may be, need not be on.
+    instigators: list[Instigator] = [*repository.schedule_defs, *repository.sensor_defs]
     examination = Examination(
         store=wiring.feature_store,
         studies=wiring.study_storage,
         promotions=wiring.promotions,
         instance=configured_instance,
-        instigators=[*repository.schedule_defs, *repository.sensor_defs],
+        instigators=[each for each in instigators if each.default_status.value == "RUNNING"],
     )
     findings = list(_shown(examination.findings(), silently=as_json))
     if as_json:

@@ -5,10 +5,12 @@ from datetime import date
 from pathlib import Path
 
 import click
+import pandas as pd
 
 from credit_ct_dagster.cli.console import console
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.loading import csv_files, sample_data
+from credit_ct_dagster.loading.csv_lines import separator_of
 from credit_ct_dagster.resources.feature_store.tables import FEATURES, LABELS
 
 _SAMPLE_ROWS = 20_000
@@ -16,12 +18,23 @@ _SAMPLE_ROWS = 20_000
 _file = click.Path(dir_okay=False, path_type=Path)
 
 
+def _separator(text: str) -> str:
+    try:
+        return separator_of(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @click.command("load")
 @click.option("--labels", type=_file, help="CSV file of credit_score.")
 @click.option("--features", type=_file, help="CSV file of credit_score_features.")
+@click.option(
+    "--separator", default=",", show_default=True, callback=lambda _, __, text: _separator(text),
+    help="Between the cells of the files: one character, or tab.",
+)  # fmt: skip
 @click.option("--sample", is_flag=True, help="Make realistic rows instead.")
 @click.option(
-    "--rows", type=click.IntRange(min=100), default=_SAMPLE_ROWS, show_default=True,
+    "--rows", "sample_rows", type=click.IntRange(min=100), default=_SAMPLE_ROWS, show_default=True,
     help="With --sample: how many labels, over eight months.",
 )  # fmt: skip
 @click.option(
@@ -32,38 +45,44 @@ _file = click.Path(dir_okay=False, path_type=Path)
 def command(
     labels: Path | None,
     features: Path | None,
+    separator: str,
     sample: bool,
-    rows: int,
+    sample_rows: int,
     until: date | None,
     seed: int,
 ) -> None:
     """Insert rows into the two source tables, or replace those with the same key.
 
-    Files are CSV, in the order of the table's columns or with a header in any order. All is
-    written, or nothing.
+    Files are CSV, in the order of the table's columns or with a header in any order; they are
+    read in batches. All is written, or nothing.
     """
     if sample == bool(labels or features):
         raise click.UsageError("Give --labels and/or --features, or --sample.")
     started = time.perf_counter()
     wiring = wired()
+    rows: dict[str, pd.DataFrame | csv_files.CsvFile]
     if sample:
         last = date.fromisoformat(until.strftime("%Y-%m-%d") if until else wiring.calendar.newest())
-        frames = dict(
-            zip(
-                (LABELS, FEATURES),
-                sample_data.generate(rows, last, seed),
-                strict=True,
-            )
-        )
+        generated = sample_data.generate(sample_rows, last, seed)
+        rows = dict(zip((LABELS, FEATURES), generated, strict=True))
     else:
-        readers = {
-            LABELS: (csv_files.read_labels, labels),
-            FEATURES: (csv_files.read_features, features),
+        checks = {
+            LABELS: (csv_files.check_labels, labels),
+            FEATURES: (csv_files.check_features, features),
         }
-        frames = {name: read(path) for name, (read, path) in readers.items() if path}
+        rows = {name: check(path, separator) for name, (check, path) in checks.items() if path}
     store = wiring.feature_store
-    written = store.upsert(frames)
-    for name, count in written.items():
-        dates = frames[name]["date"]
-        console.print(f"{name}: {count:,} rows, {dates.min()} to {dates.max()}")
+    for name, count in store.upsert(rows).items():
+        console.print(f"{name}: {count:,} rows, {_described(rows[name])}")
     console.print(f"in {store.location}, {time.perf_counter() - started:.1f} s")
+
+
+def _described(rows: pd.DataFrame | csv_files.CsvFile) -> str:
+    if isinstance(rows, pd.DataFrame):
+        return f"{rows['date'].min()} to {rows['date'].max()}"
+    text = f"{rows.first} to {rows.last}"
+    if rows.repeated:
+        text += f"; left out, because they repeat an earlier line: {rows.repeated:,}"
+    if rows.trimmed:
+        text += f"; words whose surrounding blanks were removed: {rows.trimmed:,}"
+    return text

@@ -9,6 +9,7 @@ from credit_ct_dagster.errors.base import CreditCtError
 COMMANDS = {
     "load": "Insert rows into the two source tables, or replace those with the same key.",
     "run": "Train and package one base date, and report the result.",
+    "ui": "Serve Dagster's UI, with its daemon.",
     "status": "List the base dates, newest first.",
     "report": "Open the model card of a base date.",
     "promote": "Make the model of a base date the champion, on record.",

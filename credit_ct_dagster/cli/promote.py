@@ -23,7 +23,7 @@ def command(partition: str, by: str, reason: str) -> None:
     with promotions.deciding() as deciding:
         search = wiring.artifacts.open(MODEL_FOLDER, base_dt).read(SearchSummary)
         model = deciding.register(base_dt, search.mlflow.best_run_id)
-        promotions.packages.load(model.bentoml_tag)
+        promotions.load(model)
         champion = promotions.champion()
         version = model.registered_version
         # A person who moved the alias by hand puts that on record.

@@ -1,6 +1,7 @@
 """`credit-ct prune`: delete what belongs to old base dates."""
 
 import json
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.runs.instance import configured_instance
 
 if TYPE_CHECKING:  # MLflow takes seconds to import, which --help does not need
-    from credit_ct_dagster.operations.prune import Plan
+    from credit_ct_dagster.operations.prune import Retention
+    from credit_ct_dagster.operations.prune_plan import Plan
 
 
 @click.command("prune")
@@ -29,7 +31,8 @@ def command(keep_days: int | None, yes: bool, as_json: bool) -> None:
 
     Artifacts, packages, MLflow runs, studies and Dagster runs. Retained are the base dates of the
     champion and of its predecessor, those with any alias in MLflow, and all records of decisions.
-    If it is interrupted, start it again: it continues where it stopped.
+    If it is interrupted, start it again: it continues where it stopped. The exit code is 1 if a
+    base date could not be deleted.
     """
     silence_libraries()
     from credit_ct_dagster.operations.prune import Retention
@@ -39,17 +42,23 @@ def command(keep_days: int | None, yes: bool, as_json: bool) -> None:
     with configured_instance() as instance:
         retention = Retention(wiring.promotions, wiring.study_storage, wiring.calendar, instance)
         plan = retention.plan(keep_days)
-        deleted = []
-        for base_dt in plan.expired if yes else ():
-            if retention.remove(base_dt):
-                deleted.append(base_dt)
-                if not as_json:
-                    console.print(f"Deleted base date {base_dt}")
-            elif not as_json:
-                console.print(f"Retained base date {base_dt}: it came into use in the meantime")
+        outcomes = []
+        for outcome in retention.carry_out(plan) if yes else ():
+            outcomes.append(outcome)
+            if not as_json:
+                console.print(str(outcome), markup=False)
+    for sentence in retention.broken_packages():
+        click.echo(sentence, err=True)
+    failed = {each.base_dt: str(each.error) for each in outcomes if each.error}
     if as_json:
-        click.echo(json.dumps(asdict(plan) | {"deleted": deleted}, indent=2))
-        return
+        deleted = [each.base_dt for each in outcomes if each.deleted]
+        click.echo(json.dumps(asdict(plan) | {"deleted": deleted, "failed": failed}, indent=2))
+    else:
+        _conclude(retention, plan, yes)
+    sys.exit(int(bool(failed)))
+
+
+def _conclude(retention: "Retention", plan: "Plan", yes: bool) -> None:
     _print(plan)
     if yes and plan.expired and not retention.deletes_mlflow_runs_permanently:
         console.print(

@@ -16,10 +16,10 @@ def command(by: str, reason: str) -> None:
     silence_libraries()
     promotions = wired().promotions
     with promotions.deciding() as deciding:
-        model = promotions.previous()
+        model = deciding.previous()
         if model is None:
             raise NothingToDecideError("There is no previous champion to roll back to.")
-        promotions.packages.load(model.bentoml_tag)
+        promotions.load(model)
         decision = Decision(
             promoted=True, ground=Ground.person, sentence=f"Rolled back by {by}: {reason}"
         )

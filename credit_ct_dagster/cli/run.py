@@ -4,6 +4,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import click
 import dagster as dg
@@ -20,7 +21,8 @@ from credit_ct_dagster.errors.operation import RunFailedError
 from credit_ct_dagster.errors.stores import NoLabelsError
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder
 from credit_ct_dagster.runs.instance import configured_instance
-from credit_ct_dagster.runs.processes import fail_abandoned_runs, host_tag
+from credit_ct_dagster.runs.model_runs import ModelRuns
+from credit_ct_dagster.runs.processes import fail_abandoned_runs, run_tags
 from credit_ct_dagster.wiring import Wiring
 
 _JOB = "continuous_training"
@@ -63,7 +65,7 @@ def command(
     with configured_instance() as instance:
         for run_id in fail_abandoned_runs(instance):
             console.print(f"Run {run_id} was killed earlier; it is marked as failed")
-        packaged = _packaged(instance, base_dt) if if_missing else None
+        packaged = _packaged(wiring, instance, base_dt) if if_missing else None
         if packaged and _is_complete(wiring, base_dt, packaged):
             console.print(f"Base date {base_dt} is packaged already; its result:")
         else:
@@ -110,6 +112,7 @@ def _execute(
     from credit_ct_dagster.definitions import build
     from credit_ct_dagster.runs.reasons import reason_of
 
+    run_id = str(uuid4())
     try:
         result = (
             build(wiring.settings)
@@ -117,7 +120,8 @@ def _execute(
             .execute_in_process(
                 partition_key=base_dt,
                 instance=instance,
-                tags=host_tag(),
+                run_id=run_id,
+                tags=run_tags(run_id, wiring.settings.model_name),
                 run_config={"loggers": {"terminal": {}}} | run_config,
                 raise_on_error=False,
             )
@@ -130,19 +134,16 @@ def _execute(
             f"Dagster run {result.run_id} failed (its log is in the UI: make dev)."
             f" {reason.sentence if reason else 'It failed outside its steps.'}"
         )
-    tag = _packaged(instance, base_dt)
+    tag = _packaged(wiring, instance, base_dt)
     assert tag is not None
     return tag
 
 
-def _packaged(instance: dg.DagsterInstance, base_dt: str) -> str | None:
+def _packaged(wiring: Wiring, instance: dg.DagsterInstance, base_dt: str) -> str | None:
     """The BentoML tag that the newest run of a base date reported."""
-    records = instance.fetch_materializations(
-        dg.AssetRecordsFilter(dg.AssetKey("bentoml_model"), asset_partitions=[base_dt]), limit=1
-    ).records
-    if not records or records[0].asset_materialization is None:
-        return None
-    tag = records[0].asset_materialization.metadata.get("bentoml_tag")
+    runs = ModelRuns(instance, wiring.settings.model_name)
+    made = runs.materialization(dg.AssetKey("bentoml_model"), base_dt)
+    tag = made.metadata.get("bentoml_tag") if made else None
     return str(tag.value) if tag else None
 
 
@@ -150,11 +151,15 @@ def _is_complete(wiring: Wiring, base_dt: str, tag: str) -> bool:
     """Whether the package, and the results that belong to it, still exist."""
     packaged = {each.tag: each.identity for each in wiring.bentoml_store.packaged()}
     results = _results(wiring, base_dt)
-    expected = (files.TRIALS_FILE, files.SEARCH_SUMMARY_FILE, files.MODEL_CARD_FILE)
+    expected = (
+        files.TRIALS_FILE, files.SEARCH_SUMMARY_FILE, files.DECISION_FILE, files.MODEL_CARD_FILE,
+    )  # fmt: skip
+    if tag not in packaged or not all(file in results for file in expected):
+        return False
+    mlflow_run_id = packaged[tag].mlflow_run_id
     return (
-        tag in packaged
-        and all(file in results for file in expected)
-        and results.read(SearchSummary).mlflow.best_run_id == packaged[tag].mlflow_run_id
+        results.read(SearchSummary).mlflow.best_run_id == mlflow_run_id
+        and results.read(DecisionRecord).model.mlflow_run_id == mlflow_run_id
     )
 
 

@@ -1,7 +1,10 @@
 """`credit-ct status`: how far every base date has come."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 
 import click
 import dagster as dg
@@ -14,9 +17,11 @@ from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
+from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.runs.history import RunHistory
 from credit_ct_dagster.runs.instance import configured_instance
+from credit_ct_dagster.runs.model_runs import ModelRuns
 from credit_ct_dagster.wiring import Wiring
 
 _MAX_RUNS = 10_000
@@ -40,13 +45,14 @@ class BaseDateStatus:
         rows: Rows in the feature store now.
         expired: Whether retention has deleted its rows.
         splits: Rows per split.
-        val_accuracy: Of the best model.
-        holdout_accuracy: Of the best model.
-        mlflow_run_id: The run of the best model.
+        val_accuracy: Of the model in the package; before it is packaged, of the best of the search.
+        holdout_accuracy: Of the same model.
+        mlflow_run_id: The run of the same model.
         bentoml_tag: The newest package.
         role: `champion` or `previous`; None for all others.
         decision: What the gate or a person decided about its model, and why.
         checks: Per check of its assets, whether it passed when it last ran.
+        problems: Files of it that cannot be read, each with what makes it again.
     """
 
     base_dt: str
@@ -61,17 +67,24 @@ class BaseDateStatus:
     role: str | None = None
     decision: str | None = None
     checks: dict[str, bool] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
 
 
 @click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def command(as_json: bool) -> None:
     """List the base dates, newest first."""
-    found = _collect(wired())
+    wiring = wired()
+    found = _collect(wiring)
+    for error in wiring.bentoml_store.broken():
+        click.echo(str(error), err=True)
     if as_json:
         click.echo(json.dumps([asdict(status) for status in found], indent=2))
     elif found:
         console.print(_table(found))
+        for status in found:
+            for problem in status.problems:
+                console.print(f"Base date {status.base_dt}: {problem}", markup=False)
     else:
         console.print("No base date yet: credit-ct run trains the newest one that has labels.")
 
@@ -85,31 +98,50 @@ def _collect(wiring: Wiring) -> list[BaseDateStatus]:
     for base_dt, rows in wiring.feature_store.row_counts().items():
         of(base_dt).rows = rows
 
+    @contextmanager
+    def reading(base_dt: str) -> Iterator[None]:
+        """A file that cannot be read is a problem of its base date, and hides no other."""
+        try:
+            yield
+        except UnavailableError:
+            raise
+        except CreditCtError as error:
+            of(base_dt).problems.append(str(error))
+
     for base_dt, folder in wiring.artifacts.open_all(files.PREPROCESSING_FOLDER):
-        if files.SPLITS_SUMMARY_FILE in folder:
-            of(base_dt).splits = dict(folder.read(SplitsSummary).rows)
-            of(base_dt).state = "split"
+        with reading(base_dt):
+            if files.SPLITS_SUMMARY_FILE in folder:
+                of(base_dt).state = "split"
+                of(base_dt).splits = dict(folder.read(SplitsSummary).rows)
     for base_dt, folder in wiring.artifacts.open_all(files.MODEL_FOLDER):
-        if files.SEARCH_SUMMARY_FILE in folder:
-            search, status = folder.read(SearchSummary), of(base_dt)
-            status.state = "tuned"
-            status.val_accuracy = search.best.val["accuracy"]
-            status.holdout_accuracy = search.best.holdout["accuracy"]
-            status.mlflow_run_id = search.mlflow.best_run_id
-        if files.DECISION_FILE in folder:
-            decision = folder.read(DecisionRecord).decision
-            outcome = "promoted" if decision.promoted else "not promoted"
-            of(base_dt).decision = f"{outcome}: {decision.ground.value}"
+        with reading(base_dt):
+            if files.SEARCH_SUMMARY_FILE in folder:
+                status = of(base_dt)
+                status.state = "tuned"
+                search = folder.read(SearchSummary)
+                status.val_accuracy = search.best.val["accuracy"]
+                status.holdout_accuracy = search.best.holdout["accuracy"]
+                status.mlflow_run_id = search.mlflow.best_run_id
+        with reading(base_dt):
+            if files.DECISION_FILE in folder:
+                decision = folder.read(DecisionRecord).decision
+                outcome = "promoted" if decision.promoted else "not promoted"
+                of(base_dt).decision = f"{outcome}: {decision.ground.value}"
 
     for package in wiring.bentoml_store.packaged():
         status = of(package.identity.base_dt)
         status.state, status.bentoml_tag = "packaged", package.tag
         status.role = package.role or status.role
+        # Another search may have replaced the summary since.
+        status.val_accuracy = package.metrics.get("val_accuracy")
+        status.holdout_accuracy = package.metrics.get("holdout_accuracy")
+        status.mlflow_run_id = package.identity.mlflow_run_id
 
     with configured_instance() as instance:
-        for base_dt, state in _states_of_newest_runs(instance).items():
+        runs = ModelRuns(instance, wiring.settings.model_name)
+        for base_dt, state in _states_of_newest_runs(runs).items():
             of(base_dt).state = state or of(base_dt).state
-        for base_dt, checks in RunHistory(instance).check_results().items():
+        for base_dt, checks in RunHistory(instance, runs.model_name).check_results().items():
             if base_dt in found:
                 of(base_dt).checks = checks
     for status in found.values():
@@ -118,10 +150,10 @@ def _collect(wiring: Wiring) -> list[BaseDateStatus]:
     return sorted(found.values(), key=lambda status: status.base_dt, reverse=True)
 
 
-def _states_of_newest_runs(instance: dg.DagsterInstance) -> dict[str, str | None]:
+def _states_of_newest_runs(runs: ModelRuns) -> dict[str, str | None]:
     """Per base date, the state of its newest run; None when that run succeeded."""
     newest: dict[str, dg.DagsterRunStatus] = {}
-    for record in instance.get_run_records(limit=_MAX_RUNS):
+    for record in islice(runs.records(), _MAX_RUNS):
         base_dt = record.dagster_run.tags.get(PARTITION_TAG)
         if base_dt:
             newest.setdefault(base_dt, record.dagster_run.status)

@@ -32,6 +32,7 @@ class Ground(StrEnum):
     cooling_down = "cooling down"
     no_agreement = "no agreement yet"
     person = "a person"
+    registered_again = "registered again"
 
     @classmethod
     def of_better(cls) -> "set[Ground]":
@@ -124,6 +125,8 @@ class DecisionRecord(Record):
         decision: What was decided, with the evidence.
         champion: The registered version that is the champion from now on.
         previous: The one that was the champion before.
+        preceding_sha256: A hash of the file of the decision before, by which a change of it is
+            seen; None in what earlier releases wrote.
     """
 
     FILE: ClassVar[str] = DECISION_FILE
@@ -142,3 +145,4 @@ class DecisionRecord(Record):
     decision: Decision
     champion: str | None
     previous: str | None
+    preceding_sha256: str | None = None

@@ -49,12 +49,18 @@ class ColumnDrift(Part):
 
 
 class DriftReport(Record):
-    """The drift of every column; empty when there was no champion to compare with."""
+    """How far the rows of a base date have moved away from the champion's.
+
+    Attributes:
+        columns: The drift of every column; empty when there was no champion to compare with.
+        not_computed: Why it could not be computed although there was a champion.
+    """
 
     FILE: ClassVar[str] = DRIFT_FILE
     REMEDY: ClassVar[str] = "materialize champion_model for this base date"
 
     columns: Sequence[ColumnDrift]
+    not_computed: str | None = None
 
     @model_validator(mode="before")
     @classmethod

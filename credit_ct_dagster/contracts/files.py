@@ -14,7 +14,9 @@ SPLIT_FILES = {name: "{model_name}_" + f"{name}.parquet" for name in SPLITS}
 SPLITS_SUMMARY_FILE = "summary.json"
 MERGED_ROWS_FILE = "features_target.parquet"
 QUARANTINE_FILE = "quarantine.parquet"
-SCALERS_FILE = "robust_scaler.joblib"
+SCALERS_FILE = "robust_scaler.json"
+SCALERS_FOR_OTHERS_FILE = "robust_scaler.joblib"
+"""For other consumers: it is pickled, so the platform itself never reads it."""
 
 TRIALS_FILE = "trials.parquet"
 BEST_MODEL_FILE = "best.cbm"

@@ -21,6 +21,8 @@ class ModelIdentity(Record):
         registered_model: The registered model in MLflow; empty in records of decisions before
             release 0.2.
         registered_version: Its version there; empty before it is registered.
+        package_sha256: A hash of the package's files, by which a package that was changed is
+            recognised before it is loaded; empty in what earlier releases wrote.
     """
 
     FILE: ClassVar[str] = LINEAGE_FILE
@@ -33,6 +35,7 @@ class ModelIdentity(Record):
     bentoml_tag: str = ""
     registered_model: str = ""
     registered_version: str = ""
+    package_sha256: str = ""
 
     @model_validator(mode="before")
     @classmethod

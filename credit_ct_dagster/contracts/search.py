@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from credit_ct_dagster.contracts.files import SEARCH_SUMMARY_FILE
 from credit_ct_dagster.contracts.record import Part, Record
+from credit_ct_dagster.contracts.splits import SplitsSummary
 
 
 class BestModel(Part):
@@ -73,3 +74,9 @@ class SearchSummary(Record):
     fingerprints: Mapping[str, str]
     scalers_fingerprint: str
     seen_share: float
+
+    def searched(self, splits: SplitsSummary) -> bool:
+        """Whether this search was made with the splits that a summary describes."""
+        return (self.data_fingerprint, self.scalers_fingerprint, dict(self.fingerprints)) == (
+            splits.data_fingerprint, splits.scalers_fingerprint, dict(splits.fingerprints),
+        )  # fmt: skip

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from credit_ct_dagster.contracts.files import SPLITS_SUMMARY_FILE
+from pydantic import Field
+
+from credit_ct_dagster.contracts.files import SCALERS_FILE, SPLITS_SUMMARY_FILE
 from credit_ct_dagster.contracts.record import Part, Record
 
 
@@ -39,6 +41,10 @@ class SplitsSummary(Record):
         labels: Per split, rows per class.
         seen_share: Share of customers, by position, that a model is fitted to or chosen by.
         quarantine: The rows that break a rule.
+        shares: Share of the customers, by position, that each split was configured to have; empty
+            in records of release 0.1, as the next two.
+        largest_customer_rows: Rows of the customer with most of them.
+        present: Per feature, the share of the merged rows that have a value.
     """
 
     FILE: ClassVar[str] = SPLITS_SUMMARY_FILE
@@ -54,3 +60,27 @@ class SplitsSummary(Record):
     labels: Mapping[str, Mapping[str, int]]
     seen_share: float
     quarantine: Quarantine
+    shares: Mapping[str, float] = Field(default_factory=dict)
+    largest_customer_rows: int = 0
+    present: Mapping[str, float] = Field(default_factory=dict)
+
+
+class Scale(Part):
+    """What one scaler learned: a number x becomes (x - center) / scale.
+
+    Attributes:
+        center: The median; None if it is not finite.
+        scale: The interquartile range; None if it is not finite.
+    """
+
+    center: float | None
+    scale: float | None
+
+
+class ScalersRecord(Record):
+    """What the scalers of a base date learned, per numeric feature."""
+
+    FILE: ClassVar[str] = SCALERS_FILE
+    REMEDY: ClassVar[str] = "materialize preprocessed_splits for this base date"
+
+    columns: Mapping[str, Scale]

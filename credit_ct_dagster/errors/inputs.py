@@ -33,7 +33,7 @@ class BaseDateError(CreditCtError):
 
 
 class NoBaseDateError(CreditCtError):
-    """A check was executed without the base date that it looks at."""
+    """A run or a check was started without a base date, or with a range of them."""
 
     code = "CT-DATE-2"
 

@@ -50,6 +50,18 @@ class MissingModelError(CreditCtError):
     code = "CT-MLFLOW-3"
 
 
+class MovedStoreError(CreditCtError):
+    """MLflow recorded that files lie in another folder than the one that is configured."""
+
+    code = "CT-MLFLOW-4"
+
+
+class DeletedInMlflowError(CreditCtError):
+    """The experiment, or a run, is in MLflow's trash."""
+
+    code = "CT-MLFLOW-5"
+
+
 class MissingPackageError(CreditCtError):
     """A model is not packaged, or its package was deleted."""
 
@@ -68,6 +80,18 @@ class PackagesNotWritableError(CreditCtError):
     code = "CT-PACKAGE-3"
 
 
+class ChangedPackageError(CreditCtError):
+    """A package is not the one that was recorded."""
+
+    code = "CT-PACKAGE-4"
+
+
+class BrokenPackageError(CreditCtError):
+    """A package is damaged."""
+
+    code = "CT-PACKAGE-5"
+
+
 class ChampionDisagreementError(CreditCtError):
     """MLflow, BentoML and the newest decision do not name the same champion."""
 
@@ -84,3 +108,21 @@ class NothingToDecideError(CreditCtError):
     """A person asked for a decision that would change nothing."""
 
     code = "CT-CHAMPION-3"
+
+
+class LostChampionError(CreditCtError):
+    """The model that the newest decision names no longer exists in MLflow."""
+
+    code = "CT-CHAMPION-4"
+
+
+class ChangedDecisionsError(CreditCtError):
+    """Records of decisions are missing, or were changed."""
+
+    code = "CT-CHAMPION-5"
+
+
+class OvertakenDecisionError(UnavailableError):
+    """Another decision was recorded while one was taken."""
+
+    code = "CT-CHAMPION-6"

@@ -9,6 +9,21 @@ class AlertNotDeliveredError(UnavailableError):
     code = "CT-ALERT-1"
 
 
+class AlertRefusedError(AlertNotDeliveredError):
+    """A mail server or a webhook refused an alert, and would refuse it again.
+
+    Attributes:
+        concerns_alert: Whether its answer is about this alert; otherwise it may be about all, as
+            when a password is wrong.
+    """
+
+    code = "CT-ALERT-2"
+
+    def __init__(self, sentence: str, concerns_alert: bool) -> None:
+        super().__init__(sentence)
+        self.concerns_alert = concerns_alert
+
+
 class RunFailedError(CreditCtError):
     """A run failed; the sentence is its own reason, with the reference that belongs to it."""
 

@@ -53,9 +53,21 @@ class NoLabelsError(FeatureStoreError):
 
 
 class MergeBusyError(FeatureStoreError, UnavailableError):
-    """Another merge has held the table for too long."""
+    """Another merge or load has held the tables for too long."""
 
     code = "CT-STORE-8"
+
+
+class UnsuitableTableError(FeatureStoreError):
+    """A table of an existing database has a key, a type or a column that does not fit."""
+
+    code = "CT-STORE-9"
+
+
+class RepeatedKeysError(FeatureStoreError):
+    """Rows of a source table have one key, or keys that the database takes for equal."""
+
+    code = "CT-STORE-10"
 
 
 class LockUnavailableError(UnavailableError):
@@ -101,3 +113,21 @@ class LowDiskSpaceError(CreditCtError):
     """Little room is left on a disk."""
 
     code = "CT-FILES-6"
+
+
+class ArtifactsUnavailableError(UnavailableError):
+    """The object store with the artifacts did not answer."""
+
+    code = "CT-FILES-7"
+
+
+class DamagedFileError(CreditCtError):
+    """A file of an earlier step is not what was written."""
+
+    code = "CT-FILES-8"
+
+
+class ReadableByOthersError(CreditCtError):
+    """Other users of this machine can read rows of customers."""
+
+    code = "CT-FILES-9"

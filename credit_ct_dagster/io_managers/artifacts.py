@@ -10,12 +10,15 @@ import dagster as dg
 from pydantic import Field
 from upath import UPath
 
+from credit_ct_dagster.causes import names_missing_bucket
+from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER
 from credit_ct_dagster.contracts.record import Record
-from credit_ct_dagster.errors.stores import ArtifactsNotWritableError, MissingArtifactError
+from credit_ct_dagster.errors.base import CreditCtError
+from credit_ct_dagster.errors.stores import DamagedFileError, MissingArtifactError
+from credit_ct_dagster.io_managers import places
 from credit_ct_dagster.io_managers.codecs import CODECS
-from credit_ct_dagster.io_managers.publishing import LOCAL_PROTOCOLS, publish
-from credit_ct_dagster.outages import Dependency, translated
-from credit_ct_dagster.runs.failures import failure
+from credit_ct_dagster.io_managers.publishing import PRIVATE, PRIVATE_FOLDER, READABLE, publish
+from credit_ct_dagster.runs.failures import failure_or_retry
 
 FOLDER = "artifact_folder"
 """The metadata key by which an asset names the folder of its files, below the artifacts path."""
@@ -36,7 +39,16 @@ class ArtifactFolder(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         path, content = self._content(name)
-        return CODECS[path.suffix].decode(content)
+        try:
+            return CODECS[path.suffix].decode(content)
+        except (NotImplementedError, MemoryError):
+            raise
+        except Exception as error:
+            # Each format has classes of its own for what is not such a file.
+            raise DamagedFileError(
+                f"Artifact {path} is damaged ({len(content):,} bytes, {type(error).__name__}), as"
+                " after a power cut: materialize the asset that writes it for this base date again."
+            ) from error
 
     def read(self, record: type[_R]) -> _R:
         """The record of a kind.
@@ -51,29 +63,45 @@ class ArtifactFolder(Mapping[str, Any]):
 
     def read_each(self, record: type[_R]) -> list[_R]:
         """Every file of a folder that holds one kind of record, in the order of their names."""
-        return [record.from_json(path.read_bytes(), str(path)) for path in self._files(".json")]
+        return [
+            record.from_json(self._content(name)[1], str(self.path / name))
+            for name in self.names()
+            if name.endswith(".json")
+        ]
+
+    def names(self) -> list[str]:
+        """The names of all files that are there now, sorted."""
+        with places.reaching(str(self.path)):
+            return places.names_in(self.path)
+
+    def content(self, name: str) -> bytes:
+        """A file as it is.
+
+        Raises:
+            MissingArtifactError: There is none.
+        """
+        return self._content(name)[1]
 
     def _content(self, name: str) -> tuple[UPath, bytes]:
         path = self.path / self._resolve(name)
-        try:
-            return path, path.read_bytes()
-        except FileNotFoundError:
-            raise MissingArtifactError(
-                f"Artifact {path} does not exist: materialize the asset that writes it for this"
-                " base date first."
-            ) from None
-
-    def _files(self, *suffixes: str) -> list[UPath]:
-        if not self.path.is_dir():
-            return []
-        found = (path for path in self.path.iterdir() if path.suffix in suffixes)
-        return sorted(found, key=lambda path: path.name)
+        with places.reaching(str(path)):
+            try:
+                return path, places.content_of(path)
+            except FileNotFoundError as error:
+                if names_missing_bucket(error):
+                    raise
+                raise MissingArtifactError(
+                    f"Artifact {path} does not exist: materialize the asset that writes it for this"
+                    " base date first."
+                ) from None
 
     def __contains__(self, name: object) -> bool:
-        return (self.path / self._resolve(str(name))).exists()
+        path = self.path / self._resolve(str(name))
+        with places.reaching(str(path)):
+            return places.exists(path)
 
     def __iter__(self) -> Iterator[str]:
-        return (path.name for path in self._files(*CODECS))
+        return (name for name in self.names() if Path(name).suffix in CODECS)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -98,13 +126,15 @@ class ArtifactsIOManager(dg.ConfigurableIOManager):
         Raises:
             dagster.Failure: A file cannot be written, because the disk is full or the folder
                 belongs to somebody else.
+            dagster.RetryRequested: The object store does not answer.
         """
         template, base_dt = context.definition_metadata[FOLDER], context.partition_key
         try:
-            with translated(Dependency.artifacts, self.base_path):
-                folder, sizes = self.write(template, base_dt, obj)
-        except ArtifactsNotWritableError as error:
-            raise failure(error, base_dt) from error
+            folder, sizes = self.write(template, base_dt, obj)
+        except CreditCtError as error:
+            attempts = context.step_context.previous_attempt_count
+            raised = failure_or_retry(error, base_dt, attempts, context.log)
+            raise raised from raised.__cause__
         context.add_output_metadata(
             {"folder": dg.MetadataValue.path(str(folder)), "bytes_per_file": sizes}
         )
@@ -112,16 +142,25 @@ class ArtifactsIOManager(dg.ConfigurableIOManager):
     def write(
         self, template: str, base_dt: str, files: Mapping[str, Any]
     ) -> tuple[UPath, dict[str, int]]:
-        """Write the files of an artifact; returns their folder and the size of each in bytes."""
-        folder = self._folder(template, base_dt)
-        folder.mkdir(parents=True, exist_ok=True)
-        sizes = {}
-        for name, value in files.items():
-            path = folder / self._resolve(name, base_dt)
-            content = CODECS[path.suffix].encode(value)
-            publish(path, content)
-            sizes[path.name] = len(content)
-        return folder, sizes
+        """Write the files of an artifact; returns their folder and the size of each in bytes.
+
+        Files and folders with rows of customers are readable by this user only.
+
+        Raises:
+            ArtifactsNotWritableError: The disk is full, a right is missing, or there is no bucket.
+            ArtifactsUnavailableError: The object store does not answer.
+        """
+        with places.reaching(self.base_path):
+            folder = self._folder(template, base_dt)
+            private = template == PREPROCESSING_FOLDER
+            places.make_folder(folder, PRIVATE_FOLDER if private else None)
+            sizes = {}
+            for name, value in files.items():
+                path = folder / self._resolve(name, base_dt)
+                content = CODECS[path.suffix].encode(value)
+                publish(path, content, PRIVATE if private else READABLE)
+                sizes[path.name] = len(content)
+            return folder, sizes
 
     def load_input(self, context: dg.InputContext) -> ArtifactFolder:
         """Open an artifact; no file is read yet."""
@@ -132,42 +171,64 @@ class ArtifactsIOManager(dg.ConfigurableIOManager):
 
     def open(self, template: str, base_dt: str) -> ArtifactFolder:
         """Open the artifact in a folder such as `models/{model_name}/{base_dt}`."""
-        return ArtifactFolder(
-            self._folder(template, base_dt), lambda name: self._resolve(name, base_dt)
-        )
+        with places.reaching(self.base_path):
+            folder = self._folder(template, base_dt)
+        return ArtifactFolder(folder, lambda name: self._resolve(name, base_dt))
 
     def open_all(self, template: str) -> Iterator[tuple[str, ArtifactFolder]]:
         """Open the artifact of every base date that has one, as `open` does."""
-        parent = self._folder(template, "_").parent
-        if parent.is_dir():
-            for folder in sorted(parent.iterdir(), key=lambda path: path.name):
-                if not folder.name.startswith("."):
-                    yield folder.name, self.open(template, folder.name)
+        with places.reaching(self.base_path):
+            names = places.names_in(self._folder(template, "_").parent)
+        for base_dt in names:
+            if not base_dt.startswith("."):
+                yield base_dt, self.open(template, base_dt)
 
     def sizes(self, template: str) -> dict[str, list[int]]:
         """Per base date, the bytes of each file, also of those that a killed `delete` left over."""
-        parent = self._folder(template, "_").parent
         sizes: dict[str, list[int]] = {}
-        for folder in parent.iterdir() if parent.is_dir() else ():
-            base_dt = folder.name.removeprefix(".").removesuffix(_DELETED)
-            files = folder.fs.find(folder.path, detail=True).values()
-            sizes.setdefault(base_dt, []).extend(int(file["size"] or 0) for file in files)
+        with places.reaching(self.base_path):
+            parent = self._folder(template, "_").parent
+            for name in places.names_in(parent):
+                base_dt = name.removeprefix(".").removesuffix(_DELETED)
+                sizes.setdefault(base_dt, []).extend(places.sizes_below(parent / name))
         return sizes
+
+    def remove(self, template: str, base_dt: str, name: str) -> None:
+        """Delete one file of an artifact, if there is one."""
+        with places.reaching(self.base_path):
+            path = self._folder(template, base_dt) / self._resolve(name, base_dt)
+            if places.exists(path):
+                path.fs.rm_file(path.path)
 
     def delete(self, template: str, base_dt: str) -> None:
         """Delete the artifact of a base date; on a disk, nobody ever sees half of it."""
-        folder = self._folder(template, base_dt)
-        if folder.protocol not in LOCAL_PROTOCOLS:
-            if folder.exists():
-                folder.fs.rm(folder.path, recursive=True)
-            return
-        local = Path(folder.path)
-        doomed = local.with_name(f".{base_dt}{_DELETED}")
-        if doomed.exists():
-            shutil.rmtree(doomed)
-        if local.exists():
-            local.rename(doomed)
-            shutil.rmtree(doomed)
+        with places.reaching(self.base_path):
+            folder = self._folder(template, base_dt)
+            if not places.is_local(folder):
+                if places.exists(folder):
+                    folder.fs.rm(folder.path, recursive=True)
+                return
+            local = Path(folder.path)
+            doomed = local.with_name(f".{base_dt}{_DELETED}")
+            if doomed.exists():
+                shutil.rmtree(doomed)
+            if local.exists():
+                local.rename(doomed)
+                shutil.rmtree(doomed)
+
+    def readable_by_others(self) -> list[Path]:
+        """Files with rows of customers that other users of this machine can read."""
+        with places.reaching(self.base_path):
+            parent = self._folder(PREPROCESSING_FOLDER, "_").parent
+            if not places.is_local(parent) or not Path(parent.path).is_dir():
+                return []
+            return [
+                file
+                for folder in Path(parent.path).iterdir()
+                if folder.is_dir() and folder.stat().st_mode & 0o011
+                for file in folder.iterdir()
+                if file.is_file() and file.stat().st_mode & 0o044
+            ]
 
     def probe(self) -> int | None:
         """Write, read and delete a file.
@@ -177,19 +238,20 @@ class ArtifactsIOManager(dg.ConfigurableIOManager):
 
         Raises:
             ArtifactsNotWritableError: That failed.
+            ArtifactsUnavailableError: The object store does not answer.
         """
-        root = self._root()
-        path = root / f".probe.{uuid4().hex}"
-        with translated(Dependency.artifacts, str(root)):
-            root.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(b"probe")
-            path.read_bytes()
-            path.unlink()
-            return shutil.disk_usage(root.path).free if root.protocol in LOCAL_PROTOCOLS else None
+        with places.reaching(self.base_path):
+            root = self._root()
+            path = root / f".probe.{uuid4().hex}"
+            places.make_folder(root)
+            publish(path, b"probe")
+            places.content_of(path)
+            path.fs.rm_file(path.path)
+            return shutil.disk_usage(root.path).free if places.is_local(root) else None
 
     def _root(self) -> UPath:
         path = UPath(self.base_path)
-        return path.absolute() if path.protocol in LOCAL_PROTOCOLS else path
+        return path.absolute() if places.is_local(path) else path
 
     def _folder(self, template: str, base_dt: str) -> UPath:
         return self._root() / template.format(model_name=self.model_name, base_dt=base_dt)

@@ -35,10 +35,9 @@ def _dump_joblib(value: object) -> bytes:
     return buffer.getvalue()
 
 
-def _load_joblib(content: bytes) -> Any:
-    import joblib
-
-    return joblib.load(BytesIO(content))
+def _refuse_to_unpickle(_content: bytes) -> Any:
+    """Reading a pickle executes what it contains, and whoever can write artifacts can plant one."""
+    raise NotImplementedError("joblib files are for other consumers: read the JSON file instead")
 
 
 def _dump_json(value: Any) -> bytes:
@@ -85,7 +84,7 @@ def _load_csv(content: bytes) -> "pd.DataFrame":
 CODECS = {
     ".parquet": Codec(lambda frame: frame.to_parquet(index=False), _load_parquet),
     ".csv": Codec(lambda frame: frame.to_csv(index=False).encode(), _load_csv),
-    ".joblib": Codec(_dump_joblib, _load_joblib),
+    ".joblib": Codec(_dump_joblib, _refuse_to_unpickle),
     ".json": Codec(_dump_json, json.loads),
     ".cbm": Codec(_dump_model, _load_model),
     ".html": Codec(str.encode, bytes.decode),

@@ -7,6 +7,7 @@ import pandas as pd
 
 from credit_ct_dagster.contracts.drift import ColumnDrift, Verdict
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.missing import with_blanks_missing
 
 # SciPy takes half a second to import; only a comparison of numbers needs it.
 
@@ -43,6 +44,7 @@ def feature_drift(reference: pd.DataFrame, current: pd.DataFrame) -> list[Column
         reference: Raw rows that a model was trained on; the bins are theirs.
         current: Raw rows to compare.
     """
+    reference, current = with_blanks_missing(reference), with_blanks_missing(current)
     found = [
         _comparison_of(schema.COLUMNS[name])(name, reference[name], current[name])
         for name in [*schema.NUMERIC, *schema.WORDS]

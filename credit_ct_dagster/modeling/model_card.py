@@ -33,6 +33,8 @@ _PLAIN = {
     " service was replaced only recently.",
     Ground.no_agreement: "This model did not go into service yet: it is better, but the models of"
     " more base dates must confirm that first.",
+    Ground.registered_again: "This model was registered again, because somebody had deleted its"
+    " version; which model is in service did not change.",
     Ground.person: "A person decided which model is in service; the reason is on record.",
 }
 
@@ -59,6 +61,7 @@ class ModelCard:
         log_losses: Per calibration, in cross-validation on validation.
         importances: Mean absolute SHAP value per feature.
         drift: Per column, against the champion that it was compared with.
+        drift_not_computed: Why there is none although there was a champion.
         record: The decision on it.
     """
 
@@ -71,6 +74,7 @@ class ModelCard:
     log_losses: Mapping[str, float]
     importances: Mapping[str, float]
     drift: Sequence[ColumnDrift]
+    drift_not_computed: str | None
     record: DecisionRecord
 
     @property

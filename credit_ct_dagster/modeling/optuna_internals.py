@@ -4,7 +4,10 @@ A trial that a killed process left running has to be continued, and trials have 
 other machines. Optuna identifies a trial by its id in the storage for both, but offers it nowhere.
 """
 
+from collections.abc import Mapping
+
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
 from credit_ct_dagster.errors.operation import LibraryChangedError
@@ -26,6 +29,18 @@ def storage_id(trial: optuna.Trial | FrozenTrial) -> int:
         ) from None
 
 
-def continued(study: optuna.Study, trial_id: int) -> optuna.Trial:
-    """A trial that was started before, by this process or another one, to go on with."""
-    return optuna.trial.Trial(study, trial_id)
+def continued(
+    study: optuna.Study, trial_id: int, distributions: Mapping[str, BaseDistribution] | None = None
+) -> optuna.Trial:
+    """A trial that was started before, by this process or another one, to go on with.
+
+    Args:
+        study: Its study.
+        trial_id: Its id in the storage.
+        distributions: Those of the parameters, which are stored one by one: what a trial lacks that
+            was interrupted between two of them is drawn now, or taken from the queue.
+    """
+    trial = optuna.trial.Trial(study, trial_id)
+    for name, distribution in (distributions or {}).items():
+        trial._suggest(name, distribution)
+    return trial

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from hashlib import blake2b
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from credit_ct_dagster.contracts.splits import Scale, ScalersRecord
 from credit_ct_dagster.errors.inputs import UnusableRowsError
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.missing import with_blanks_missing
 
 if TYPE_CHECKING:
     from sklearn.preprocessing import RobustScaler
@@ -40,6 +43,35 @@ def scalers_fingerprint(scalers: Scalers) -> str:
     return blake2b("\n".join(scalers).encode() + learned.tobytes(), digest_size=16).hexdigest()
 
 
+def record_of(scalers: Scalers) -> ScalersRecord:
+    """What scalers learned, as data: unlike a pickle, it can be read without executing anything."""
+    return ScalersRecord(
+        columns={
+            column: Scale(center=_finite(scaler.center_[0]), scale=_finite(scaler.scale_[0]))
+            for column, scaler in scalers.items()
+        }
+    )
+
+
+def scalers_of(record: ScalersRecord) -> dict[str, "RobustScaler"]:
+    """The scalers that a record describes, equal to those that were fitted."""
+    from sklearn.preprocessing import RobustScaler
+
+    scalers = {}
+    for column, learned in record.columns.items():
+        scaler = RobustScaler()
+        scaler.center_ = np.array([np.nan if learned.center is None else learned.center])
+        scaler.scale_ = np.array([np.nan if learned.scale is None else learned.scale])
+        scaler.n_features_in_ = 1
+        scaler.feature_names_in_ = np.array([column], dtype=object)
+        scalers[column] = scaler
+    return scalers
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if isfinite(value) else None
+
+
 def prepare(rows: pd.DataFrame, scalers: Scalers) -> pd.DataFrame:
     """Scale the numbers and replace the missing words; other columns pass through.
 
@@ -48,9 +80,10 @@ def prepare(rows: pd.DataFrame, scalers: Scalers) -> pd.DataFrame:
         scalers: One fitted scaler per numeric feature.
 
     Returns:
-        A new frame. Missing numbers stay NaN, missing words become `schema.MISSING_WORD`.
+        A new frame. Missing numbers stay NaN; missing words, and blank ones, become
+        `schema.MISSING_WORD`.
     """
-    words = rows[schema.WORDS].astype(object)
+    words = with_blanks_missing(rows[schema.WORDS]).astype(object)
     return rows.assign(
         **{column: scaler.transform(rows[[column]])[:, 0] for column, scaler in scalers.items()},
         **{

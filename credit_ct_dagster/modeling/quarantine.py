@@ -12,6 +12,7 @@ import pandas as pd
 
 from credit_ct_dagster.errors.inputs import RowTypesError
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.missing import WORDS_FOR_MISSING, with_blanks_missing
 from credit_ct_dagster.modeling.row_rules import RowRules
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class CheckedRows:
 def check_rows(rows: pd.DataFrame, rules: RowRules) -> CheckedRows:
     """Divide merged rows into those that may be trained on and those that may not.
 
+    Words of blanks count as missing, and blanks around a word do not make it another one.
+
     Args:
         rows: Columns `schema.MERGED_COLUMNS`.
         rules: What a row must satisfy.
@@ -68,7 +71,7 @@ def check_rows(rows: pd.DataFrame, rules: RowRules) -> CheckedRows:
     """
     import pandera.pandas as pa
 
-    rows = rows.reset_index(drop=True)
+    rows = with_blanks_missing(rows.reset_index(drop=True))
     try:
         pandera_schema(rules).validate(rows, lazy=True)
     except pa.errors.SchemaErrors as error:
@@ -109,6 +112,20 @@ def _column(column: schema.Column, rules: RowRules) -> "pa.Column":
         )
     if name in ("date", schema.BASE_DATE):
         checks.append(pa.Check(_is_day, error=f"{name} must be a day that exists, YYYY-MM-DD"))
+    if name in schema.WORDS or column.kind == schema.Kind.label:
+        checks.append(
+            pa.Check(
+                lambda words: ~words.isin(WORDS_FOR_MISSING),
+                error=f"{name} must be NULL, not a word such as 'NULL', '\\N', 'nan' or 'None'",
+            )
+        )
+    if column.kind == schema.Kind.label:
+        checks.append(
+            pa.Check(
+                lambda words: words.astype(str) == words.astype(str).str.strip(),
+                error=f"{name} must have no blank or line end around its word, as in 'Good\\r'",
+            )
+        )
     if column.words:
         checks.append(
             pa.Check.isin(list(column.words), error=f"{name} must be {_listed(column.words)}")

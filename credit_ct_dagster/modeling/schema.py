@@ -70,7 +70,7 @@ _SOURCE_FEATURES = [
     Column("name", _PERSONAL, "Personal data; never leaves the database", 100),
     Column("age", _NUMBER, "Years"),
     Column("ssn", _PERSONAL, "Personal data; never leaves the database", 20),
-    Column("occupation", _CATEGORY, "One of 15 words", 50),
+    Column("occupation", _CATEGORY, "Occupation, one of 15", 50),
     Column("annual_income", _NUMBER, "Income per year"),
     Column("monthly_inhand_salary", _NUMBER, "Salary per month after deductions"),
     Column("num_bank_accounts", _NUMBER, "Bank accounts held"),
@@ -96,7 +96,7 @@ _SOURCE_FEATURES = [
     Column("total_emi_per_month", _NUMBER, "Instalments per month"),
     Column("amount_invested_monthly", _NUMBER, "Investments per month"),
     Column("payment_behaviour", _TEXT, "Level of spending and size of payments", 50),
-    Column("monthly_balance", _NUMBER, "What remains at the end of a month"),
+    Column("monthly_balance", _NUMBER, "Balance at the end of the month"),
 ]  # fmt: skip
 
 COLUMNS = {

@@ -16,7 +16,8 @@ def customer_position(customer_ids: pd.Series) -> pd.Series:
     """Where each customer lies in [0, 1): a hash of the id, independent of any other row.
 
     Args:
-        customer_ids: Ids as text.
+        customer_ids: Ids as text. Two are one customer if they are equal byte by byte, as for the
+            join of the feature store, its keys, the checks and the gate.
 
     Returns:
         float64, same index; equal ids have equal positions, on every machine and base date.

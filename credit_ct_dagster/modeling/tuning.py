@@ -216,6 +216,6 @@ def _trials_to_run(
         if late or started_trials == total:
             return
         if interrupted:
-            yield continued(study, interrupted.pop(0))
+            yield continued(study, interrupted.pop(0), distributions)
         else:
             yield study.ask(distributions)

@@ -1,18 +1,24 @@
 """Whether the database of the feature store is as a run needs it."""
 
+from collections.abc import Iterator
+
 import sqlalchemy as sa
 
+from credit_ct_dagster.causes import is_denied
 from credit_ct_dagster.errors.stores import (
     FeatureStoreError,
     LenientServerError,
     MissingRightsError,
 )
-from credit_ct_dagster.outages import is_denied
+from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.feature_store.columns import (
     has_table,
     missing_columns,
     require_sources,
 )
+from credit_ct_dagster.resources.feature_store.requirements import require_target, usable_sources
+from credit_ct_dagster.resources.feature_store.shapes import TableShape
+from credit_ct_dagster.resources.feature_store.statements import bound
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.feature_store.tables import Tables
 
@@ -38,6 +44,44 @@ def require_source_tables(store: FeatureStore) -> None:
     """
     with store.database.transaction() as connection:
         require_sources(connection, store.location)
+
+
+def require_suitable_tables(store: FeatureStore) -> str:
+    """Make sure that keys, columns, types and collations are such that a merge works.
+
+    Returns:
+        That they are, and what works but costs or loses something.
+
+    Raises:
+        UnsuitableTableError: They are not; names table, column or key, and the ALTER.
+    """
+    tables = Tables.of_schema()
+    with store.database.transaction() as connection:
+        sources = usable_sources(connection, store.location)
+        if has_table(connection, tables.target) and not missing_columns(connection, tables.target):
+            require_target(connection, store.location)
+        unreadable = int(
+            connection.scalar(bound(connection.dialect, "unreadable_dates", sources=sources)) or 0
+        )
+    notes = [note for shape in (sources.labels, sources.features) for note in _notes(shape)]
+    if unreadable:
+        notes.append(
+            f"{unreadable:,} dates of {sources.labels.name} are not written YYYY-MM-DD, and belong"
+            " to no window"
+        )
+    return "; ".join(["keys, types and collations are suitable", *notes])
+
+
+def _notes(shape: TableShape) -> Iterator[str]:
+    listed = ", ".join(schema.KEY)
+    if not shape.has_key(schema.KEY):
+        yield f"{shape.name} has no unique key ({listed}), which credit-ct load needs"
+    collations = {shape.columns[name].collation for name in schema.KEY} - {None}
+    if not shape.is_sqlite and collations and not shape.is_exact(schema.KEY):
+        yield (
+            f"{shape.name} compares keys by {', '.join(sorted(map(str, collations)))}; merges"
+            " compare them byte by byte in addition"
+        )
 
 
 def require_rights(store: FeatureStore) -> list[str]:

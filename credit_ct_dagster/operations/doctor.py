@@ -15,7 +15,7 @@ from credit_ct_dagster.errors.operation import (
     DaemonSilentError,
     UnexpectedError,
 )
-from credit_ct_dagster.errors.stores import LowDiskSpaceError
+from credit_ct_dagster.errors.stores import LowDiskSpaceError, ReadableByOthersError
 from credit_ct_dagster.operations import database_checks
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
@@ -94,12 +94,14 @@ class Examination:
             {
                 "feature store": self._feature_store,
                 "source tables": self._source_tables,
+                "keys and types": lambda: database_checks.require_suitable_tables(self.store),
                 "rights": lambda: ", ".join(database_checks.require_rights(self.store)),
                 "SQL mode": lambda: database_checks.require_strict_mode(self.store),
             },
             {"Optuna": self._optuna},
-            {"artifacts": self._artifacts},
+            {"artifacts": self._artifacts, "private files": self._private_files},
             {"BentoML": self._bentoml},
+            {"decisions": self.promotions.decisions.verify},
             {"MLflow": self.promotions.tracking.probe, "champion": self.promotions.agreement},
             {
                 "Dagster": self._dagster,
@@ -124,9 +126,25 @@ class Examination:
         free = artifacts.probe()
         return f"{artifacts.base_path} can be written" + _free_space(free, "ARTIFACTS_PATH")
 
+    def _private_files(self) -> str:
+        found = self.promotions.artifacts.readable_by_others()
+        database = self.store.database.file
+        if database and database.exists() and database.stat().st_mode & 0o044:
+            found.append(database)
+        if found:
+            raise ReadableByOthersError(
+                f"Other users of this machine can read rows of customers in {len(found):,} files,"
+                f" such as {found[0]}. Take that right away: chmod go= {found[0].parent}/*"
+                + (" (and in the other folders)." if len(found) > 1 else ".")
+            )
+        return "rows of customers are readable by this user only"
+
     def _bentoml(self) -> str:
         packages = self.promotions.packages
         free = packages.probe()
+        broken = packages.broken()
+        if broken:
+            raise broken[0]
         held = f"{len(packages.packaged()):,} packages; {packages.home} can be written"
         return held + _free_space(free, "BENTOML_HOME")
 

@@ -5,15 +5,16 @@ or carries any alias in MLflow, and while one of its runs has not ended.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 import dagster as dg
 
 from credit_ct_dagster.contracts.files import MODEL_FOLDER, PREPROCESSING_FOLDER
+from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.operations.prune_plan import Amount, Outcome, Plan
 from credit_ct_dagster.partitions import Calendar, exists, last_expired
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
@@ -23,51 +24,6 @@ from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster.runs.history import RunHistory
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Amount:
-    """How much a store holds.
-
-    Attributes:
-        items: How many files, packages, runs, versions or studies.
-        bytes: Size of their files; rows in databases are not counted.
-    """
-
-    items: int = 0
-    bytes: int = 0
-
-    @classmethod
-    def of(cls, sizes: Iterable[int]) -> "Amount":
-        """The amount of items of these sizes."""
-        counted = list(sizes)
-        return cls(len(counted), sum(counted))
-
-    def __add__(self, other: "Amount") -> "Amount":
-        return Amount(self.items + other.items, self.bytes + other.bytes)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a retention would delete.
-
-    Attributes:
-        last_expired: The newest base date that is old enough to be deleted.
-        expired: Per base date and store, how much is deleted.
-        retained: Base dates that are old enough but retained, each with the reason.
-    """
-
-    last_expired: str
-    expired: Mapping[str, Mapping[str, Amount]]
-    retained: Mapping[str, str]
-
-    def total(self) -> dict[str, Amount]:
-        """How much is deleted per store."""
-        total: dict[str, Amount] = {}
-        for stores in self.expired.values():
-            for store, amount in stores.items():
-                total[store] = total.get(store, Amount()) + amount
-        return total
 
 
 class _Store(Protocol):
@@ -100,7 +56,7 @@ class Retention:
     ) -> None:
         self._promotions = promotions
         self._calendar = calendar
-        self._history = RunHistory(instance)
+        self._history = RunHistory(instance, promotions.tracking.model_name)
         runs = RemovableRuns(promotions.tracking)
         self.deletes_mlflow_runs_permanently = runs.deletes_permanently
         # In this order, whatever remains after a kill has all that it refers to: a study names
@@ -144,6 +100,24 @@ class Retention:
             for store in self._stores:
                 store.remove(base_dt)
         return True
+
+    def carry_out(self, plan: Plan) -> Iterator[Outcome]:
+        """Delete what a plan lists; a base date that cannot be deleted holds up no other.
+
+        Raises:
+            UnavailableError: A store does not answer. Started again, it deletes the rest.
+        """
+        for base_dt in plan.expired:
+            try:
+                yield Outcome(base_dt, deleted=self.remove(base_dt))
+            except UnavailableError:
+                raise
+            except CreditCtError as error:
+                yield Outcome(base_dt, deleted=False, error=error)
+
+    def broken_packages(self) -> list[str]:
+        """Packages that are damaged: of which base date they are is unknown, so they remain."""
+        return [str(error) for error in self._promotions.packages.broken()]
 
     def _reasons_to_retain(self) -> dict[str, str]:
         running = dict.fromkeys(self._history.unfinished(), "one of its runs has not ended")

@@ -13,7 +13,7 @@ from credit_ct_dagster.locks import base_date_lock_name, exclusive
 from credit_ct_dagster.outages import Dependency, translated
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.runs.failures import failure
-from credit_ct_dagster.runs.processes import is_over
+from credit_ct_dagster.runs.processes import is_over, record_run
 
 
 class BaseDateLock(dg.ConfigurableResource):
@@ -24,7 +24,11 @@ class BaseDateLock(dg.ConfigurableResource):
 
     url: str = Field(description="SQLAlchemy URL of the feature store, which keeps the lock")
 
-    _ensure_held: Callable[[], None] | None = PrivateAttr(default=None)
+    model_name: str | None = Field(
+        default=None, description="The model whose name the run is tagged with; none does not"
+    )
+
+    _ensure_held: Callable[[], bool] | None = PrivateAttr(default=None)
 
     def ensure_held(self) -> None:
         """Take the lock again if it was lost with its server; wait if another run holds it now.
@@ -50,7 +54,12 @@ class BaseDateLock(dg.ConfigurableResource):
         run = context.dagster_run
         base_dt = run.tags.get(PARTITION_TAG) if run else None
         # `dagster job execute` opens the resources once more when its run has ended.
-        if base_dt is None or _has_ended(context):
+        if run is None or _has_ended(context):
+            yield self
+            return
+        if context.instance and self.model_name:
+            record_run(context.instance, run, self.model_name)
+        if base_dt is None:
             yield self
             return
         url = parse_url(self.url, "FEATURE_STORE_URL")

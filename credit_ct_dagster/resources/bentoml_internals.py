@@ -9,9 +9,12 @@ from typing import Any
 
 import yaml
 
+from credit_ct_dagster.disk import replace_file
+from credit_ct_dagster.errors.models import BrokenPackageError
 from credit_ct_dagster.errors.operation import LibraryChangedError
 
 DESCRIPTION = "model.yaml"
+# In the order of the file: whatever a power cut takes is at the end.
 _FIELDS = {"name": str, "version": str, "labels": dict, "creation_time": str}
 
 # libyaml is an order of magnitude faster, and part of every wheel of PyYAML.
@@ -23,17 +26,27 @@ def description_of(folder: Path) -> dict[str, Any] | None:
     """The description of the model in a folder of the store; None if it has none yet.
 
     Raises:
+        BrokenPackageError: Its end is missing, as after a power cut.
         LibraryChangedError: It lacks what the platform reads of it.
     """
     file = folder / DESCRIPTION
     try:
-        text = file.read_text("utf8")
+        content = file.read_bytes()
     except FileNotFoundError:  # it is being written or deleted
         return None
-    found = yaml.load(text, _Loader)  # noqa: S506 - both loaders are safe ones
+    try:
+        found = yaml.load(content, _Loader)  # noqa: S506 - both loaders are safe ones
+    except yaml.YAMLError:
+        found = None
     if not isinstance(found, dict):
-        return None
+        raise broken_package(folder, f"{DESCRIPTION} has {len(content):,} bytes and is no YAML")
     missing = [name for name, kind in _FIELDS.items() if not isinstance(found.get(name), kind)]
+    if (
+        missing
+        and missing == list(_FIELDS)[-len(missing) :]
+        and all(found.get(name) is None for name in missing)
+    ):
+        raise broken_package(folder, f"{DESCRIPTION} ends before {missing[0]}")
     if missing:
         raise LibraryChangedError(
             f"BentoML's {file} has no {' and no '.join(f'`{name}`' for name in missing)} as it had:"
@@ -51,7 +64,14 @@ def set_label(folder: Path, name: str, value: str | None) -> None:
     labels = {key: other for key, other in description["labels"].items() if key != name}
     description["labels"] = labels | ({} if value is None else {name: value})
     file = folder / DESCRIPTION
-    temporary = file.with_suffix(".tmp")
-    with temporary.open("w", encoding="utf8") as stream:
-        yaml.dump(description, stream, _Dumper, sort_keys=False)
-    temporary.replace(file)
+    text = yaml.dump(description, Dumper=_Dumper, sort_keys=False)
+    replace_file(file, text.encode())
+
+
+def broken_package(folder: Path, problem: str) -> BrokenPackageError:
+    """The error for a package that is not as it was written."""
+    return BrokenPackageError(
+        f"Package {folder.parent.name}:{folder.name} is damaged, as after a power cut ({problem})."
+        f" Delete its folder {folder}, then materialize bentoml_model and champion_model for its"
+        " base date; other packages are not affected."
+    )

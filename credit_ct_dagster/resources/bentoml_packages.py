@@ -1,16 +1,19 @@
 """Packages as folders of the BentoML store: listed fast, and written by one process at a time."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
+from credit_ct_dagster.disk import replace_file, sync_folder, sync_tree
+from credit_ct_dagster.errors.models import BrokenPackageError
 from credit_ct_dagster.outages import Dependency, translated
 from credit_ct_dagster.resources.bentoml_internals import DESCRIPTION, description_of
 
@@ -34,12 +37,14 @@ class Package:
         role: `champion` or `previous`; None for all others.
         folder: Its files.
         created: When it was packaged, in ISO 8601.
+        metrics: Of the model inside, such as `holdout_accuracy`.
     """
 
     identity: ModelIdentity
     role: str | None
     folder: Path
     created: str
+    metrics: Mapping[str, float]
 
     @property
     def tag(self) -> str:
@@ -88,19 +93,54 @@ class PackageFolders:
         """
         found = []
         for folder in self._complete():
-            description = description_of(folder) if _contains(folder, texts) else None
+            try:
+                description = description_of(folder) if _contains(folder, texts) else None
+            except BrokenPackageError:  # `broken` names it; others are not affected
+                continue
             if description is None:
                 continue
             labels = description["labels"]
             identity = ModelIdentity.from_labels(labels, f"{self._model_name}:{folder.name}")
             if identity:  # others may store models of the same name
                 created = description["creation_time"]
-                found.append(Package(identity, labels.get(ROLE), folder, created))
+                metrics = _metrics_in(description)
+                found.append(Package(identity, labels.get(ROLE), folder, created, metrics))
         return sorted(found, key=lambda package: package.created)
+
+    def broken(self) -> list[BrokenPackageError]:
+        """Packages that are damaged, each with the way out."""
+        found = []
+        for folder in self._complete():
+            try:
+                description_of(folder)
+            except BrokenPackageError as error:
+                found.append(error)
+        return found
+
+    def require_whole(self, version: str) -> None:
+        """Make sure that the description of a package can be read.
+
+        Raises:
+            BrokenPackageError: It is damaged.
+        """
+        description_of(self._parent / version)
 
     def contains(self, version: str) -> bool:
         """Whether there is a complete package of a version."""
         return any(folder.name == version for folder in self._complete())
+
+    def sha256(self, version: str) -> str:
+        """A hash of all files of a version except its description, in which labels change.
+
+        The description is YAML, which is read without executing anything.
+        """
+        folder, digest = self._parent / version, sha256()
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            name = path.relative_to(folder).as_posix()
+            if path.stem != Path(DESCRIPTION).stem and not path.name.startswith("."):
+                content = path.read_bytes()
+                digest.update(f"{name}\n{len(content)}\n".encode() + content)
+        return digest.hexdigest()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -122,16 +162,20 @@ class PackageFolders:
     def changing(self, version: str) -> Iterator[None]:
         """Name, in a journal, the version whose folder BentoML fills or empties in place.
 
-        The journal exists only meanwhile: after a kill, it names what is half done.
+        The journal exists only meanwhile: after a kill or a power cut, it names what is half done.
         """
-        self._journal.write_text(version)
+        replace_file(self._journal, version.encode())
         yield
+        if self._parent.is_dir():
+            folder = self._parent / version
+            sync_tree(folder if folder.is_dir() else self._parent)
         self._journal.unlink()
+        sync_folder(self._home)
 
     def _half_done(self) -> str | None:
         """The version that is being filled or emptied, or that a killed process left so."""
         try:
-            return self._journal.read_text()
+            return self._journal.read_text() or None  # a power cut may have emptied it
         except FileNotFoundError:
             return None
 
@@ -143,11 +187,20 @@ class PackageFolders:
         return [folder for folder in folders if folder.name != half_done]
 
 
+def _metrics_in(description: Mapping[str, Any]) -> dict[str, float]:
+    metadata = description.get("metadata") or {}
+    return {
+        name: float(value)
+        for name, value in metadata.items()
+        if name.startswith(("val_", "holdout_")) and isinstance(value, int | float)
+    }
+
+
 def _contains(folder: Path, texts: tuple[str, ...]) -> bool:
     if not any(texts):
         return True
     try:
-        description = (folder / DESCRIPTION).read_text("utf8")
+        description = (folder / DESCRIPTION).read_text("utf8", errors="replace")
     except FileNotFoundError:
         return False
     return any(text in description for text in texts)

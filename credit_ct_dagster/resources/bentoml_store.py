@@ -1,5 +1,6 @@
 """The BentoML model store: the packaged models, and what a package contains."""
 
+import pickle
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -13,10 +14,15 @@ from pydantic import Field
 
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
-from credit_ct_dagster.errors.models import MissingPackageError, UnusablePackageError
+from credit_ct_dagster.errors.models import (
+    BrokenPackageError,
+    ChangedPackageError,
+    MissingPackageError,
+    UnusablePackageError,
+)
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.outages import Dependency, translated
-from credit_ct_dagster.resources.bentoml_internals import set_label
+from credit_ct_dagster.resources.bentoml_internals import broken_package, set_label
 from credit_ct_dagster.resources.bentoml_packages import (
     ROLE,
     Package,
@@ -102,8 +108,7 @@ class BentoMLStore(dg.ConfigurableResource):
                         },
                     },
                 )
-            for earlier in same_run:
-                bentoml.models.delete(earlier.tag)
+            self._delete(each.tag for each in same_run)
             return str(saved.tag)
 
     def packaged(self, base_dt: str = "") -> list[Package]:
@@ -133,25 +138,71 @@ class BentoMLStore(dg.ConfigurableResource):
         """
         import bentoml
 
-        if not self._folders.contains(tag.removeprefix(f"{self.model_name}:")):
+        self._require(tag)
+        return bentoml.models.get(tag)
+
+    def require_unchanged(self, model: ModelIdentity, sha256: str) -> None:
+        """Make sure that a model's package still has a hash; an empty one is not compared.
+
+        Raises:
+            ChangedPackageError: It has another one.
+        """
+        if sha256 and self.sha256(model.bentoml_tag) != sha256:
+            raise ChangedPackageError(
+                f"Package {model.bentoml_tag} of base date {model.base_dt} was changed after it was"
+                " recorded, and is not loaded: loading executes what it contains. Find out who can"
+                f" write to {self.home}, delete this package (bentoml models delete"
+                f" {model.bentoml_tag}), then materialize bentoml_model and champion_model for this"
+                " base date."
+            )
+
+    def _require(self, tag: str) -> None:
+        version = tag.removeprefix(f"{self.model_name}:")
+        if not self._folders.contains(version):
             raise MissingPackageError(
                 f"Package {tag} is not in the BentoML store {self.home}: materialize bentoml_model"
                 " and champion_model for its base date again."
             )
-        return bentoml.models.get(tag)
+        self._folders.require_whole(version)
 
-    def load(self, tag: str) -> PackagedModel:
+    def sha256(self, tag: str) -> str:
+        """A hash of what a package contains; see `ModelIdentity.package_sha256`.
+
+        Raises:
+            MissingPackageError: There is no such package.
+        """
+        version = tag.removeprefix(f"{self.model_name}:")
+        self._require(tag)
+        with translated(Dependency.packages, self.home):
+            return self._folders.sha256(version)
+
+    def load(self, tag: str, sha256: str = "") -> PackagedModel:
         """The contents of a package, to predict with.
+
+        Loading executes what was pickled into it, so its hash is compared before.
+
+        Args:
+            tag: Names the package.
+            sha256: The hash that was recorded for it; empty if an earlier release recorded none.
 
         Raises:
             MissingPackageError: There is none.
+            ChangedPackageError: It is not the package that was recorded.
+            BrokenPackageError: It is damaged.
             UnusablePackageError: An early release packaged it, without calibration.
             CreditCtError: Its record cannot be read.
         """
         package = self.get(tag)
         labels = package.info.labels
         identity = ModelIdentity.from_labels(labels, tag)
-        if _MODEL not in package.custom_objects or identity is None:
+        if identity is not None:
+            self.require_unchanged(identity, sha256)
+        try:
+            contents = package.custom_objects
+        except (OSError, EOFError, ValueError, LookupError, pickle.UnpicklingError) as error:
+            problem = f"custom_objects.pkl: {type(error).__name__}"
+            raise broken_package(Path(package.path), problem) from error
+        if identity is None or _MODEL not in contents:
             raise UnusablePackageError(
                 f"Package {tag} contains no model that gives calibrated probabilities: materialize"
                 f" bentoml_model and champion_model for base date {labels.get('base_dt')} again."
@@ -159,8 +210,8 @@ class BentoMLStore(dg.ConfigurableResource):
         return PackagedModel(
             identity=identity,
             record=PackageRecord.from_metadata(package.info.metadata, f"{package.path}/model.yaml"),
-            model=package.custom_objects[_MODEL],
-            scalers=package.custom_objects[_SCALERS],
+            model=contents[_MODEL],
+            scalers=contents[_SCALERS],
         )
 
     def set_roles(self, roles: Mapping[str, str]) -> None:
@@ -196,26 +247,31 @@ class BentoMLStore(dg.ConfigurableResource):
         Returns:
             The deleted tags.
         """
-        import bentoml
-
         with self._folders.writing():
             removed = [
                 package.tag
                 for package in self.packaged(base_dt)
                 if is_unrecorded(package.tag, package.identity.dagster_run_id)
             ]
-            for tag in removed:
-                bentoml.models.delete(tag)
+            self._delete(removed)
             return removed
 
     def remove(self, tags: Iterable[str]) -> None:
         """Delete packages; one that a kill leaves half deleted is removed by the next writer."""
+        with self._folders.writing():
+            self._delete(tags)
+
+    def _delete(self, tags: Iterable[str]) -> None:
+        """Delete packages, while `writing`."""
         import bentoml
 
-        with self._folders.writing():
-            for tag in tags:
-                with self._folders.changing(tag.rpartition(":")[2]):
-                    bentoml.models.delete(tag)
+        for tag in tags:
+            with self._folders.changing(tag.rpartition(":")[2]):
+                bentoml.models.delete(tag)
+
+    def broken(self) -> list[BrokenPackageError]:
+        """Packages that are damaged, each with the way out; everything else passes over them."""
+        return self._folders.broken()
 
     def probe(self) -> int:
         """Write and delete a file in the store.

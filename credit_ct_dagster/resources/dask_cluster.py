@@ -5,7 +5,10 @@ from pydantic import Field
 
 
 class DaskCluster(dg.ConfigurableResource):
-    """The Dask scheduler whose workers fit trials, unless the configuration of a run names one."""
+    """The Dask scheduler whose workers fit trials.
+
+    Its address comes from the environment only: a search unpickles what the scheduler sends.
+    """
 
     scheduler: str | None = Field(
         default=None,

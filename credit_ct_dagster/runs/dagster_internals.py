@@ -1,8 +1,7 @@
 """The only module of the package that imports `dagster._…`: each internal by a name and a reason.
 
-For commands: `open_instance`, `daemon_signs`, `switched_instigators`, `completed_checks` (per base
-date: `RunHistory.check_results`). An internal that an upgrade moved is an ImportError that names
-this module; `docs/decisions/0001-dependencies.md` tells how to raise Dagster's version.
+An internal that an upgrade moved is an ImportError that names this module;
+`docs/decisions/0001-dependencies.md` tells how to raise Dagster's version.
 """
 
 import re
@@ -18,6 +17,7 @@ import sqlalchemy as sa
 
 if TYPE_CHECKING:
     from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+    from dagster._core.workspace.context import WorkspaceProcessContext
 
 
 @contextmanager
@@ -61,12 +61,18 @@ __all__ = ["CheckRunHealthResult", "SerializableErrorInfo", "WorkerStatus"]
 
 
 def open_instance(folder: Path, config_dir: Path) -> dg.DagsterInstance:
-    """Open an instance whose `dagster.yaml` lies in another folder than its files.
-
-    `DagsterInstance.from_config` knows one folder for both.
-    """
+    """Open an instance whose `dagster.yaml` is not where its files are (`from_config`: it is)."""
     reference = InstanceRef.from_dir(str(folder.absolute()), config_dir=str(config_dir))
     return dg.DagsterInstance.from_ref(reference)
+
+
+def workspace_of(instance: dg.DagsterInstance, file: Path) -> "WorkspaceProcessContext":
+    """The code locations that a workspace file names, for a web server; close it in the end."""
+    with internals_of_dagster():
+        from dagster._core.workspace.context import WorkspaceProcessContext
+        from dagster._core.workspace.load_target import WorkspaceFileTarget
+
+    return WorkspaceProcessContext(instance, WorkspaceFileTarget([str(file)]), dg.__version__)
 
 
 def daemon_signs(instance: dg.DagsterInstance, within_seconds: float) -> dict[str, bool]:
@@ -242,14 +248,6 @@ def _event_log(instance: dg.DagsterInstance) -> "SqlEventLogStorage":
 
 
 # Files of runs
-
-
-def is_on_one_machine(instance: dg.DagsterInstance) -> bool:
-    """Whether the history is in SQLite, which only processes of one machine write."""
-    with internals_of_dagster():
-        from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-
-    return isinstance(instance.event_log_storage, SqliteEventLogStorage)
 
 
 def event_files(instance: dg.DagsterInstance, run_id: str) -> list[Path]:

@@ -1,11 +1,14 @@
 """How a failure of the platform appears in a Dagster run."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
 
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError, runbook_section
+from credit_ct_dagster.errors.inputs import NoBaseDateError
+from credit_ct_dagster.runs.uncaught import NO_BASE_DATE
 
 CODE = "code"
 """Metadata of a failed step, and of a failed check: the code of the error."""
@@ -32,6 +35,17 @@ def failure(error: CreditCtError, base_dt: str | None = None) -> dg.Failure:
     return made
 
 
+def base_date_of_run(context: dg.AssetExecutionContext) -> str:
+    """The base date of the run.
+
+    Raises:
+        dagster.Failure: The run has none, or a range of them.
+    """
+    if not context.has_partition_key:
+        raise failure(NoBaseDateError(NO_BASE_DATE))
+    return context.partition_key
+
+
 def reference_metadata(code: str) -> dict[str, dg.MetadataValue]:
     """A code, and where the runbook explains it: a link when RUNBOOK_URL is one."""
     section = runbook_section(code)
@@ -46,7 +60,9 @@ def check_code(name: str) -> str:
 
 
 @contextmanager
-def failing_clearly(context: dg.AssetExecutionContext) -> Iterator[None]:
+def failing_clearly(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext,
+) -> Iterator[None]:
     """Name the base date in a failure, and retry only what another attempt can correct.
 
     The policy is not given to Dagster, which would also retry unexpected errors, and Ctrl-C.
@@ -59,10 +75,29 @@ def failing_clearly(context: dg.AssetExecutionContext) -> Iterator[None]:
     try:
         yield
     except CreditCtError as error:
-        failed = failure(error, context.partition_key)
-        if not isinstance(error, UnavailableError):
-            raise failed from error
-        attempt, attempts = context.retry_number + 1, OUTAGE_RETRIES.max_retries + 1
-        context.log.warning(f"{failed.description} Attempt {attempt} of {attempts}.")
-        wait = OUTAGE_RETRIES.calculate_delay(attempt)
-        raise dg.RetryRequested(OUTAGE_RETRIES.max_retries, wait) from failed
+        raised = failure_or_retry(error, context.partition_key, context.retry_number, context.log)
+        raise raised from raised.__cause__
+
+
+def failure_or_retry(
+    error: CreditCtError, base_dt: str, retry_number: int, log: logging.Logger
+) -> dg.Failure | dg.RetryRequested:
+    """What a step raises for an error: a request to try again if a later attempt may succeed.
+
+    Args:
+        error: The cause.
+        base_dt: The base date that it happened to.
+        retry_number: How often the step was retried before.
+        log: Of the run.
+    """
+    failed = failure(error, base_dt)
+    if not isinstance(error, UnavailableError):
+        return failed
+    attempt, attempts = retry_number + 1, OUTAGE_RETRIES.max_retries + 1
+    log.warning(f"{failed.description} Attempt {attempt} of {attempts}.")
+    requested = dg.RetryRequested(
+        OUTAGE_RETRIES.max_retries, OUTAGE_RETRIES.calculate_delay(attempt)
+    )
+    # Dagster fails the step with its cause after the last attempt.
+    requested.__cause__ = failed
+    return requested

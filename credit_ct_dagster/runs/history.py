@@ -1,20 +1,21 @@
 """What Dagster recorded of base dates: runs and results of checks, and how to delete them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
 from sqlalchemy.exc import IntegrityError
 
+from credit_ct_dagster.contracts.model_name import DEFAULT_MODEL_NAME
 from credit_ct_dagster.partitions import PARTITION_TAG, day_of, exists
 from credit_ct_dagster.runs import dagster_internals
+from credit_ct_dagster.runs.model_runs import ModelRuns
 
 BASE_DATE = "base_dt"
 """Metadata of a check's result: the base date that it is about."""
 
-_PAGE = 500
 _FINISHED = {
     dg.DagsterRunStatus.SUCCESS,
     dg.DagsterRunStatus.FAILURE,
@@ -23,27 +24,34 @@ _FINISHED = {
 
 
 class RunHistory:
-    """Runs and checks of an instance per base date.
+    """Runs and checks of one model on an instance, per base date.
 
     A run without a base date counts for the day on which it was created.
     """
 
-    def __init__(self, instance: dg.DagsterInstance) -> None:
+    def __init__(self, instance: dg.DagsterInstance, model_name: str = DEFAULT_MODEL_NAME) -> None:
         self._instance = instance
+        self._runs = ModelRuns(instance, model_name)
 
     def finished(self) -> dict[str, list[str]]:
         """Per base date, the ids of runs that have ended."""
-        return self._ids(_FINISHED)
+        return self._ids(_FINISHED, self._runs.owns)
 
     def unfinished(self) -> dict[str, list[str]]:
-        """Per base date, the ids of runs that are queued or in progress."""
-        return self._ids(set(dg.DagsterRunStatus) - _FINISHED)
+        """Per base date, the ids of runs that are queued or in progress.
+
+        One that is not known to be another model's may be this one's.
+        """
+        return self._ids(set(dg.DagsterRunStatus) - _FINISHED, self._runs.may_own)
 
     def check_results(self) -> dict[str, dict[str, bool]]:
         """Per base date and check, whether it passed when it was last reported."""
         results: dict[str, dict[str, bool]] = {}
         base_dates: dict[str, str] = {}
+        foreign = self._runs.foreign_ids()
         for check in dagster_internals.completed_checks(self._instance):
+            if check.run_id in foreign:
+                continue
             base_dt = check.partition or base_dates.get(check.run_id)
             if base_dt is None:
                 evaluation = check.evaluation
@@ -78,8 +86,12 @@ class RunHistory:
     def remove_reported_checks(self, base_dt: str) -> None:
         """Delete what was reported of a base date outside of runs, as that its rows have expired.
 
-        The UI then counts the materialized base dates again.
+        The UI then counts the materialized base dates again. It is retained while another model has
+        runs of the base date: the rows are those of both.
         """
+        wanted = dg.RunsFilter(tags={PARTITION_TAG: base_dt})
+        if not all(self._runs.owns(each.dagster_run) for each in self._runs.all_records(wanted)):
+            return
         dagster_internals.delete_check_results(self._instance, partition=base_dt)
         self._instance.wipe_asset_cached_status(self._instance.all_asset_keys())
 
@@ -88,21 +100,19 @@ class RunHistory:
         with suppress(IntegrityError):  # another run has just reported the same
             dagster_internals.replace_reported_check(self._instance, evaluation)
 
-    def _ids(self, statuses: Iterable[dg.DagsterRunStatus]) -> dict[str, list[str]]:
+    def _ids(
+        self, statuses: Iterable[dg.DagsterRunStatus], counts: Callable[[dg.DagsterRun], bool]
+    ) -> dict[str, list[str]]:
         found: dict[str, list[str]] = defaultdict(list)
-        for record in self._records(dg.RunsFilter(statuses=list(statuses))):
+        for record in self._runs.all_records(dg.RunsFilter(statuses=list(statuses))):
             run = record.dagster_run
+            if not counts(run):
+                continue
             base_dt = run.tags.get(PARTITION_TAG, "")
             if not exists(base_dt):
                 base_dt = day_of(record.create_timestamp.timestamp())
             found[base_dt].append(run.run_id)
         return found
-
-    def _records(self, wanted: dg.RunsFilter) -> Iterator[dg.RunRecord]:
-        cursor = None
-        while page := self._instance.get_run_records(wanted, limit=_PAGE, cursor=cursor):
-            yield from page
-            cursor = page[-1].dagster_run.run_id
 
     def _event_files(self, run_id: str) -> list[Path]:
         return dagster_internals.event_files(self._instance, run_id)

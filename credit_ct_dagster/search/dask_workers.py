@@ -85,8 +85,7 @@ class DaskWorkers:
         except ValueError as error:
             raise RunConfigError(
                 f"{self._scheduler} is not the address of a Dask scheduler: {error}. Correct"
-                " dask_scheduler in the configuration of tuned_runs, or DASK_SCHEDULER_ADDRESS, to"
-                " an address such as tcp://host:8786."
+                " DASK_SCHEDULER_ADDRESS to an address such as tcp://host:8786, or tls://host:8786."
             ) from error
         return self
 

@@ -1,7 +1,7 @@
 -- The merge of one base date, on SQLite and on MySQL/MariaDB. `:window_days` is every day that
 -- exists between the two ends of the label window, so that calendar arithmetic happens in one place
--- (partitions.py), a date such as 2025-02-29 never matches, and an index on `date` serves the window.
--- Columns in braces are lists from modeling/schema.py, filled in by feature_store/statements.py.
+-- (partitions.py) and a date such as 2025-02-29 never matches; an index on `date` serves the window.
+-- What stands in braces depends on the source tables as they are (feature_store/expressions.py).
 
 -- name: expiring
 -- The other base dates whose rows the merge deletes.
@@ -21,11 +21,11 @@ WHERE base_dt IN :base_dts;
 INSERT INTO credit_score_features_target ({merged_columns});
 
 -- name: joined_rows
-SELECT :base_dt AS base_dt, {label_keys}, {features}, label.credit_score
+SELECT :base_dt AS base_dt, {label_keys}, {features}, {label_class} AS credit_score
 FROM credit_score AS label
 INNER JOIN credit_score_features AS feature
-    ON feature.id = label.id AND feature.customer_id = label.customer_id
-WHERE label.date IN :window_days;
+    ON {same_feature}
+WHERE {label_in_window};
 
 -- name: newest_only
 -- Continues `joined_rows`. One row per id and customer_id: of several labels in the window the newest,
@@ -33,26 +33,25 @@ WHERE label.date IN :window_days;
     AND NOT EXISTS (
         SELECT 1
         FROM credit_score AS newer
-        WHERE newer.id = label.id AND newer.customer_id = label.customer_id
-            AND newer.date > label.date AND newer.date IN :window_days
+        WHERE {same_newer} AND newer.date > label.date AND {newer_in_window}
     )
     AND NOT EXISTS (
         SELECT 1
         FROM credit_score_features AS better
-        WHERE better.id = feature.id AND better.customer_id = feature.customer_id
+        WHERE {same_better}
             AND (
-                (better.date <= :base_dt AND (better.date > feature.date OR feature.date > :base_dt))
-                OR (better.date > :base_dt AND better.date < feature.date)
+                ({better_day} <= :base_dt AND (better.date > feature.date OR {feature_day} > :base_dt))
+                OR ({better_day} > :base_dt AND better.date < feature.date)
             )
     );
 
 -- name: label_dates
--- Labels per date between the two ends, as text: 2025-02-29 sorts between two days that exist.
-SELECT date, COUNT(*) AS row_count
-FROM credit_score
-WHERE date BETWEEN :window_start AND :window_end
-GROUP BY date
-ORDER BY date;
+-- Labels per day between the two ends, as text: 2025-02-29 sorts between two days that exist.
+SELECT {label_day} AS day, COUNT(*) AS row_count
+FROM credit_score AS label
+WHERE {label_between}
+GROUP BY {label_day}
+ORDER BY {label_day};
 
 -- name: joined
 -- Before `newest_only` is applied: pairs of a label and a feature row, and labels without features.
@@ -61,5 +60,50 @@ SELECT
     COALESCE(SUM(CASE WHEN feature.id IS NULL THEN 1 ELSE 0 END), 0) AS labels_without_features
 FROM credit_score AS label
 LEFT JOIN credit_score_features AS feature
-    ON feature.id = label.id AND feature.customer_id = label.customer_id
-WHERE label.date IN :window_days;
+    ON {same_feature}
+WHERE {label_in_window};
+
+-- name: keys_without_features
+SELECT {label_keys}
+FROM credit_score AS label
+WHERE {label_in_window}
+    AND NOT EXISTS (SELECT 1 FROM credit_score_features AS feature WHERE {same_feature})
+LIMIT :most;
+
+-- name: feature_keys
+SELECT {feature_keys}
+FROM credit_score_features AS feature
+LIMIT :most;
+
+-- name: repeated_labels
+-- Labels in the window that have the whole key of another one.
+SELECT COALESCE(SUM(row_count - 1), 0)
+FROM (
+    SELECT COUNT(*) AS row_count
+    FROM credit_score AS label
+    WHERE {label_in_window}
+    GROUP BY {label_group}
+) AS groups_of_labels;
+
+-- name: repeated_features
+SELECT COALESCE(SUM(row_count - 1), 0)
+FROM (
+    SELECT COUNT(*) AS row_count
+    FROM credit_score_features AS feature
+    GROUP BY {feature_group}
+) AS groups_of_features;
+
+-- name: newest_dates
+SELECT DISTINCT {label_day} AS day
+FROM credit_score AS label
+WHERE label.date < :until_before
+ORDER BY day DESC;
+
+-- name: labels_of_day
+SELECT COUNT(*) FROM credit_score AS label WHERE {label_on_day};
+
+-- name: features_of_day
+SELECT COUNT(*) FROM credit_score_features AS feature WHERE {feature_on_day};
+
+-- name: unreadable_dates
+SELECT COUNT(*) FROM credit_score AS label WHERE {label_day} NOT LIKE '____-__-__';

@@ -13,6 +13,7 @@ from credit_ct_dagster.alerting.sensors import (
 )
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
+from credit_ct_dagster.resources.trained_model import TrainedModel
 from credit_ct_dagster_tests.dagster_internals import InstigatorTick, tick_sensors
 
 UI = "https://dagster.example.com"
@@ -23,7 +24,11 @@ _MAIL = Mail(
     smtp_starttls=False,
     mail_to=["ops@example.com"],
 )
-COMMON = {"calendar": Calendar(), "dagster_ui": DagsterUI(url=f"{UI}/")}
+COMMON = {
+    "calendar": Calendar(),
+    "dagster_ui": DagsterUI(url=f"{UI}/"),
+    "trained_model": TrainedModel(name="m"),
+}
 _WEBHOOK = Webhook(url=dg.EnvVar("ALERT_WEBHOOK_URL"))
 # Loaded by the daemon. A sensor costs a fifth of a second a tick.
 webhook = dg.Definitions(sensors=[webhook_alerts_sensor], resources={**COMMON, "webhook": _WEBHOOK})

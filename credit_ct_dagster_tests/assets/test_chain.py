@@ -19,6 +19,7 @@ from credit_ct_dagster.contracts.files import (
     SPLIT_FILES,
 )
 from credit_ct_dagster.contracts.search import SearchSummary, TrialCounts
+from credit_ct_dagster.contracts.splits import Scale, ScalersRecord
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling import schema, training
 from credit_ct_dagster.modeling.evaluation import evaluate, predict
@@ -61,6 +62,7 @@ def test_artifacts_have_their_names_and_agree(trained: Trained) -> None:
         f"models/{name}/{BASE_DT}/summary.json",
         f"models/{name}/{BASE_DT}/trials.parquet",
         f"preprocessing/{name}/{BASE_DT}/encoders/robust_scaler.joblib",
+        f"preprocessing/{name}/{BASE_DT}/encoders/robust_scaler.json",
         f"preprocessing/{name}/{BASE_DT}/features_target.parquet",
         f"preprocessing/{name}/{BASE_DT}/{name}_holdout.parquet",
         f"preprocessing/{name}/{BASE_DT}/{name}_train.parquet",
@@ -261,9 +263,12 @@ def test_scalers_are_what_the_seeds_consumers_load(trained: Trained) -> None:
 def test_scalers_of_other_rows_are_not_packaged(trained_copy: Trained) -> None:
     """The seed's worst fault: a model with scalers that it was not trained with."""
     platform, instance = trained_copy.platform, trained_copy.instance
-    scalers = platform.artifacts.open(SCALERS_FOLDER, BASE_DT)[SCALERS_FILE]
-    scalers["age"].center_ = scalers["age"].center_ + 1
-    platform.artifacts.write(SCALERS_FOLDER, BASE_DT, {SCALERS_FILE: scalers})
+    columns = dict(platform.artifacts.open(SCALERS_FOLDER, BASE_DT).read(ScalersRecord).columns)
+    center = columns["age"].center
+    assert center is not None
+    columns["age"] = Scale(center=center + 1, scale=columns["age"].scale)
+    moved = ScalersRecord(columns=columns)
+    platform.artifacts.write(SCALERS_FOLDER, BASE_DT, {SCALERS_FILE: moved})
     result = platform.materialize(instance, selection=dg.AssetSelection.assets("bentoml_model"))
     assert "The scalers are not those" in failure_of(result)
     assert len(platform.packages.packaged()) == 1

@@ -70,6 +70,7 @@ def test_the_first_model_is_promoted_and_its_card_shows_everything(trained: Trai
         registered_version=champion.registered_version,
         bentoml_tag=package.tag,
         data_fingerprint=platform.splits_summary().data_fingerprint,
+        package_sha256=platform.packages.sha256(package.tag),
     )
     card = models[MODEL_CARD_FILE]
     for value in lineage.model_dump(exclude={"version"}).values():

@@ -75,6 +75,25 @@ def test_rows_that_expire_are_reported_on_their_base_date(
     assert platform.materialize(instance, _OLD, selection=_SPLIT).success
 
 
+def test_the_rows_of_a_base_date_outlive_a_run_of_one_that_does_not_exist_yet(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """As `dagster job execute` starts it, by a tag that Dagster does not look at."""
+    _merge(platform, instance, _OLD)
+    before = platform.store.row_counts()
+    result = dg.materialize(
+        ASSETS,
+        tags={PARTITION_TAG: "2052-01-31"},
+        instance=instance,
+        selection=_MERGE,
+        resources=platform.resources(),
+        raise_on_error=False,
+    )
+    assert not result.success
+    assert "2052-01-31 has not ended in Asia/Seoul yet" in failure_of(result)
+    assert platform.store.row_counts() == before
+
+
 def test_the_check_fails_without_being_executed(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:

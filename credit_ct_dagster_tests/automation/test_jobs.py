@@ -3,7 +3,11 @@
 import dagster as dg
 import pytest
 
-from credit_ct_dagster.automation.jobs import TRAINING_ASSETS, continuous_training_job
+from credit_ct_dagster.automation.jobs import (
+    CONTINUOUS_TRAINING,
+    TRAINING_ASSETS,
+    continuous_training_job,
+)
 from credit_ct_dagster.definitions import CHECKS, SOURCES, build, partitioned
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.settings import Settings
@@ -14,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("instance")
 
 def _selected(definitions: dg.Definitions) -> tuple[set[str], set[str]]:
     """The assets and the checks of the job."""
-    layer = definitions.resolve_job_def(continuous_training_job.name).asset_layer
+    layer = definitions.resolve_job_def(CONTINUOUS_TRAINING).asset_layer
     assets = {key.to_user_string() for key in layer.executable_asset_keys}
     checks = {key.name for key in layer.asset_graph.asset_check_keys}
     return assets, checks
@@ -35,7 +39,7 @@ def test_an_asset_that_is_added_later_is_not_swept_into_training() -> None:
 
     more = dg.Definitions(
         assets=[*SOURCES, *partitioned(Calendar()), customer_scores],
-        jobs=[continuous_training_job],
+        jobs=[continuous_training_job("m")],
         resources=build(Settings(_env_file=None)).resources,
     )
     assets, _ = _selected(more)

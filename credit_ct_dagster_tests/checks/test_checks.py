@@ -27,53 +27,36 @@ from credit_ct_dagster.contracts.files import (
     SPLIT_FILES,
     SPLITS_SUMMARY_FILE,
 )
+from credit_ct_dagster.contracts.splits import Scale, ScalersRecord
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.runs.reasons import reason_of
-from credit_ct_dagster_tests.platform import ASSETS, BASE_DT, Platform, failure_of
+from credit_ct_dagster_tests.checks.execution import (
+    UNTIL_SPLITS,
+    execute_check,
+    execute_sql,
+    results_of,
+)
+from credit_ct_dagster_tests.platform import BASE_DT, Platform, failure_of
 from credit_ct_dagster_tests.trained import Trained
 
 _MERGE = dg.AssetSelection.assets("features_target")
-_UNTIL_SPLITS = _MERGE | dg.AssetSelection.assets("preprocessed_splits", "robust_scalers")
 
 
-def _sql(platform: Platform, *statements: str) -> None:
-    with sa.create_engine(platform.url).begin() as connection:
-        for statement in statements:
-            connection.exec_driver_sql(statement)
+def _window_ids(platform: Platform, rows: int) -> list[str]:
+    """The first ids of the window of `BASE_DT`."""
+    with sa.create_engine(platform.url).connect() as connection:
+        window = f"date BETWEEN '2025-02-10' AND '{BASE_DT}'"
+        query = f"SELECT id FROM credit_score WHERE {window} ORDER BY id"
+        return [row[0] for row in connection.exec_driver_sql(query)][:rows]
 
 
 def _break_rows(platform: Platform, rows: int) -> list[str]:
     """Break a rule in some rows of the window of `BASE_DT`; returns their ids."""
-    with sa.create_engine(platform.url).connect() as connection:
-        window = f"date BETWEEN '2025-02-10' AND '{BASE_DT}'"
-        query = f"SELECT id FROM credit_score WHERE {window} ORDER BY id"
-        ids = [row[0] for row in connection.exec_driver_sql(query)][:rows]
+    ids = _window_ids(platform, rows)
     for place, broken in enumerate(("age = -500", "credit_mix = '_'", "interest_rate = 5797")):
         listed = ", ".join(f"'{each}'" for each in ids[place::3])
-        _sql(platform, f"UPDATE credit_score_features SET {broken} WHERE id IN ({listed})")
+        execute_sql(platform, f"UPDATE credit_score_features SET {broken} WHERE id IN ({listed})")
     return ids
-
-
-def _results(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
-    return {each.check_name: each for each in result.get_asset_check_evaluations()}
-
-
-def _execute(
-    check: dg.AssetChecksDefinition,
-    platform: Platform,
-    instance: dg.DagsterInstance,
-    base_dt: str | None = BASE_DT,
-) -> dg.ExecuteInProcessResult:
-    """Execute only a check, as when the UI re-executes its step."""
-    return dg.materialize(
-        [*ASSETS, check],
-        tags={PARTITION_TAG: base_dt} if base_dt else {},
-        instance=instance,
-        selection=dg.AssetSelection.checks(check),
-        resources=platform.resources(),
-        raise_on_error=False,
-    )
 
 
 def _write(platform: Platform, template: str, files: dict[str, Any]) -> None:
@@ -86,9 +69,9 @@ def _move_customers(platform: Platform) -> None:
 
 
 def _void_a_scaler(platform: Platform) -> None:
-    scalers = platform.artifacts.open(SCALERS_FOLDER, BASE_DT)[SCALERS_FILE]
-    scalers["age"].scale_[0] = np.nan
-    _write(platform, SCALERS_FOLDER, {SCALERS_FILE: scalers})
+    columns = dict(platform.artifacts.open(SCALERS_FOLDER, BASE_DT).read(ScalersRecord).columns)
+    columns["age"] = Scale(center=columns["age"].center, scale=None)
+    _write(platform, SCALERS_FOLDER, {SCALERS_FILE: ScalersRecord(columns=columns)})
 
 
 def _lose_a_class(platform: Platform) -> None:
@@ -100,13 +83,17 @@ def _lose_a_class(platform: Platform) -> None:
 
 def test_every_check_passes_on_a_trained_base_date(trained: Trained) -> None:
     """None of them has a code; the model card has what was quarantined."""
-    checks = _results(trained.result)
+    checks = results_of(trained.result)
     assert {name: each.passed for name, each in checks.items()} == {
         "window_has_enough_rows": True,
+        "window_labels_are_merged": True,
         "rows_have_not_expired": True,
         "quarantine_is_within_limit": True,
         "labels_hold_three_classes": True,
         "splits_share_no_customer": True,
+        "splits_have_their_shares": True,
+        "no_customer_dominates": True,
+        "columns_have_values": True,
         "scalers_are_finite": True,
         "model_beats_baselines": True,
         "drift_is_small": True,
@@ -121,7 +108,7 @@ def test_one_percent_of_broken_rows_is_quarantined(
 ) -> None:
     """Exactly those, each with its reason; the others are split, and the checks pass."""
     ids = _break_rows(platform, rows=15)
-    result = platform.materialize(instance, selection=_UNTIL_SPLITS)
+    result = platform.materialize(instance, selection=UNTIL_SPLITS)
     assert result.success
     quarantine = platform.splits()[QUARANTINE_FILE].set_index("id")["reasons"]
     assert sorted(quarantine.index) == sorted(ids)
@@ -130,7 +117,7 @@ def test_one_percent_of_broken_rows_is_quarantined(
     assert quarantine[ids[2]] == "interest_rate must be 0 to 100"
     for name in ("train", "val", "holdout"):
         assert not set(ids) & set(platform.splits()[SPLIT_FILES[name]]["id"])
-    checks = _results(result)
+    checks = results_of(result)
     assert all(each.passed for each in checks.values())
     shown = {
         name: value.value for name, value in checks["quarantine_is_within_limit"].metadata.items()
@@ -156,7 +143,7 @@ def test_five_percent_of_broken_rows_stop_the_base_date(
     assert f"quarantine.parquet of {platform.splits().path}: correct them" in sentence
     quarantine = platform.splits()[QUARANTINE_FILE]
     assert sorted(quarantine["id"]) == sorted(ids)
-    public = f"{sentence} {_results(result)['quarantine_is_within_limit'].metadata}"
+    public = f"{sentence} {results_of(result)['quarantine_is_within_limit'].metadata}"
     for name in ("id", schema.CUSTOMER):
         assert not any(value in public for value in quarantine[name])
     assert not platform.models().path.exists()
@@ -167,7 +154,7 @@ def test_the_limit_can_be_configured(platform: Platform, instance: dg.DagsterIns
     _break_rows(platform, rows=77)
     lenient = {"config": {"max_quarantined_share": 0.1, "bounds": {"age": {"low": -500}}}}
     assert platform.materialize(
-        instance, selection=_UNTIL_SPLITS, config={"preprocessing": lenient}
+        instance, selection=UNTIL_SPLITS, config={"preprocessing": lenient}
     ).success
     assert len(platform.splits()[QUARANTINE_FILE]) == 51
 
@@ -192,14 +179,14 @@ def test_a_window_that_lost_rows_is_stopped(
 ) -> None:
     """By comparison with what earlier base dates reported; for an empty one, with the cause."""
     assert platform.materialize(instance, "2025-03-09", selection=_MERGE).success
-    _sql(platform, "DELETE FROM credit_score WHERE id NOT LIKE '%1' AND id NOT LIKE '%2'")
+    execute_sql(platform, "DELETE FROM credit_score WHERE id NOT LIKE '%1' AND id NOT LIKE '%2'")
     result = platform.materialize(instance, selection=_MERGE)
     assert not result.success
-    found = _results(result)["window_has_enough_rows"]
+    found = results_of(result)["window_has_enough_rows"]
     usual = platform.store.row_counts()["2025-03-09"]
     assert found.metadata["limit"].value == round(usual / 2)
     assert f"The last 1 base dates had {usual:,} (median)" in (found.description or "")
-    _sql(platform, "DELETE FROM credit_score")
+    execute_sql(platform, "DELETE FROM credit_score")
     assert "window 2025-02-10 to 2025-03-10 never had rows" in failure_of(
         platform.materialize(instance, selection=_MERGE)
     )
@@ -237,9 +224,9 @@ def test_artifacts_that_were_tampered_with_fail_their_check(
 ) -> None:
     """A customer in two splits, a scaler without a range, a class without labels."""
     platform, instance = trained_copy.platform, trained_copy.instance
-    assert _execute(check, platform, instance).success
+    assert execute_check(check, platform, instance).success
     tamper(platform)
-    result = _execute(check, platform, instance)
+    result = execute_check(check, platform, instance)
     assert not result.success
     [evaluation] = result.get_asset_check_evaluations()
     assert evaluation.metadata["code"].value == code
@@ -253,7 +240,7 @@ def test_artifacts_that_were_tampered_with_fail_their_check(
 
 def test_a_check_needs_a_base_date(trained: Trained, instance: dg.DagsterInstance) -> None:
     """The UI can execute a check without one: the failure explains what to do instead."""
-    result = _execute(splits_share_no_customer, trained.platform, instance, base_dt=None)
+    result = execute_check(splits_share_no_customer, trained.platform, instance, base_dt=None)
     assert not result.success
     reason = reason_of(result.all_events)
     assert reason is not None
@@ -278,7 +265,7 @@ def test_drift_only_warns(trained_copy: Trained) -> None:
         (_drift(0.31, Verdict.much), False, "annual_income (PSI 0.310). See CT-CHECK-DRIFT-IS"),
     ):
         _write(platform, MODEL_FOLDER, {DRIFT_FILE: report})
-        result = _execute(drift_is_small, platform, instance)
+        result = execute_check(drift_is_small, platform, instance)
         assert result.success
         [found] = result.get_asset_check_evaluations()
         assert found.passed == passed

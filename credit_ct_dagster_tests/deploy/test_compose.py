@@ -28,14 +28,57 @@ def test_every_variable_is_documented_with_its_default() -> None:
 def test_no_secret_is_in_the_files() -> None:
     """Every secret is a file of the folder that git ignores, made by `new-secrets`."""
     secrets = yaml.safe_load(_COMPOSE)["secrets"]
-    made = re.search(r"for name in (.*); do", (_DEPLOY / "new-secrets").read_text())
-    assert made is not None
-    assert {f"{name}_password" for name in made[1].split()} == set(secrets)
+    assert all(each["file"].endswith(f"/{name}") for name, each in secrets.items())
     ignored = (REPOSITORY / ".gitignore").read_text().splitlines()
     assert "deploy/secrets/" in ignored
     for name, service in _SERVICES.items():
         used = set(re.findall(r"<(\w+)>", str(service.get("environment", {}))))
-        assert used <= set(service.get("secrets", [])), name
+        paths = set(re.findall(r"/run/secrets/(\w+)", str(service)))
+        assert used | paths <= set(service.get("secrets", [])), name
+
+
+_SECRETS = {
+    "mariadb": {
+        "root_password", "feature_store_password", "feature_loader_password", "dagster_password",
+        "mlflow_password", "optuna_password",
+    },
+    "mlflow": {"mlflow_password"},
+    "migrate": {"dagster_password"},
+    "code": {
+        "dagster_password", "feature_store_password", "optuna_password", "smtp_password",
+        "alert_webhook_url", "dask_certificate", "dask_key",
+    },
+    "webserver": {"dagster_password", "ui_password"},
+    "daemon": {"dagster_password"},
+    "load": {"feature_loader_password"},
+    "dask-scheduler": {"dask_certificate", "dask_key"},
+    "dask-worker": {"optuna_password", "dask_certificate", "dask_key"},
+    "prometheus": set(),
+    "adminer": set(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", _SERVICES)
+def test_a_service_has_the_secrets_that_it_needs_and_no_others(name: str) -> None:
+    """The UI cannot read the feature store, and Dask's workers not Dagster's history."""
+    assert set(_SERVICES[name].get("secrets", [])) == _SECRETS[name]
+
+
+@pytest.mark.parametrize("name", ["code", "dask-scheduler", "dask-worker"])
+def test_dask_is_encrypted_and_asks_for_a_certificate(name: str) -> None:
+    """Whoever may connect to it has code executed."""
+    environment = _SERVICES[name]["environment"]
+    assert environment["DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION"] == "true"
+    for role in ("SCHEDULER", "WORKER", "CLIENT"):
+        prefix = f"DASK_DISTRIBUTED__COMM__TLS__{role}"
+        assert environment[f"{prefix}__CERT"] == "/run/secrets/dask_certificate"
+        assert environment[f"{prefix}__KEY"] == "/run/secrets/dask_key"
+
+
+def test_the_ui_is_behind_its_guard() -> None:
+    """Dagster's own webserver would answer to any web page."""
+    assert _SERVICES["webserver"]["command"][:3] == ["credit-ct", "ui", "--no-daemon"]
+    assert not [name for name, each in _SERVICES.items() if "dagster-webserver" in str(each)]
 
 
 @pytest.mark.parametrize("name", _SERVICES)

@@ -46,13 +46,14 @@ def test_the_code_location_is_started_as_by_compose() -> None:
     command = _SERVICES["code"]["command"]
     assert str(_CODE["port"]) == command[command.index("--port") + 1]
     assert _CODE["dagsterApiGrpcArgs"] == command[command.index("--module-name") :]
-    webserver = _SERVICES["webserver"]["command"]
-    port = int(webserver[webserver.index("--port") + 1])
-    assert _VALUES["dagsterWebserver"]["service"]["port"] == port
-    assert _VALUES["dagsterWebserver"]["readinessProbe"]["httpGet"]["port"] == port
+    [location] = yaml.safe_load(
+        _OBJECTS["ConfigMap", "credit-ct-workspace"]["data"]["workspace.yaml"]
+    )["load_from"]
+    assert location["grpc_server"]["host"] == _CODE["name"]
+    assert location["grpc_server"]["port"] == _CODE["port"]
 
 
-@pytest.mark.parametrize("name", ["mlflow", "dask-scheduler", "dask-worker"])
+@pytest.mark.parametrize("name", ["mlflow", "dask-scheduler", "dask-worker", "webserver"])
 def test_what_the_chart_does_not_know_is_started_as_by_compose(name: str) -> None:
     """The same command, at the other address, and the same question for its health."""
     (container,) = _OUR_PODS[f"credit-ct-{name}"]["containers"]
@@ -98,7 +99,7 @@ def test_every_pod_is_of_one_image() -> None:
 def test_dagsters_pods_find_their_instance(name: str) -> None:
     """`DAGSTER_HOME` of the settings leads to our dagster.yaml, not to that of the chart."""
     pod = _CHART_PODS[name]
-    (settings,) = (_OBJECTS["ConfigMap", item["name"]]["data"] for item in pod["envConfigMaps"])
+    settings = _OBJECTS["ConfigMap", pod["envConfigMaps"][0]["name"]]["data"]
     home = settings["DAGSTER_HOME"]
     assert home == _LAUNCHER["dagster_home"] != _VALUES["global"]["dagsterHome"]
     mounted = {mount["mountPath"]: mount["name"] for mount in pod["volumeMounts"]}
@@ -108,6 +109,50 @@ def test_dagsters_pods_find_their_instance(name: str) -> None:
     assert ("ConfigMap", _LAUNCHER["instance_config_map"]) in _OBJECTS
     claim = volumes[mounted["/data"]]["persistentVolumeClaim"]["claimName"]
     assert ("PersistentVolumeClaim", claim) in _OBJECTS
+
+
+def test_only_the_guarded_ui_is_served() -> None:
+    """That of the chart would answer to any web page."""
+    assert _VALUES["dagsterWebserver"]["replicaCount"] == 0
+
+
+def _secrets(pod: dict[str, Any]) -> set[str]:
+    """The Secrets that are variables of a pod of ours."""
+    (container,) = pod["containers"]
+    named = (each.get("secretRef", {}).get("name") for each in container.get("envFrom", []))
+    return {name for name in named if name}
+
+
+def test_a_pod_has_the_secrets_that_it_needs_and_no_others() -> None:
+    """The UI cannot read the feature store, and Dask's workers not Dagster's history."""
+    assert {name: _secrets(pod) for name, pod in _OUR_PODS.items()} == {
+        "credit-ct-mlflow": {"credit-ct-mlflow"},
+        "credit-ct-webserver": {"credit-ct-history", "credit-ct-ui"},
+        "credit-ct-dask-scheduler": set(),
+        "credit-ct-dask-worker": {"credit-ct-search"},
+    }
+    assert {
+        name: {each["name"] for each in pod["envSecrets"]} for name, pod in _CHART_PODS.items()
+    } == {
+        "webserver": {"credit-ct-history"},
+        "daemon": {"credit-ct-history"},
+        "code location": {"credit-ct-history", "credit-ct-search", "credit-ct"},
+    }
+
+
+def test_dask_is_encrypted_as_by_compose() -> None:
+    """The same variables, with the files of a Secret."""
+    ours = _OBJECTS["ConfigMap", "credit-ct-dask"]["data"]
+    compose = {
+        name: value
+        for name, value in _SERVICES["dask-scheduler"]["environment"].items()
+        if name.startswith("DASK_DISTRIBUTED")
+    }
+    files = {
+        "/run/secrets/dask_certificate": "/run/dask/tls.crt",
+        "/run/secrets/dask_key": "/run/dask/tls.key",
+    }
+    assert ours == {name: files.get(value, value) for name, value in compose.items()}
 
 
 def test_no_secret_is_in_the_files() -> None:

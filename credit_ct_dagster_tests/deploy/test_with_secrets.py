@@ -1,7 +1,10 @@
 """The image's entry point: secrets from files, into the environment of one command."""
 
+import ssl
 import subprocess
 from pathlib import Path
+
+import yaml
 
 from credit_ct_dagster_tests.platform import REPOSITORY
 
@@ -53,8 +56,17 @@ def test_passwords_are_made_once_and_kept_from_others(tmp_path: Path) -> None:
     subprocess.run(["bash", script], check=True, capture_output=True)
     files = sorted((tmp_path / "secrets").iterdir())
     made = [file.read_text() for file in files]
-    assert len(set(made)) == len(made) == 6
-    assert all(len(password) == 48 for password in made)
+    compose = yaml.safe_load((REPOSITORY / "deploy" / "compose.yaml").read_text())
+    assert {file.name for file in files} == set(compose["secrets"])
+    texts = {file.name: file.read_text() for file in files}
+    passwords = [text for name, text in texts.items() if name.endswith("_password") and text]
+    assert len(set(passwords)) == len(passwords) == 7
+    assert all(len(password) == 48 for password in passwords)
+    assert texts["smtp_password"] == texts["alert_webhook_url"] == ""
+    context = ssl.create_default_context(cafile=tmp_path / "secrets" / "dask_certificate")
+    context.load_cert_chain(
+        tmp_path / "secrets" / "dask_certificate", tmp_path / "secrets" / "dask_key"
+    )
     assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0
     subprocess.run(["bash", script], check=True, capture_output=True)
     assert [file.read_text() for file in files] == made

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
+from credit_ct_dagster.definitions import CHECKS
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform
 
@@ -114,12 +115,16 @@ def test_run_reports_and_status_lists(platform: Platform) -> None:
     assert trained["mlflow_run_id"] == summary.mlflow.best_run_id
     assert trained["bentoml_tag"].startswith(f"{platform.model_name}:")
     assert (trained["role"], trained["decision"]) == (None, "not promoted: below floor")
-    assert len(trained["checks"]) == 8
+    assert len(trained["checks"]) == len(CHECKS)
     assert all(trained["checks"].values())
-    assert newest["checks"] == {"window_has_enough_rows": False, "rows_have_not_expired": True}
+    assert newest["checks"] == {
+        "window_has_enough_rows": False,
+        "window_labels_are_merged": True,
+        "rows_have_not_expired": True,
+    }
     table = platform.run("credit-ct", "status").stdout
     assert trained["bentoml_tag"] in table
-    assert "1 passed, failed: window_has_enough_rows" in table
+    assert "2 passed, failed: window_has_enough_rows" in table
 
 
 def test_an_empty_store_gets_sample_rows_or_files(platform: Platform) -> None:

@@ -25,6 +25,7 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.modeling.splitting import data_fingerprint, split_by_customer
+from credit_ct_dagster.resources.dask_cluster import DaskCluster
 from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster.search import dask_workers
 from credit_ct_dagster.search.search import (
@@ -270,14 +271,15 @@ def test_an_address_that_is_none_is_not_retried(run_search: _Search) -> None:
 def test_a_scheduler_that_does_not_answer_is_retried(
     platform: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The configured address reaches the search, and the failure of the step names it."""
+    """The address of the environment reaches the search, and the failure of the step names it."""
     monkeypatch.setattr(dask_workers, "_CONNECT_SECONDS", 0.2)
     result = platform.materialize(
         instance,
         selection=dg.AssetSelection.assets(
             "features_target", "preprocessed_splits", "robust_scalers", "tuned_runs"
         ),
-        config={"tuned_runs": {"config": SMALL_SEARCH | {"dask_scheduler": "tcp://127.0.0.1:1"}}},
+        config={"tuned_runs": {"config": SMALL_SEARCH}},
+        dask=DaskCluster(scheduler="tcp://127.0.0.1:1"),
     )
     assert "The Dask scheduler at tcp://127.0.0.1:1 does not answer" in failure_of(result)
     assert sum(event.is_step_up_for_retry for event in result.all_events) == 4

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import joblib
 import pandas as pd
 import pytest
 from sklearn.preprocessing import RobustScaler
@@ -49,19 +50,16 @@ def _round_trip(manager: ArtifactsIOManager, value: dict[str, Any]) -> dict[str,
 def test_every_format_comes_back_as_it_was(tmp_path: Path, table_format: str) -> None:
     """Tables keep text ids and every bit of a number, in either format."""
     manager = ArtifactsIOManager(base_path=str(tmp_path), model_name="m", table_format=table_format)
-    scaler = RobustScaler().fit(_TABLE[["age"]])
     read = _round_trip(
         manager,
         {
             "{model_name}_train.parquet": _TABLE,
-            "robust_scaler.joblib": {"age": scaler},
             "summary.json": {"rows": 1},
             "card.html": "<p>é</p>",
             "plot.png": b"\x89PNG",
         },
     )
     pd.testing.assert_frame_equal(read["{model_name}_train.parquet"], _TABLE)
-    assert read["robust_scaler.joblib"]["age"].center_ == scaler.center_
     assert read["summary.json"] == {"rows": 1}
     assert read["card.html"] == "<p>é</p>"
     names = sorted(path.name for path in (tmp_path / "models" / "m" / _DAY).iterdir())
@@ -69,9 +67,19 @@ def test_every_format_comes_back_as_it_was(tmp_path: Path, table_format: str) ->
         "card.html",
         f"m_train.{table_format}",
         "plot.png",
-        "robust_scaler.joblib",
         "summary.json",
     ]
+
+
+def test_a_pickle_is_written_for_others_and_never_read(tmp_path: Path) -> None:
+    """Reading one would execute what somebody planted in it."""
+    manager = ArtifactsIOManager(base_path=str(tmp_path), model_name="m")
+    scaler = RobustScaler().fit(_TABLE[["age"]])
+    manager.write(MODEL_FOLDER, _DAY, {"robust_scaler.joblib": {"age": scaler}})
+    folder = manager.open(MODEL_FOLDER, _DAY)
+    assert joblib.load(folder.path / "robust_scaler.joblib")["age"].center_ == scaler.center_
+    with pytest.raises(NotImplementedError, match="read the JSON file"):
+        folder["robust_scaler.joblib"]
 
 
 def test_an_object_store_works_the_same() -> None:

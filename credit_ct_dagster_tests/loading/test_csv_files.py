@@ -1,12 +1,15 @@
 """CSV files: what is read, and what is refused with its line."""
 
+import gc
+import weakref
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from credit_ct_dagster.errors.inputs import FileError
-from credit_ct_dagster.loading.csv_files import read_features, read_labels
+from credit_ct_dagster.loading import csv_files
+from credit_ct_dagster.loading.csv_files import check_features, check_labels
 from credit_ct_dagster.modeling import schema
 
 _ROW = dict.fromkeys(schema.FEATURE_COLUMNS, "1") | {
@@ -22,6 +25,16 @@ _ROW = dict.fromkeys(schema.FEATURE_COLUMNS, "1") | {
 def path(tmp_path: Path) -> Path:
     """Where the file under test lies."""
     return tmp_path / "rows.csv"
+
+
+def read_labels(path: Path) -> pd.DataFrame:
+    """All rows of a file of labels."""
+    return check_labels(path).frame()
+
+
+def read_features(path: Path) -> pd.DataFrame:
+    """All rows of a file of features."""
+    return check_features(path).frame()
 
 
 def _write(path: Path, rows: list[dict[str, str]], columns: list[str], *, header: bool) -> None:
@@ -123,3 +136,96 @@ def test_a_missing_file_is_named(path: Path) -> None:
     """The message has the path."""
     with pytest.raises(FileError, match=r"rows\.csv cannot be read"):
         read_labels(path)
+
+
+def test_one_key_with_two_labels_is_refused_with_both_lines(path: Path) -> None:
+    """Which of them would be written depended on their order in the file."""
+    rows = "1,2,2025-01-05,Poor\n3,4,2025-01-05,Good\n\n1,2,2025-01-05,Standard\n"
+    path.write_text(f"id,customer_id,date,credit_score\n{rows}")
+    with pytest.raises(FileError) as refused:
+        check_labels(path)
+    assert refused.value.sentence.startswith(
+        f"{path}, line 5: the key (id, customer_id, date) of line 2 again, with another"
+        " credit_score. Remove"
+    )
+
+
+def test_the_two_lines_of_a_key_may_be_far_apart(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In different batches; features differ in whatever column."""
+    monkeypatch.setattr(csv_files, "_BATCH_ROWS", 2)
+    rows = [_ROW | {"id": str(n)} for n in range(5)]
+    _write(path, [*rows, _ROW | {"id": "1", "age": "2"}], schema.FEATURE_COLUMNS, header=True)
+    with pytest.raises(FileError, match=r"line 7: .* of line 3 again, with another age\."):
+        check_features(path)
+
+
+def test_a_line_that_repeats_another_one_is_written_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is counted is what is in the table afterwards."""
+    monkeypatch.setattr(csv_files, "_BATCH_ROWS", 2)
+    path.write_text("1,2,2025-01-05,Poor\n3,4,2025-01-04,Good\n" + "1, 2,2025-01-05,Poor\n" * 3)
+    found = check_labels(path)
+    assert (found.rows, found.repeated, found.first, found.last) == (
+        2, 3, "2025-01-04", "2025-01-05",
+    )  # fmt: skip
+    assert found.frame()["id"].tolist() == ["1", "3"]
+
+
+@pytest.mark.parametrize("word", ["NULL", r"\N", "nan", "None"])
+def test_words_for_a_missing_value_are_named(path: Path, word: str) -> None:
+    """In words and in numbers: they would be a category of their own."""
+    for column in ("occupation", "age"):
+        _write(path, [_ROW | {column: word}], schema.FEATURE_COLUMNS, header=True)
+        with pytest.raises(FileError, match="word for a missing value: leave the cell empty"):
+            check_features(path)
+
+
+def test_blanks_are_missing_and_blanks_around_a_word_are_removed(path: Path) -> None:
+    """Which look right everywhere; how many there were is reported."""
+    blank = _ROW | {"occupation": " Writer ", "credit_mix": "  ", "age": " ", "name": " "}
+    _write(path, [blank], schema.FEATURE_COLUMNS, header=True)
+    found = check_features(path)
+    row = found.frame().iloc[0]
+    assert (row["occupation"], row["credit_mix"], row["name"]) == ("Writer", None, None)
+    assert pd.isna(row["age"])
+    assert found.trimmed == 1
+    path.write_text('1,2,2025-01-05,"Poor\r"\n')
+    labels = check_labels(path)
+    assert labels.frame()["credit_score"].tolist() == ["Poor"]
+    assert labels.trimmed == 1
+
+
+def test_a_decimal_comma_is_named(path: Path) -> None:
+    """It is not read as a number of another size."""
+    _write(path, [_ROW | {"age": "1,5"}], schema.FEATURE_COLUMNS, header=True)
+    with pytest.raises(FileError, match=r"age '1,5' is not a number: write a decimal point"):
+        check_features(path)
+
+
+def test_a_file_that_changes_while_it_is_loaded_is_refused(path: Path) -> None:
+    """It was checked, and is read again: the transaction is rolled back."""
+    path.write_text("1,2,2025-01-05,Poor\n")
+    found = check_labels(path)
+    path.write_text("1,2,2025-01-05,Poor\n2,2,2025-01-05,Poor\n")
+    with pytest.raises(FileError, match="changed while it was loaded"):
+        found.frame()
+
+
+def test_the_memory_of_a_load_does_not_grow_with_the_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No batch is in memory any more when the one after the next is read."""
+    monkeypatch.setattr(csv_files, "_BATCH_ROWS", 5)
+    rows = [_ROW | {"id": str(n)} for n in range(20)]
+    _write(path, rows, schema.FEATURE_COLUMNS, header=True)
+    alive: weakref.WeakSet[object] = weakref.WeakSet()
+    most = 0
+    for batch in check_features(path).batches():
+        alive.add(batch._mgr)
+        del batch
+        gc.collect()
+        most = max(most, len(alive))
+    assert most <= 2

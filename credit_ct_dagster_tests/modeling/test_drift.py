@@ -84,3 +84,9 @@ def test_predictions_move_too() -> None:
     assert (same.column, same.psi) == (PREDICTION, 0)
     shifted = prediction_drift(np.array(["Poor", "Good"] * 9), np.array(["Good"] * 18))
     assert shifted.verdict == Verdict.much
+
+
+def test_a_blank_word_has_not_moved_from_a_missing_one(raw_rows: pd.DataFrame) -> None:
+    """The same rows, loaded by another program, do not drift."""
+    blank = raw_rows.assign(**{name: raw_rows[name].fillna(" ") for name in schema.WORDS})
+    assert all(each.psi == 0 for each in feature_drift(raw_rows, blank))

@@ -8,6 +8,7 @@ import pytest
 import credit_ct_dagster
 from credit_ct_dagster.errors.operation import LibraryChangedError
 from credit_ct_dagster.modeling.optuna_internals import continued, storage_id
+from credit_ct_dagster.modeling.search_space import TuningParameters
 
 
 def test_a_trial_can_be_continued_by_its_id() -> None:
@@ -35,3 +36,14 @@ def test_no_other_module_uses_the_id() -> None:
     package = Path(credit_ct_dagster.__file__).parent
     users = [file.name for file in package.rglob("*.py") if "._trial_id" in file.read_text()]
     assert users == ["optuna_internals.py"]
+
+
+def test_a_trial_that_was_interrupted_while_it_was_drawn_is_completed() -> None:
+    """Optuna stores parameters one by one: the missing ones are taken from the queue."""
+    study, distributions = optuna.create_study(), TuningParameters().distributions()
+    candidate = {"depth": 8, "rsm": 0.9, "l2_leaf_reg": 5.0}
+    study.enqueue_trial(candidate)
+    interrupted = study.ask({"depth": distributions["depth"]})
+    assert interrupted.params == {"depth": 8}
+    assert continued(study, storage_id(interrupted), distributions).params == candidate
+    assert study.trials[0].params == candidate

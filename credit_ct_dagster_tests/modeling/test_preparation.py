@@ -7,10 +7,18 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import RobustScaler
 
+from credit_ct_dagster.contracts.splits import ScalersRecord
 from credit_ct_dagster.errors.inputs import UnusableRowsError
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.preparation import fit_scalers, prepare, restore
+from credit_ct_dagster.modeling.preparation import (
+    fit_scalers,
+    prepare,
+    record_of,
+    restore,
+    scalers_fingerprint,
+    scalers_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +41,17 @@ def test_scalers_are_a_dict_by_column(rows: pd.DataFrame) -> None:
     scalers = fit_scalers(rows)
     assert list(scalers) == schema.NUMERIC
     assert scalers["age"].transform(pd.DataFrame({"age": [rows["age"].median()]})) == 0
+
+
+def test_scalers_read_from_their_record_scale_the_same(rows: pd.DataFrame) -> None:
+    """What is read back is data, to the last bit; a scaler that is not finite stays one."""
+    scalers = fit_scalers(rows.head(1_000))
+    stored = ScalersRecord.from_json(record_of(scalers).to_json(), "robust_scaler.json")
+    read = scalers_of(stored)
+    assert scalers_fingerprint(read) == scalers_fingerprint(scalers)
+    pd.testing.assert_frame_equal(prepare(rows, read), prepare(rows, scalers))
+    scalers["age"].scale_[0] = np.inf
+    assert np.isnan(scalers_of(record_of(scalers))["age"].scale_[0])
 
 
 def test_only_words_and_numbers_change(rows: pd.DataFrame) -> None:
@@ -62,3 +81,11 @@ def test_restoring_undoes_preparing(rows: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(
         restored[schema.NUMERIC], rows[schema.NUMERIC].astype(float), rtol=1e-12
     )
+
+
+def test_blank_words_are_prepared_as_missing_ones(rows: pd.DataFrame) -> None:
+    """Whatever table or program they come from, in training and in prediction."""
+    some = rows.head(4).assign(occupation=["", " ", "Writer\r", None])
+    prepared = prepare(some, fit_scalers(rows))
+    missing = schema.MISSING_WORD
+    assert prepared["occupation"].tolist() == [missing, missing, "Writer", missing]

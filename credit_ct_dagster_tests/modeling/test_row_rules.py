@@ -140,3 +140,43 @@ def test_a_table_of_another_form_is_refused(rows: pd.DataFrame) -> None:
         check_rows(rows.drop(columns="age"), RowRules())
     with pytest.raises(RowTypesError, match="type: age"):
         check_rows(rows.assign(age="young"), RowRules())
+
+
+@pytest.mark.parametrize("word", ["NULL", r"\N", "nan", "None"])
+@pytest.mark.parametrize("column", ["occupation", "credit_mix", "type_of_loan"])
+def test_words_for_a_missing_value_are_named(rows: pd.DataFrame, column: str, word: str) -> None:
+    """They are not taken for an occupation, or for a kind of loan."""
+    broken = rows.copy()
+    broken.loc[7, column] = word
+    found = check_rows(broken, RowRules())
+    assert found.quarantined["id"].tolist() == [rows.loc[7, "id"]]
+    assert f"{column} must be NULL, not a word such as 'NULL'" in found.quarantined[REASONS][0]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\r", "\t \n"])
+def test_a_blank_word_is_missing(rows: pd.DataFrame, blank: str) -> None:
+    """It breaks no rule, in a column with a list of words neither; the given rows do not change."""
+    given_rows = rows.copy()
+    given_rows.loc[7, schema.WORDS] = blank
+    found = check_rows(given_rows, RowRules())
+    assert found.quarantined.empty
+    assert found.accepted.loc[7, schema.WORDS].isna().all()
+    assert (given_rows.loc[7, schema.WORDS] == blank).all()
+
+
+def test_blanks_around_a_word_do_not_make_it_another_one(rows: pd.DataFrame) -> None:
+    """A line end that a wrong `LOAD DATA` left in the last column."""
+    given_rows = rows.copy()
+    given_rows["credit_mix"] = given_rows["credit_mix"] + "\r"
+    found = check_rows(given_rows, RowRules())
+    assert found.quarantined.empty
+    pd.testing.assert_series_equal(found.accepted["credit_mix"], rows["credit_mix"])
+
+
+@pytest.mark.parametrize("label", ["Good\r", "Good ", " Good"])
+def test_a_label_with_a_blank_or_a_line_end_is_named(rows: pd.DataFrame, label: str) -> None:
+    """It looks right in every client, so the reason shows what to look for."""
+    broken = rows.copy()
+    broken.loc[7, "credit_score"] = label
+    reasons = check_rows(broken, RowRules()).quarantined[REASONS][0]
+    assert r"no blank or line end around its word, as in 'Good\r'" in reasons

@@ -155,3 +155,11 @@ def test_rows_of_another_run_are_refused() -> None:
     require_fingerprint(rows, data_fingerprint(rows), "train rows")
     with pytest.raises(MixedArtifactsError, match="The train rows do not match the fingerprint"):
         require_fingerprint(rows.head(1), data_fingerprint(rows), "train rows")
+
+
+def test_ids_are_one_customer_if_they_are_equal_byte_by_byte() -> None:
+    """Neither case, accents nor trailing blanks are ignored, as in the tables they come from."""
+    alike = pd.Series(["CUS_ab", "CUS_AB", "CUS_\u00e9", "CUS_e", "CUS_e ", "CUS_ab"])
+    positions = customer_position(alike)
+    assert positions.nunique() == 5
+    assert positions.iloc[0] == positions.iloc[-1]

@@ -82,8 +82,9 @@ def test_a_healthy_platform_is_described(healthy: Examination) -> None:
     found = _found(healthy)
     assert {state for state, _ in found.values()} == {State.ok}
     assert list(found) == [
-        "feature store", "source tables", "rights", "SQL mode", "Optuna", "artifacts", "BentoML",
-        "MLflow", "champion", "Dagster", "schedules and sensors", "daemon",
+        "feature store", "source tables", "keys and types", "rights", "SQL mode", "Optuna",
+        "artifacts", "private files", "BentoML", "decisions", "MLflow", "champion", "Dagster",
+        "schedules and sensors", "daemon",
     ]  # fmt: skip
     assert found["feature store"][1].startswith("SQLite 3.")
     assert found["champion"][1] == "no model was promoted yet"
@@ -161,7 +162,7 @@ def test_servers_that_do_not_answer(healthy: Examination) -> None:
     assert all("does not answer" in found[subject][1] for subject in failed)
     assert all("try again" in found[subject][1] for subject in failed)
     skipped = {subject for subject, (state, _) in found.items() if state == State.skipped}
-    assert skipped == {"source tables", "rights", "SQL mode"}
+    assert skipped == {"source tables", "keys and types", "rights", "SQL mode"}
     assert "s3cret" not in str(found)
 
 
@@ -292,7 +293,7 @@ def test_the_command_prints_a_line_each_and_exits_with_1(
     printed = platform.command("doctor")
     assert printed.exit_code == 1, printed.output
     lines = printed.output.splitlines()
-    assert len(lines) == 12
+    assert len(lines) == 15
     assert [line.split()[1] for line in lines if line.startswith("failed")] == ["daemon"]
     findings = json.loads(platform.command("doctor", "--json").output)
     failed = [(each["subject"], each["code"]) for each in findings if each["state"] == "failed"]

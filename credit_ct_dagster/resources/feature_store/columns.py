@@ -7,13 +7,13 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateColumn
 
+from credit_ct_dagster.causes import is_denied
 from credit_ct_dagster.errors.stores import (
     MissingColumnError,
     MissingRightsError,
     MissingTableError,
 )
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.outages import is_denied
 from credit_ct_dagster.resources.feature_store.tables import Tables
 
 # Lists what the user may read, where a user may read some columns of a table only.

@@ -1,21 +1,29 @@
 """The database of the feature store: connections and transactions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 from credit_ct_dagster import databases
-from credit_ct_dagster.errors.stores import FeatureStoreRefusedError
+from credit_ct_dagster.causes import server_code
+from credit_ct_dagster.errors.stores import (
+    FeatureStoreRefusedError,
+    FeatureStoreUnavailableError,
+)
 from credit_ct_dagster.outages import Dependency, translated
 
 _BUSY_TIMEOUT_SECONDS = 60
+_T = TypeVar("_T")
 _WRITES = "credit_ct_writes"
+# A deadlock, and a row that changed since the transaction began: it was rolled back as a whole.
+_ROLLED_BACK = {1213, 1020}
+_ATTEMPTS = 5
 
 
 class Database:
@@ -51,6 +59,11 @@ class Database:
         _control_sqlite_transactions(engine)
         return engine
 
+    @property
+    def file(self) -> Path | None:
+        """The file of a SQLite database; None for a server."""
+        return databases.sqlite_file(self.url)
+
     def translated(self) -> AbstractContextManager[None]:
         """Raise a `FeatureStoreError` for what the database raises in the block."""
         return translated(Dependency.feature_store, self.location)
@@ -77,9 +90,29 @@ class Database:
             yield connection
 
 
+def until_not_rolled_back(transaction: Callable[[], _T]) -> _T:
+    """Execute a transaction again when the server chose it to end a deadlock.
+
+    Args:
+        transaction: Does all of its work again when it is called again.
+
+    Raises:
+        FeatureStoreUnavailableError: It was chosen every time.
+    """
+    for attempt in range(_ATTEMPTS):
+        try:
+            return transaction()
+        except FeatureStoreUnavailableError as error:
+            if server_code(error.__cause__) not in _ROLLED_BACK or attempt == _ATTEMPTS - 1:
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
 def _create_folder(database: Path) -> None:
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
+        if not database.exists():  # rows of customers are readable by this user only
+            database.touch(mode=0o600)
     except OSError as error:
         raise FeatureStoreRefusedError(
             f"The folder of {database} cannot be created ({error.strerror}): choose another one in"

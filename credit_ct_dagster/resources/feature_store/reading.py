@@ -1,17 +1,21 @@
 """Reading rows: ConnectorX where it accepts the URL, SQLAlchemy where it does not."""
 
 import logging
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from credit_ct_dagster.causes import cause_of
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.outages import cause_of
 from credit_ct_dagster.partitions import LabelWindow
-from credit_ct_dagster.resources.feature_store.columns import require_merged, require_sources
+from credit_ct_dagster.resources.feature_store.columns import require_merged
 from credit_ct_dagster.resources.feature_store.engine import Database
-from credit_ct_dagster.resources.feature_store.statements import bound
+from credit_ct_dagster.resources.feature_store.expressions import ordered_by_bytes
+from credit_ct_dagster.resources.feature_store.requirements import usable_sources
+from credit_ct_dagster.resources.feature_store.shapes import Holds, shape_of
+from credit_ct_dagster.resources.feature_store.statements import bound, window_values
 from credit_ct_dagster.resources.feature_store.tables import Tables
 
 if TYPE_CHECKING:  # half a second to import, which only reading needs
@@ -24,37 +28,82 @@ _DRIVERS = {"sqlite", "mysql+pymysql"}
 
 def training_rows(database: Database, base_dt: str) -> "pd.DataFrame":
     """The merged rows of a base date; see `FeatureStore.read`."""
+    target = Tables.of_schema().target
     with database.transaction() as connection:
         require_merged(connection, database.location)
-    target = Tables.of_schema().target
-    rows = sa.select(*(target.c[name] for name in schema.MERGED_COLUMNS))
-    # In the order of the primary key, in which the database stores them.
-    return _frame_of(
-        database,
-        rows.where(target.c.base_dt == base_dt).order_by(target.c.id, target.c.customer_id),
+        shape = shape_of(connection, target)
+    keys = ["id", schema.CUSTOMER]
+    rows = sa.select(*(target.c[name] for name in schema.MERGED_COLUMNS)).where(
+        target.c.base_dt == base_dt
     )
+    if shape.is_exact(keys):  # in the order of the primary key, in which the database stores them
+        ordered = rows.order_by(target.c.id, target.c.customer_id)
+    else:
+        ordered = rows.order_by(sa.text(ordered_by_bytes(keys, database.engine.dialect)))
+    return _normalised(_frame_of(database, ordered), singles=())
 
 
 def source_rows(database: Database, base_dt: str) -> "pd.DataFrame":
     """The rows that a merge would insert now, as `training_rows` would return them."""
+    target = Tables.of_schema().target
     with database.transaction() as connection:
-        require_sources(connection, database.location)
+        sources = usable_sources(connection, database.location)
+        of_target = shape_of(connection, target)
+        # As `require_merged` finds it, or as the next merge creates it.
+        is_single = connection.dialect.name != "sqlite"
+        singles = [
+            name
+            for name in schema.NUMERIC
+            if (
+                of_target.columns[name].holds == Holds.single
+                if name in of_target.columns
+                else is_single
+            )
+        ]
     rows = bound(
         database.engine.dialect,
         "joined_rows",
         "newest_only",
+        sources=sources,
         base_dt=base_dt,
-        window_days=LabelWindow.of(base_dt).days,
+        **window_values(LabelWindow.of(base_dt)),
     )
-    types = {column.name: column.type for column in Tables.of_schema().target.c}
+    types = {column.name: column.type for column in target.c}
     merged = rows.columns(**types).subquery("merged")
     columns = (merged.c[name] for name in schema.MERGED_COLUMNS)
-    return _frame_of(database, sa.select(*columns).order_by(merged.c.id, merged.c.customer_id))
+    ordered = ordered_by_bytes(["merged.id", "merged.customer_id"], database.engine.dialect)
+    query = sa.select(*columns).order_by(sa.text(ordered))
+    frame = _frame_of(database, query, connectorx=sources.are_plain)
+    return _normalised(frame, singles)
 
 
-def _frame_of(database: Database, query: sa.Select) -> "pd.DataFrame":
-    """The result of a query; numbers are float64 even where all are NULL."""
-    frame = _through_connectorx(database, query)
+def _normalised(frame: "pd.DataFrame", singles: Collection[str]) -> "pd.DataFrame":
+    """One value for what is the same: a blank word is missing, as NULL is.
+
+    Args:
+        frame: Rows as they were read.
+        singles: Numbers that the table of training rows holds in single precision.
+    """
+    # Half a second to import, which only reading needs.
+    from credit_ct_dagster.modeling.missing import with_blanks_missing
+
+    frame = with_blanks_missing(frame)
+    words = frame[schema.WORDS].astype(object)  # a column without a word may have come as numbers
+    frame[schema.WORDS] = words.where(words.notna(), None)
+    return frame.astype(dict.fromkeys(singles, "float32")).astype(
+        dict.fromkeys(schema.NUMERIC, "float64")
+    )
+
+
+def _frame_of(database: Database, query: sa.Select, *, connectorx: bool = True) -> "pd.DataFrame":
+    """The result of a query; numbers are float64 even where all are NULL.
+
+    Args:
+        database: Where to read.
+        query: What to read.
+        connectorx: Whether its columns are of types that ConnectorX reads as the schema has them.
+    """
+    frame = _through_connectorx(database, query) if connectorx else None
     if frame is None:
         frame = _through_sqlalchemy(database, query)
     return frame.astype(dict.fromkeys(schema.NUMERIC, "float64"))

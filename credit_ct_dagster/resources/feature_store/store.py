@@ -2,23 +2,26 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import sqlalchemy as sa
 from pydantic import Field
 
-from credit_ct_dagster.partitions import LabelWindow, exists
+from credit_ct_dagster.partitions import Calendar, LabelWindow, day_after, exists
 from credit_ct_dagster.resources.feature_store import reading
 from credit_ct_dagster.resources.feature_store.columns import has_table
 from credit_ct_dagster.resources.feature_store.engine import Database
+from credit_ct_dagster.resources.feature_store.key_shapes import why_without_features
 from credit_ct_dagster.resources.feature_store.merge import (
     MergeResult,
     labels_per_date,
     merge_base_date,
 )
+from credit_ct_dagster.resources.feature_store.requirements import usable_sources
+from credit_ct_dagster.resources.feature_store.statements import bound
 from credit_ct_dagster.resources.feature_store.tables import Tables
-from credit_ct_dagster.resources.feature_store.upsert import upsert_rows
+from credit_ct_dagster.resources.feature_store.upsert import RowBatches, upsert_rows
 
 if TYPE_CHECKING:  # half a second to import, which only reading and writing need
     import pandas as pd
@@ -35,6 +38,11 @@ class FeatureStore(dg.ConfigurableResource):
         " many days; none retains all. A week lets a base date be retrained without merging it"
         " again.",
     )
+    calendar: Calendar
+
+    def __init__(self, **data: Any) -> None:
+        """Dagster gives a resource within a resource no default: every day from 2025 on."""
+        super().__init__(**{"calendar": Calendar(), **data})
 
     @cached_property
     def database(self) -> Database:
@@ -51,12 +59,12 @@ class FeatureStore(dg.ConfigurableResource):
         with self.database.translated():
             Tables.of_schema().create_missing(self.database.engine)
 
-    def upsert(self, frames: "Mapping[str, pd.DataFrame]") -> dict[str, int]:
+    def upsert(self, frames: "Mapping[str, pd.DataFrame | RowBatches]") -> dict[str, int]:
         """Insert rows, or replace those with the same key, in one transaction for all tables.
 
         Args:
-            frames: Per source table, its rows with columns of the table; NaN becomes NULL. Columns
-                that are left out stay unchanged.
+            frames: Per source table, its rows with columns of the table, at once or in batches;
+                NaN becomes NULL. Columns that are left out stay unchanged.
 
         Returns:
             Per table, the number of rows written.
@@ -77,15 +85,23 @@ class FeatureStore(dg.ConfigurableResource):
 
     def newest_label_date(self, until: str) -> str | None:
         """The newest existing date of a label, not after `until`; None without labels."""
-        dates = Tables.of_schema().labels.c.date
-        newest_first = sa.select(dates).distinct().where(dates <= until).order_by(dates.desc())
         with self.database.transaction() as connection:
-            return next(filter(exists, connection.scalars(newest_first)), None)
+            sources = usable_sources(connection, self.location)
+            found = connection.scalars(
+                bound(
+                    connection.dialect,
+                    "newest_dates",
+                    sources=sources,
+                    until_before=day_after(until),
+                )
+            )
+            return next(filter(exists, found), None)
 
     def labels_in(self, window: LabelWindow) -> int:
         """How many labels are dated inside the window, on days that exist."""
         with self.database.transaction() as connection:
-            existing, _ = labels_per_date(connection, window)
+            sources = usable_sources(connection, self.location)
+            existing, _ = labels_per_date(connection, sources, window)
             return sum(existing.values())
 
     def row_counts(self, base_dt: str | None = None) -> dict[str, int]:
@@ -114,14 +130,17 @@ class FeatureStore(dg.ConfigurableResource):
             base_dt: The base date, `YYYY-MM-DD`.
 
         Raises:
+            BaseDateError: It is no base date, or has not ended yet.
             MissingTableError: A source table does not exist.
             MissingColumnError: A source table lacks a column.
+            UnsuitableTableError: A table has a key, a type or a column that does not fit.
+            RepeatedKeysError: Rows of a source table have one key.
             MissingRightsError: The user may not add a column.
             FeatureStoreRefusedError: Another right is missing.
             FeatureStoreUnavailableError: The database does not answer.
             MergeBusyError: Another merge does not end.
         """
-        return merge_base_date(self.database, base_dt, self.retention_days)
+        return merge_base_date(self.database, base_dt, self.calendar, self.retention_days)
 
     def read(self, base_dt: str) -> "pd.DataFrame":
         """The training rows of a base date.
@@ -140,16 +159,20 @@ class FeatureStore(dg.ConfigurableResource):
         """The rows that a merge would insert now, as `read` would return them."""
         return reading.source_rows(self.database, base_dt)
 
+    def why_without_features(self, base_dt: str) -> str:
+        """The likely cause why labels of a window have no features, without any key."""
+        return why_without_features(self.database, base_dt)
+
     def arrived(self, day: str) -> tuple[int, int]:
         """How many labels, and how many feature rows, are dated on a day."""
         tables = Tables.of_schema()
         with self.database.transaction() as connection:
             if not has_table(connection, tables.labels):
                 return 0, 0
+            sources = usable_sources(connection, self.location)
+            values = {"day": day, "day_after": day_after(day)}
             labels, features = (
-                connection.scalar(
-                    sa.select(sa.func.count()).select_from(table).where(table.c.date == day)
-                )
-                for table in tables.sources
+                connection.scalar(bound(connection.dialect, name, sources=sources, **values))
+                for name in ("labels_of_day", "features_of_day")
             )
             return int(labels or 0), int(features or 0)

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Self
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from credit_ct_dagster.modeling import schema
 
@@ -58,6 +61,36 @@ class Tables:
         self.target.metadata.create_all(bind, checkfirst=True)
 
 
+class KeyText(TypeDecorator[str]):
+    """A text of a key: two are equal only if all their characters are, trailing blanks included."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def __init__(self, length: int | None) -> None:
+        """A text of at most so many characters."""
+        super().__init__(length)
+        self.length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        """By a collation on servers; SQLite compares like this by itself."""
+        length = self.length
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.String(length))
+        return dialect.type_descriptor(
+            mysql.VARCHAR(length, charset="utf8mb4", collation=exact_collation(dialect))
+        )
+
+
+def exact_collation(dialect: Dialect) -> str:
+    """A collation of the server by which different texts are never equal."""
+    if getattr(dialect, "is_mariadb", False):
+        return "utf8mb4_nopad_bin"
+    version = dialect.server_version_info or ()
+    # Older servers have none that compares trailing blanks.
+    return "utf8mb4_0900_bin" if version >= (8, 0, 17) else "utf8mb4_bin"
+
+
 def _columns(names: Sequence[str], *, primary: set[str]) -> list[sa.Column]:
     return [
         sa.Column(
@@ -70,7 +103,11 @@ def _columns(names: Sequence[str], *, primary: set[str]) -> list[sa.Column]:
     ]
 
 
-def _type(column: schema.Column) -> sa.Float | sa.String | sa.Text:
+def _type(column: schema.Column) -> "sa.Float | sa.String | sa.Text | KeyText":
+    if column.kind == schema.Kind.key:
+        return KeyText(column.length)
     if column.kind == schema.Kind.number:
-        return sa.Float()
+        # Once Dagster's storage is imported, SQLAlchemy compiles `Float` to FLOAT(32) for MySQL,
+        # which is a DOUBLE: the type would depend on the process that creates the table.
+        return sa.Float().with_variant(mysql.FLOAT(), "mysql", "mariadb")
     return sa.Text() if column.length is None else sa.String(column.length)

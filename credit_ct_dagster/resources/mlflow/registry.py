@@ -12,7 +12,10 @@ from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking, is_missi
 if TYPE_CHECKING:  # commands that look at no version do not wait for MLflow
     from mlflow.entities.model_registry import ModelVersion
 
-_LINKED = ["base_dt", "mlflow_run_id", "bentoml_tag", "dagster_run_id", "data_fingerprint"]
+_LINKED = [
+    "base_dt", "mlflow_run_id", "bentoml_tag", "dagster_run_id", "data_fingerprint",
+    "package_sha256",
+]  # fmt: skip
 """The fields of an identity that a version carries as tags."""
 
 
@@ -56,6 +59,26 @@ class ModelRegistry:
         with self._translated(f"reading the alias {alias}"):
             version = self._aliases().get(alias)
             return None if version is None else self._identity(self._version(version))
+
+    def of_run(self, mlflow_run_id: str) -> ModelIdentity | None:
+        """The version of the model of a run; None before it is registered."""
+        with self._translated(f"looking for the version of run {mlflow_run_id}"):
+            found = self._tracking.client.search_model_versions(
+                f"name = '{self.name}' and run_id = '{mlflow_run_id}'"
+            )
+            return self._identity(found[0]) if found else None
+
+    def find(self, version: str) -> ModelIdentity | None:
+        """What a version links; None if it was deleted, or never existed."""
+        from mlflow.exceptions import MlflowException
+
+        with self._translated(f"looking for version {version}"):
+            try:
+                return self._identity(self._version(version))
+            except MlflowException as error:
+                if is_missing(error):
+                    return None
+                raise
 
     def aliased(self) -> dict[str, str]:
         """Base date per alias, whoever set it; of a version registered by hand, that of its run."""

@@ -26,10 +26,10 @@ class RemovableRuns:
         self._client = tracking.client
         self._runs: dict[str, list[Run]] = defaultdict(list)
         self._models: dict[str, list[LoggedModel]] = defaultdict(list)
-        with tracking.translated("listing the runs"):
-            experiment = self._client.get_experiment_by_name(tracking.model_name)
-            if experiment:
-                self._read(experiment.experiment_id)
+        experiment_id = tracking.existing_experiment_id()
+        if experiment_id:
+            with tracking.translated("listing the runs"):
+                self._read(experiment_id)
 
     @property
     def deletes_permanently(self) -> bool:
@@ -84,9 +84,10 @@ class RemovableRuns:
             runs.sort(key=lambda run: MLFLOW_PARENT_RUN_ID not in run.data.tags)
 
     def _repositories(self, run: Run) -> Iterator[ArtifactRepository]:
-        for model in self._models[run.info.run_id]:
-            yield get_artifact_repository(model.artifact_location)
-        yield get_artifact_repository(run.info.artifact_uri)
+        models = [model.artifact_location for model in self._models[run.info.run_id]]
+        for uri in [*models, run.info.artifact_uri]:
+            self._tracking.require_place(uri)
+            yield get_artifact_repository(uri)
 
 
 def _size(repository: ArtifactRepository, path: str | None = None) -> int:

@@ -35,3 +35,6 @@ CURVE_METRIC = "validation_loss"
 
 MODEL = "model"
 """The name of a trial's model in its run."""
+
+MODEL_FILE = "model.cb"
+"""CatBoost's file in the folder of a model."""

@@ -14,12 +14,19 @@ from pydantic import Field
 from credit_ct_dagster.errors.models import MissingModelError
 from credit_ct_dagster.outages import Dependency, translated
 from credit_ct_dagster.resources.mlflow.pages import all_pages
+from credit_ct_dagster.resources.mlflow.places import (
+    database_file,
+    files_beside,
+    require_not_deleted,
+    require_place,
+)
 from credit_ct_dagster.resources.mlflow.tags import (
     BASE_DATE_TAG,
     BEST_RUN_TAG,
     CURVE_METRIC,
     DAGSTER_RUN_TAG,
     MODEL,
+    MODEL_FILE,
     PARENT_DAGSTER_RUN_TAG,
     REASON_TAG,
     SEARCH_TAG,
@@ -66,7 +73,7 @@ class MlflowTracking(dg.ConfigurableResource):
         """A client of the tracking store."""
         import mlflow
 
-        store = _database_file(self.tracking_uri)
+        store = database_file(self.tracking_uri)
         if store:
             store.parent.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(self.tracking_uri)  # what reads and writes models knows no other
@@ -75,7 +82,7 @@ class MlflowTracking(dg.ConfigurableResource):
     @property
     def location(self) -> str:
         """The address of the store, without user and password."""
-        if _database_file(self.tracking_uri):
+        if database_file(self.tracking_uri):
             return self.tracking_uri
         server = urlsplit(self.tracking_uri)
         return server._replace(netloc=server.netloc.rpartition("@")[2]).geturl()
@@ -96,14 +103,43 @@ class MlflowTracking(dg.ConfigurableResource):
         """The id of the model's experiment, which is created if it does not exist.
 
         The runs of a local store have their files beside it, not in the working directory.
+
+        Raises:
+            DeletedInMlflowError: It is in MLflow's trash.
+            MovedStoreError: Its files are recorded elsewhere.
+            MlflowUnavailableError: MLflow does not answer.
         """
+        found = self.existing_experiment_id()
+        if found is not None:
+            return found
+        files = files_beside(self.tracking_uri)
+        location = files.as_uri() if files else None
+        with self.translated("creating the experiment"):
+            return str(self.client.create_experiment(self.model_name, artifact_location=location))
+
+    def existing_experiment_id(self) -> str | None:
+        """The id of the model's experiment; None before it is created. See `experiment_id`."""
         with self.translated("opening the experiment"):
             experiment = self.client.get_experiment_by_name(self.model_name)
-            if experiment is not None:
-                return str(experiment.experiment_id)
-            store = _database_file(self.tracking_uri)
-            files = (store.parent / "mlflow_artifacts").as_uri() if store else None
-            return str(self.client.create_experiment(self.model_name, artifact_location=files))
+        if experiment is None:
+            return None
+        found = str(experiment.experiment_id)
+        require_not_deleted(
+            experiment.lifecycle_stage,
+            f"experiment {self.model_name}",
+            f"experiments restore --experiment-id {found}",
+            self.location,
+        )
+        self.require_place(experiment.artifact_location)
+        return found
+
+    def require_place(self, uri: str) -> None:
+        """Make sure that files at a recorded place may be written.
+
+        Raises:
+            MovedStoreError: The embedded store recorded a folder that is not beside it.
+        """
+        require_place(uri, self.tracking_uri)
 
     def probe(self) -> str:
         """Look for the model's experiment, without creating it.
@@ -112,10 +148,11 @@ class MlflowTracking(dg.ConfigurableResource):
             The address of the store.
 
         Raises:
+            DeletedInMlflowError: It is in MLflow's trash.
+            MovedStoreError: Its files are recorded elsewhere.
             MlflowUnavailableError: MLflow does not answer.
         """
-        with self.translated("looking for the experiment"):
-            self.client.get_experiment_by_name(self.model_name)
+        self.existing_experiment_id()
         return self.location
 
     def run_url(self, run_id: str) -> str:
@@ -131,19 +168,24 @@ class MlflowTracking(dg.ConfigurableResource):
         return Tracker(self, nesting)
 
     def load_model(self, run_id: str) -> "CatBoostClassifier":
-        """The model of a trial's run.
+        """The model of a trial's run: CatBoost's own file, from which nothing is executed.
 
         Raises:
             MissingModelError: It was deleted.
+            DeletedInMlflowError: The run is in MLflow's trash.
             MlflowUnavailableError: MLflow does not answer.
         """
-        import mlflow.catboost
+        from catboost import CatBoostClassifier
+        from mlflow.artifacts import download_artifacts
         from mlflow.exceptions import MlflowException
 
-        _ = self.client  # which sets the tracking URI
         with self.translated("loading the model of the best trial"):
             try:
-                return mlflow.catboost.load_model(f"runs:/{run_id}/{MODEL}")
+                stage = self.client.get_run(run_id).info.lifecycle_stage
+                restore = f"runs restore --run-id {run_id}"
+                require_not_deleted(stage, f"run {run_id}", restore, self.location)
+                folder = Path(download_artifacts(f"runs:/{run_id}/{MODEL}"))
+                return CatBoostClassifier().load_model(str(folder / MODEL_FILE))
             except MlflowException as error:
                 if not is_missing(error):
                     raise
@@ -218,6 +260,7 @@ class MlflowTracking(dg.ConfigurableResource):
             MlflowUnavailableError: MLflow does not answer.
         """
         with self.translated(f"storing {file}"):
+            self.require_place(self.client.get_run(run_id).info.artifact_uri)
             self.client.log_text(run_id, text, file)
 
     def end_abandoned(self, is_over: Callable[[str], bool]) -> list[str]:
@@ -247,12 +290,3 @@ class MlflowTracking(dg.ConfigurableResource):
         return all_pages(
             lambda token: self.client.search_runs(experiments, condition, page_token=token)
         )
-
-
-def _database_file(uri: str) -> Path | None:
-    """The file of a SQLite store; None for any other."""
-    if not uri.startswith("sqlite:"):
-        return None
-    import sqlalchemy as sa
-
-    return Path(sa.make_url(uri).database or "").absolute()

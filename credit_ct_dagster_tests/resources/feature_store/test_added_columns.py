@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from credit_ct_dagster.errors.stores import MissingColumnError, MissingRightsError
-from credit_ct_dagster.loading.csv_files import read_features
+from credit_ct_dagster.loading.csv_files import check_features
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.drift import feature_drift
@@ -155,9 +155,9 @@ def test_a_file_needs_it_in_its_header(
     generate(100, _UNTIL, seed=0)[1].to_csv(path, index=False)
     add_features(monkeypatch, _NUMBER)
     with pytest.raises(ValueError, match="the header lacks interval"):
-        read_features(path)
+        check_features(path)
     generate(100, _UNTIL, seed=0)[1].to_csv(path, index=False)
-    assert read_features(path)["interval"].dtype == "float64"
+    assert check_features(path).frame()["interval"].dtype == "float64"
 
 
 def _merged_sample() -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -6,10 +6,13 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
+from credit_ct_dagster.errors.inputs import BaseDateError
 from credit_ct_dagster.errors.stores import FeatureStoreError
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.settings import Settings
+from credit_ct_dagster.wiring import Wiring
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.resources.feature_store.rows import dump, features, labels, load
 
@@ -95,6 +98,37 @@ def test_retention_deletes_what_is_older(
     assert list(store.row_counts()) == [f"2025-03-{day:02}" for day in retained]
     deleted = set(before) - set(store.row_counts())
     assert merged.expired == {base_dt: before[base_dt] for base_dt in deleted}
+
+
+@pytest.mark.parametrize("base_dt", ["2052-01-31", "2025-02-29", "2024-12-31", "yesterday"])
+def test_a_date_that_is_no_base_date_deletes_nothing(store: FeatureStore, base_dt: str) -> None:
+    """Not over yet, no day, before the first one, no date: refused by every way to a merge."""
+    load(store, *generate(800, date(2025, 3, 10), seed=0))
+    store.merge("2025-03-10")
+    before = store.row_counts()
+    with pytest.raises(BaseDateError, match=base_dt):
+        store.merge(base_dt)
+    assert store.row_counts() == before
+
+
+def test_the_first_base_date_is_that_of_the_calendar(store: FeatureStore) -> None:
+    """Which the wiring gives to the feature store (PARTITIONS_START)."""
+    settings = Settings(
+        _env_file=None, feature_store_url=store.url, partitions_start=date(2025, 3, 1)
+    )
+    with pytest.raises(BaseDateError, match="before the first one, 2025-03-01"):
+        Wiring(settings).feature_store.merge("2025-02-28")
+
+
+def test_a_base_date_without_rows_expires_no_other(store: FeatureStore) -> None:
+    """Its data is yet to come, or somebody mistook the year."""
+    load(store, *generate(800, date(2025, 3, 10), seed=0))
+    store.merge("2025-03-01")
+    before = store.row_counts()
+    empty = store.merge("2025-06-30")
+    assert (empty.rows_inserted, empty.expired) == (0, {})
+    assert store.row_counts() == before
+    assert store.merge("2025-03-09").expired == before
 
 
 def test_two_merges_at_the_same_moment_leave_one_whole(store: FeatureStore) -> None:

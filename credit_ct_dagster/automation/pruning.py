@@ -1,0 +1,72 @@
+"""Old base dates are deleted every night, where that is switched on."""
+
+from typing import Any
+
+import dagster as dg
+
+from credit_ct_dagster.errors.base import CreditCtError
+from credit_ct_dagster.partitions import TIMEZONE
+from credit_ct_dagster.runs.failures import failure
+
+PRUNING = "pruning"
+"""The name of the job."""
+
+_HOUR = 3  # the training of the day begins at 06:00, and that of the night has ended
+
+
+@dg.op(required_resource_keys={"promotions", "study_storage", "calendar", "pruning_rules"})
+def delete_old_base_dates(context: dg.OpExecutionContext) -> None:
+    """Delete what `credit-ct prune --yes` deletes; one that cannot be deleted holds up no other."""
+    # MLflow takes seconds to import, which whoever only loads the definitions does not need.
+    from credit_ct_dagster.operations.prune import Retention
+
+    resources = context.resources
+    try:
+        retention = Retention(
+            resources.promotions, resources.study_storage, resources.calendar, context.instance
+        )
+        outcomes = []
+        for outcome in retention.carry_out(retention.plan(resources.pruning_rules.keep_days)):
+            context.log.info(str(outcome))
+            outcomes.append(outcome)
+        for sentence in retention.broken_packages():
+            context.log.warning(sentence)
+    except CreditCtError as error:
+        raise failure(error) from error
+    context.add_output_metadata({"deleted": sum(outcome.deleted for outcome in outcomes)})
+    for outcome in outcomes:
+        if outcome.error:
+            raise failure(outcome.error, outcome.base_dt) from outcome.error
+
+
+def pruning_job(tags: dict[str, str]) -> dg.JobDefinition:
+    """The job; it has no base date of its own.
+
+    Args:
+        tags: Of its runs.
+    """
+
+    @dg.job(name=PRUNING, tags=tags, description="Deletes what credit-ct prune --yes deletes.")
+    def job() -> None:
+        delete_old_base_dates()
+
+    return job
+
+
+def nightly_pruning_schedule(job: dg.JobDefinition, *, switched_on: bool) -> Any:
+    """When the job runs.
+
+    Args:
+        job: The job.
+        switched_on: Whether the schedule is on unless a person switches it.
+    """
+    status = dg.DefaultScheduleStatus
+    return dg.ScheduleDefinition(
+        name="nightly_pruning_schedule",
+        job=job,
+        cron_schedule=f"0 {_HOUR} * * *",
+        execution_timezone=TIMEZONE,
+        default_status=status.RUNNING if switched_on else status.STOPPED,
+        description=f"Deletes base dates older than PRUNE_KEEP_DAYS every day at 0{_HOUR}:00"
+        " Asia/Seoul. It is off unless PRUNE_ON_SCHEDULE is true.",
+    )

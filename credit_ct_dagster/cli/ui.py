@@ -1,0 +1,53 @@
+"""`credit-ct ui`: Dagster's UI, for people only."""
+
+from pathlib import Path
+
+import click
+
+from credit_ct_dagster.cli.console import console
+from credit_ct_dagster.cli.wired import wired
+from credit_ct_dagster.errors.operation import DaemonSilentError
+from credit_ct_dagster.runs.instance import configured_instance
+
+
+@click.command("ui")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=3000, show_default=True, help="Port to listen on.")
+@click.option(
+    "--workspace",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=Path("workspace.yaml"),
+    show_default=True,
+    help="Names the code locations.",
+)
+@click.option(
+    "--daemon/--no-daemon",
+    default=True,
+    show_default=True,
+    help="Run Dagster's daemon as well: schedules, sensors and the queue.",
+)
+def command(host: str, port: int, workspace: Path, daemon: bool) -> None:
+    """Serve Dagster's UI to people, and to no page of another site.
+
+    It answers to the names in UI_ALLOWED_HOSTS and WEBSERVER_URL, and asks for UI_USER and
+    UI_PASSWORD if the password is set.
+    """
+    settings = wired().settings
+    from credit_ct_dagster.ui.guard import Access
+    from credit_ct_dagster.ui.server import serve
+
+    password = settings.ui_password
+    access = Access(
+        hosts=settings.ui_allowed_hosts,
+        address=settings.webserver_url,
+        user=settings.ui_user,
+        password=password.get_secret_value() if password else None,
+    )
+    with configured_instance() as instance:
+        console.print(f"Dagster's UI: http://{host}:{port} (Ctrl-C ends it)")
+        interrupted = serve(instance, workspace.absolute(), access, host, port, daemon)
+    if not interrupted:
+        raise DaemonSilentError(
+            "Dagster's daemon ended, and the UI with it. Its output is above: correct the cause,"
+            " then start credit-ct ui again."
+        )

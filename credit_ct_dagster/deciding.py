@@ -1,0 +1,271 @@
+"""What a process may do while it holds the lock for decisions."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from credit_ct_dagster.contracts.decision import Decision, DecisionRecord, Ground
+from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.errors.models import (
+    LostChampionError,
+    MissingPackageError,
+    UnrecordedChampionError,
+)
+from credit_ct_dagster.modeling.gate_rules import PastVerdict
+from credit_ct_dagster.recorded_models import RecordedModels
+from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
+
+if TYPE_CHECKING:
+    from credit_ct_dagster.promotions import Promotions
+
+logger = logging.getLogger(__name__)
+
+CHAMPION = "champion"
+PREVIOUS = "previous"
+
+GATE = "gate"
+"""Who decided when no person did."""
+
+_APPLIED = "record"
+"""The tag of a registered version with the number of the newest decision that was applied."""
+
+
+class Deciding:
+    """What a process may do while it holds the lock; see `Promotions.deciding`."""
+
+    def __init__(
+        self, promotions: "Promotions", registry: ModelRegistry, ensure_held: Callable[[], bool]
+    ) -> None:
+        self._promotions = promotions
+        self._registry = registry
+        self._ensure_held = ensure_held
+        self._read_records()
+        self._lost: dict[str, LostChampionError] = {}
+
+    def register(
+        self, base_dt: str, mlflow_run_id: str, reported: Mapping[str, str] | None = None
+    ) -> ModelIdentity:
+        """Register the newest package that a base date has of an MLflow run.
+
+        Args:
+            base_dt: The base date.
+            mlflow_run_id: The run of the model.
+            reported: Per tag, the hash that was reported when a package was made.
+
+        Raises:
+            MissingPackageError: It has none.
+            ChangedPackageError: The package is another one than was reported or registered.
+        """
+        package = self._promotions.packages.newest(base_dt, mlflow_run_id)
+        if package is None:
+            raise MissingPackageError(
+                f"MLflow run {mlflow_run_id}, the best of base date {base_dt}, is not packaged:"
+                " materialize bentoml_model for this base date."
+            )
+        packages = self._promotions.packages
+        sha256 = packages.sha256(package.bentoml_tag)
+        packages.require_unchanged(package, (reported or {}).get(package.bentoml_tag, ""))
+        registered = self._registry.of_run(mlflow_run_id)
+        if registered and registered.bentoml_tag == package.bentoml_tag:
+            packages.require_unchanged(package, registered.package_sha256)
+        identity = self._registry.register(package.model_copy(update={"package_sha256": sha256}))
+        self._label_packages()
+        return identity
+
+    def champion(self) -> ModelIdentity | None:
+        """The model that serves; None before the first promotion.
+
+        Raises:
+            LostChampionError: MLflow has lost it.
+        """
+        return self._unless_lost(CHAMPION, self._promotions.champion())
+
+    def previous(self) -> ModelIdentity | None:
+        """The model that served before; None if there is none.
+
+        Raises:
+            LostChampionError: MLflow has lost it.
+        """
+        return self._unless_lost(PREVIOUS, self._promotions.previous())
+
+    def recorded(self, model: ModelIdentity, decision: Decision) -> DecisionRecord | None:
+        """The gate's newest record about a model, if it decided the same on the same evidence."""
+        champion = self._promotions.champion()
+        for record in reversed(self._records):
+            if record.decision.ground == Ground.registered_again:
+                continue
+            if record.model.mlflow_run_id == model.mlflow_run_id:
+                same = record.by == GATE and record.decision == decision
+                return record if same and _run_of(record.before) == _run_of(champion) else None
+        return None
+
+    def history(self) -> list[PastVerdict]:
+        """What was found about earlier challengers, oldest first."""
+        champion = self._promotions.champion()
+        return [
+            PastVerdict(
+                record.model.base_dt,
+                # The champion may have been registered again since.
+                champion.registered_version
+                if champion and _run_of(record.before) == champion.mlflow_run_id
+                else record.before.registered_version,
+                record.decision.ground in Ground.of_better(),
+            )
+            for record in self._records
+            if record.before and record.decision.comparison
+        ]
+
+    def promotion_of(self, version: str) -> DecisionRecord:
+        """The newest decision by which a registered version became the champion.
+
+        Raises:
+            UnrecordedChampionError: There is none: the alias was moved by hand.
+        """
+        model = self._models().of_version(version)
+        for record in reversed(self._records):
+            if record.decision.promoted and _run_of(record.model) == _run_of(model):
+                return record
+        raise UnrecordedChampionError(
+            f"Version {version} of {self._registry.name} carries MLflow's alias {CHAMPION}, but no"
+            " decision made it the champion. Record why: credit-ct promote --partition D --by NAME"
+            " --reason TEXT."
+        )
+
+    def record(
+        self,
+        model: ModelIdentity,
+        decision: Decision,
+        *,
+        by: str = GATE,
+        reason: str | None = None,
+        dagster_run_id: str | None = None,
+    ) -> DecisionRecord:
+        """Record a decision, then set aliases and labels to it.
+
+        Args:
+            model: The model that it is about.
+            decision: What was decided.
+            by: Who decided.
+            reason: What a person gave as reason.
+            dagster_run_id: The run that decided.
+        """
+        champion, previous = self._promotions.champion(), self._promotions.previous()
+        recorded = recorded_versions(self._records)[CHAMPION]
+        by_alias = [each.registered_version if each else None for each in (champion, previous)]
+        serves = model.registered_version if decision.promoted else by_alias[0]
+        served = (
+            [by_alias[0], recorded, by_alias[1]] if decision.promoted else [by_alias[1], recorded]
+        )
+        record = DecisionRecord(
+            number=self._decisions.next_number,
+            time=datetime.now(UTC).replace(microsecond=0),
+            by=by,
+            reason=reason,
+            dagster_run_id=dagster_run_id,
+            model=model,
+            before=champion,
+            decision=decision,
+            champion=serves,
+            # A person may have moved the champion's alias onto the one that served before.
+            previous=next(
+                (each for each in served if each not in {None, serves, *self._lost}), None
+            ),
+        )
+        written = self._write(record)
+        self.apply_newest()
+        return written
+
+    def _write(self, record: DecisionRecord) -> DecisionRecord:
+        # If the lock was lost meanwhile, it is taken again, and `append` finds what came between.
+        self._ensure_held()
+        linked = record.model_copy(update={"preceding_sha256": self._decisions.newest_sha256})
+        self._promotions.decisions.append(linked)
+        self._read_records()
+        return linked
+
+    def _read_records(self) -> None:
+        self._decisions = self._promotions.decisions.read()
+        self._records = self._decisions.records
+
+    def apply_newest(self) -> None:
+        """Set aliases and labels to the newest decision, unless that was done before.
+
+        An alias that a person moves in MLflow later stays where it is.
+        """
+        if not self._ensure_held():
+            self._read_records()
+        if not self._records:
+            return
+        record = self._records[-1]
+        number = str(record.number)
+        if record.champion is None or record.champion in self._lost:
+            return
+        if self._registry.noted(record.champion, _APPLIED) == number:
+            return
+        for alias, version in ((PREVIOUS, record.previous), (CHAMPION, record.champion)):
+            if version not in self._lost:
+                self._registry.set_alias(alias, version)
+        self._label_packages()
+        self._registry.note(record.champion, _APPLIED, number)
+
+    def register_deleted(self) -> None:
+        """Register the champion and its predecessor again if their versions were deleted.
+
+        Each is put on record with its new version. One that cannot be registered is lost: whoever
+        needs it fails, but a person may still promote another model.
+        """
+        if not self._records:
+            return
+        newest = self._records[-1]
+        again = self._models().register_again([newest.champion, newest.previous])
+        self._lost = again.lost
+        for version, model in again.found.items():
+            sentence = (
+                f"Version {version} of base date {model.base_dt} was deleted in MLflow: its model"
+                f" is registered again, as version {model.registered_version}."
+            )
+            logger.warning(sentence)
+            self._write(
+                DecisionRecord(
+                    number=self._decisions.next_number,
+                    time=datetime.now(UTC).replace(microsecond=0),
+                    by=GATE,
+                    reason=None,
+                    dagster_run_id=None,
+                    model=model,
+                    before=None,
+                    decision=Decision(
+                        promoted=False, ground=Ground.registered_again, sentence=sentence
+                    ),
+                    champion=again.now(newest.champion) or newest.champion,
+                    previous=again.now(newest.previous) or newest.previous,
+                )
+            )
+
+    def _models(self) -> RecordedModels:
+        return RecordedModels(self._records, self._registry, self._promotions.packages)
+
+    def _unless_lost(self, alias: str, model: ModelIdentity | None) -> ModelIdentity | None:
+        error = self._lost.get(recorded_versions(self._records)[alias] or "")
+        if model is None and error:
+            raise error
+        return model
+
+    def _label_packages(self) -> None:
+        roles = {PREVIOUS: self._promotions.previous(), CHAMPION: self._promotions.champion()}
+        self._promotions.packages.set_roles(
+            {each.bentoml_tag: alias for alias, each in roles.items() if each}
+        )
+
+
+def recorded_versions(records: Sequence[DecisionRecord]) -> dict[str, str | None]:
+    """The registered version per alias, according to the newest decision."""
+    if not records:
+        return {CHAMPION: None, PREVIOUS: None}
+    return {CHAMPION: records[-1].champion, PREVIOUS: records[-1].previous}
+
+
+def _run_of(model: ModelIdentity | None) -> str | None:
+    """The MLflow run of a model, which never changes; a version may be registered again."""
+    return model.mlflow_run_id if model else None

@@ -1,0 +1,148 @@
+"""The models that decisions name: their packages, and their versions in MLflow."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from credit_ct_dagster.contracts.decision import DecisionRecord
+from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
+from credit_ct_dagster.errors.models import LostChampionError
+from credit_ct_dagster.resources.bentoml_store import BentoMLStore
+from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
+
+if TYPE_CHECKING:
+    from credit_ct_dagster.resources.bentoml_store import PackagedModel
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RecordedModels:
+    """The models that decisions name.
+
+    Attributes:
+        records: Every decision, oldest first.
+        registry: MLflow's versions.
+        packages: The packages.
+    """
+
+    records: Sequence[DecisionRecord]
+    registry: ModelRegistry
+    packages: BentoMLStore
+
+    def newest_package(self, model: ModelIdentity) -> ModelIdentity:
+        """A model with its newest package: it may have been packaged again since a decision."""
+        newest = self.packages.newest(model.base_dt, model.mlflow_run_id)
+        if newest is None or newest.bentoml_tag == model.bentoml_tag:
+            return model
+        registered = self.registry.find(model.registered_version)
+        return newest.model_copy(
+            update={
+                "registered_model": model.registered_model,
+                "registered_version": model.registered_version,
+                "package_sha256": registered.package_sha256
+                if registered and registered.bentoml_tag == newest.bentoml_tag
+                else "",
+            }
+        )
+
+    def load(self, model: ModelIdentity) -> "PackagedModel":
+        """The package of a model, once its hash is that of the newest decision on it.
+
+        Raises:
+            MissingPackageError: It does not exist.
+            ChangedPackageError: It is not the package that was recorded.
+        """
+        recorded = [
+            record.model.package_sha256
+            for record in self.records
+            if record.model.bentoml_tag == model.bentoml_tag and record.model.package_sha256
+        ]
+        expected = recorded[-1] if recorded else model.package_sha256
+        if not expected:
+            logger.warning(
+                f"Package {model.bentoml_tag} of base date {model.base_dt} is loaded unverified: an"
+                " earlier release recorded it without its hash. Materialize bentoml_model and"
+                " champion_model for this base date to have it recorded."
+            )
+        return self.packages.load(model.bentoml_tag, expected)
+
+    def of_version(self, version: str) -> ModelIdentity | None:
+        """The model that a decision knew by a registered version, with the newest such decision."""
+        found = [
+            model
+            for record in self.records
+            for model in (record.before, record.model)
+            if model and model.registered_version == version
+        ]
+        return found[-1] if found else None
+
+    def exists(self, version: str) -> bool:
+        """Whether MLflow still has the version, of the same model."""
+        model, found = self.of_version(version), self.registry.find(version)
+        return found is not None and (model is None or found.mlflow_run_id == model.mlflow_run_id)
+
+    def register_again(self, versions: Sequence[str | None]) -> "RegisteredAgain":
+        """Register the models of versions that were deleted in MLflow, if they still exist.
+
+        Args:
+            versions: Of the champion and its predecessor, by the newest decision.
+
+        Raises:
+            UnavailableError: MLflow does not answer.
+        """
+        result = RegisteredAgain()
+        for version in versions:
+            if version is None or self.exists(version):
+                continue
+            model = self.of_version(version)
+            if model is None:
+                result.lost[version] = LostChampionError(
+                    f"Version {version} of {self.registry.name}, which the newest decision names,"
+                    " does not exist in MLflow, and no decision says what model it was."
+                    + _SUPERSEDE
+                )
+                continue
+            try:
+                current = self.newest_package(model)
+                self.load(current)
+                digest = self.packages.sha256(current.bentoml_tag)
+                result.found[version] = self.registry.register(
+                    current.model_copy(update={"package_sha256": digest})
+                )
+            except UnavailableError:
+                raise
+            except CreditCtError as error:
+                result.lost[version] = LostChampionError(
+                    f"Version {version} of base date {model.base_dt}, which the newest decision"
+                    f" names, was deleted in MLflow and cannot be registered again:"
+                    f" {error.sentence}{_SUPERSEDE}"
+                )
+        return result
+
+
+_SUPERSEDE = (
+    " Or make another model the champion: credit-ct promote --partition D --by NAME --reason TEXT"
+    " supersedes that decision."
+)
+
+
+@dataclass(frozen=True)
+class RegisteredAgain:
+    """What became of versions that MLflow no longer has.
+
+    Attributes:
+        found: Per deleted version, the model with its new one.
+        lost: Per deleted version, why there is no new one.
+    """
+
+    found: dict[str, ModelIdentity] = field(default_factory=dict)
+    lost: dict[str, LostChampionError] = field(default_factory=dict)
+
+    def now(self, version: str | None) -> str | None:
+        """The version under which a model is registered now; None if it is lost."""
+        if version is None or version in self.lost:
+            return None
+        return self.found[version].registered_version if version in self.found else version

@@ -1,0 +1,196 @@
+"""SQL for source tables as they are: keys compared byte by byte, dates as days, words as texts.
+
+Where the tables are as the schema describes them, this is the plain column. What compares exactly
+stands beside a comparison that an index can serve, never instead of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Dialect
+
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.resources.feature_store.shapes import (
+    DATES,
+    FLOATS,
+    ColumnShape,
+    Holds,
+    TableShape,
+    shape_of,
+)
+from credit_ct_dagster.resources.feature_store.tables import Tables
+
+_JOINED = ["id", schema.CUSTOMER]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Both source tables of a database.
+
+    Attributes:
+        labels: `credit_score`.
+        features: `credit_score_features`.
+        dialect: Of the database.
+    """
+
+    labels: TableShape
+    features: TableShape
+    dialect: Dialect
+
+    @classmethod
+    def of(cls, connection: Connection) -> "Sources":
+        """The source tables, which exist."""
+        tables = Tables.of_schema()
+        return cls(
+            shape_of(connection, tables.labels),
+            shape_of(connection, tables.features),
+            connection.dialect,
+        )
+
+    @property
+    def are_plain(self) -> bool:
+        """Whether every column that a merge reads is of the kind that the schema describes."""
+        columns = [self.labels.columns[name] for name in schema.LABEL_COLUMNS]
+        columns += [self.features.columns[name] for name in [*schema.KEY, *schema.FEATURES]]
+        return all(
+            each.holds in FLOATS
+            if schema.COLUMNS[each.name].kind == schema.Kind.number
+            else each.holds == Holds.text
+            for each in columns
+        )
+
+    def substitutions(self) -> dict[str, str]:
+        """What stands for the placeholders of `features_target.sql`."""
+        return {
+            "label_keys": ", ".join(
+                f"{self.value('label', self.labels, name)} AS {self._quoted(name)}"
+                for name in schema.KEY
+            ),
+            "label_class": self.value("label", self.labels, schema.TARGET),
+            "features": ", ".join(
+                f"{self.value('feature', self.features, name)} AS {self._quoted(name)}"
+                for name in schema.FEATURES
+            ),
+            "feature_keys": ", ".join(
+                f"{self.value('feature', self.features, name)} AS {self._quoted(name)}"
+                for name in _JOINED
+            ),
+            "same_feature": self._same("feature", self.features, "label", self.labels),
+            "same_newer": self._same("newer", self.labels, "label", self.labels),
+            "same_better": self._same("better", self.features, "feature", self.features),
+            "label_in_window": self.in_window("label", self.labels),
+            "newer_in_window": self.in_window("newer", self.labels),
+            "label_on_day": self.on_day("label", self.labels),
+            "feature_on_day": self.on_day("feature", self.features),
+            "label_day": self.value("label", self.labels, "date"),
+            "label_between": self._between("label"),
+            "feature_day": self.value("feature", self.features, "date"),
+            "better_day": self.value("better", self.features, "date"),
+            "label_group": self._key("label", self.labels),
+            "feature_group": self._key("feature", self.features),
+        }
+
+    def value(self, alias: str, table: TableShape, name: str) -> str:
+        """A column as text, or as the number that it is; a date as YYYY-MM-DD."""
+        column, shape = f"{alias}.{self._quoted(name)}", table.columns[name]
+        if name == "date":
+            return self._day(column, shape)
+        if schema.COLUMNS[name].kind == schema.Kind.number or shape.holds == Holds.text:
+            return column
+        return self._text(column)
+
+    def in_window(self, alias: str, table: TableShape) -> str:
+        """Whether a date lies in the label window, on a day that exists."""
+        column, shape = f"{alias}.date", table.columns["date"]
+        between = f"{column} >= :window_start AND {column} < :window_after"
+        if shape.holds in DATES and not table.is_sqlite:
+            return f"({between})"
+        if not shape.may_have_time:
+            return f"{column} IN :window_days"
+        # An index serves the first two.
+        return f"({between} AND {self._is_day(column)} AND SUBSTR({column}, 1, 10) IN :window_days)"
+
+    def on_day(self, alias: str, table: TableShape) -> str:
+        """Whether a date is the day `:day`, before `:day_after`."""
+        column, shape = f"{alias}.date", table.columns["date"]
+        if not (shape.may_have_time or shape.holds in DATES):
+            return f"{column} = :day"
+        return f"{column} >= :day AND {column} < :day_after AND {self._day(column, shape)} = :day"
+
+    def _key(self, alias: str, table: TableShape) -> str:
+        return ", ".join(self._bytes(self.value(alias, table, name)) for name in schema.KEY)
+
+    def _same(self, left: str, left_table: TableShape, right: str, right_table: TableShape) -> str:
+        return " AND ".join(
+            self._equal(
+                f"{left}.{name}", left_table.columns[name],
+                f"{right}.{name}", right_table.columns[name],
+            )
+            for name in _JOINED
+        )  # fmt: skip
+
+    def _equal(self, left: str, of_left: ColumnShape, right: str, of_right: ColumnShape) -> str:
+        exactly = f"{self._bytes(left)} = {self._bytes(right)}"
+        if self.dialect.name != "sqlite":
+            if of_left.holds == Holds.text and of_left.collation != of_right.collation:
+                # The server has no collation to compare two others by, and no use for an index.
+                charset, collation = of_left.charset, of_left.collation
+                converted = f"CONVERT({right} USING {charset}) COLLATE {collation}"
+                return f"{left} = {converted} AND {exactly}"
+            if of_left.holds != of_right.holds:
+                return exactly  # a text that is no number cannot be compared with one
+            if of_left.is_exact or of_left.holds == Holds.whole:
+                return f"{left} = {right}"
+        return f"{left} = {right} AND {exactly}"
+
+    def _between(self, alias: str) -> str:
+        """Whether a date lies between the ends of the window, whether or not its day exists."""
+        return f"{alias}.date >= :window_start AND {alias}.date < :window_after"
+
+    def _day(self, column: str, shape: ColumnShape) -> str:
+        if shape.holds in DATES and self.dialect.name != "sqlite":
+            return f"CAST(CAST({column} AS DATE) AS CHAR)"
+        if not (shape.may_have_time or shape.holds in DATES):
+            return column
+        return f"CASE WHEN {self._is_day(column)} THEN SUBSTR({column}, 1, 10) ELSE {column} END"
+
+    @staticmethod
+    def _is_day(column: str) -> str:
+        """Whether a text ends after the day, or goes on with a time."""
+        return f"(LENGTH({column}) = 10 OR SUBSTR({column}, 11, 1) IN (' ', 'T'))"
+
+    def _text(self, column: str) -> str:
+        if self.dialect.name == "sqlite":
+            return f"CAST({column} AS TEXT)"
+        return f"CONVERT({column} USING utf8mb4)"
+
+    def _bytes(self, column: str) -> str:
+        if self.dialect.name == "sqlite":
+            return f"CAST({column} AS TEXT) COLLATE BINARY"
+        return f"CAST(CONVERT({column} USING utf8mb4) AS BINARY)"
+
+    def _quoted(self, name: str) -> str:
+        return self.dialect.identifier_preparer.quote(name)
+
+
+def keys_of(table: TableShape, ids: Sequence[str], dialect: Dialect) -> sa.Select:
+    """The keys of the rows of a source table with one of some ids, as texts."""
+    expressions = Sources(table, table, dialect)
+    return (
+        sa.select(
+            *(
+                sa.literal_column(expressions.value("source", table, name)).label(name)
+                for name in schema.KEY
+            )
+        )
+        .select_from(sa.table(table.name).alias("source"))
+        .where(sa.literal_column("source.id").in_(ids))
+    )
+
+
+def ordered_by_bytes(columns: Sequence[str], dialect: Dialect) -> str:
+    """An ORDER BY for texts that is the same whatever their collation."""
+    if dialect.name == "sqlite":
+        return ", ".join(f"{column} COLLATE BINARY" for column in columns)
+    return ", ".join(f"CAST(CONVERT({column} USING utf8mb4) AS BINARY)" for column in columns)

@@ -1,0 +1,12 @@
+"""How long base dates are retained."""
+
+import dagster as dg
+from pydantic import Field
+
+
+class PruningRules(dg.ConfigurableResource):
+    """What the scheduled job deletes; as `credit-ct prune` does by default."""
+
+    keep_days: int = Field(
+        default=90, ge=1, description="Base dates up to the newest one - this many days are deleted"
+    )

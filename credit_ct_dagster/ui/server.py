@@ -1,0 +1,86 @@
+"""Dagster's UI behind a guard, and its daemon."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
+import dagster as dg
+import uvicorn
+from dagster_webserver.app import create_app_from_workspace_process_context
+
+from credit_ct_dagster.runs.dagster_internals import workspace_of
+from credit_ct_dagster.ui.guard import Access, guarded
+
+# As Dagster's own command: a statement may take 15 s, a connection lives for an hour.
+_STATEMENT_MILLISECONDS, _CONNECTION_SECONDS, _MORE_CONNECTIONS = 15_000, 3_600, 20
+_POLL_MILLISECONDS = 2_000
+_STOP_SECONDS = 30
+
+
+def serve(
+    instance: dg.DagsterInstance,
+    workspace: Path,
+    access: Access,
+    host: str,
+    port: int,
+    daemon: bool,
+) -> bool:
+    """Serve the UI until it is interrupted.
+
+    Args:
+        instance: Whose history it shows.
+        workspace: Names the code locations.
+        access: Who may use it.
+        host: The address of this machine to listen on.
+        port: The port.
+        daemon: Whether to run Dagster's daemon beside it, for schedules, sensors and the queue.
+
+    Returns:
+        Whether it was interrupted; otherwise the daemon ended by itself.
+    """
+    instance.optimize_for_webserver(_STATEMENT_MILLISECONDS, _CONNECTION_SECONDS, _MORE_CONNECTIONS)
+    with workspace_of(instance, workspace) as context:
+        app = create_app_from_workspace_process_context(
+            context, live_data_poll_rate=_POLL_MILLISECONDS
+        )
+        config = uvicorn.Config(
+            guarded(app, access), host=host, port=port, log_level="warning", server_header=False
+        )
+        server = uvicorn.Server(config)
+        if not daemon:
+            server.run()
+            return True
+        with _daemon(instance, workspace) as process:
+            ended: list[int] = []
+            Thread(target=_stop_with, args=(process, server, ended), daemon=True).start()
+            server.run()
+            return not ended
+
+
+@contextmanager
+def _daemon(instance: dg.DagsterInstance, workspace: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Dagster's daemon, which ends with the UI."""
+    program = Path(sys.executable).with_name("dagster-daemon")
+    reference = dg.serialize_value(instance.get_ref())
+    command = [str(program), "run", "--workspace", str(workspace), "--instance-ref", reference]
+    process = subprocess.Popen(command)  # noqa: S603 - our own arguments
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _stop_with(process: subprocess.Popen[bytes], server: uvicorn.Server, ended: list[int]) -> None:
+    code = process.wait()
+    if not server.should_exit:
+        ended.append(code)
+        server.should_exit = True
