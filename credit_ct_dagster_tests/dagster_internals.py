@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import dagster as dg
+import pytest
 
 from credit_ct_dagster.runs.dagster_internals import internals_of_dagster
 
@@ -27,7 +28,7 @@ with internals_of_dagster():
         InstigatorType,
         SensorInstigatorData,
     )
-    from dagster._core.storage.defs_state.base import set_defs_state_storage
+    from dagster._core.storage.defs_state.base import DefsStateStorage
     from dagster._core.test_utils import (
         InProcessTestWorkspaceLoadTarget,
         create_run_for_test,
@@ -54,10 +55,11 @@ __all__ = [
 def no_instance_remembered() -> Iterator[None]:
     """Let definitions be loaded without the instance that was opened before them last.
 
-    Dagster remembers it in a context variable; after instances that were not closed in reverse
-    order, that is one that no longer exists.
+    Dagster asks it for the state of definitions, of which the platform has none. After instances
+    that were not closed in reverse order, it is one that no longer exists.
     """
-    with set_defs_state_storage(None):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DefsStateStorage, "get", staticmethod(lambda: None))
         yield
 
 

@@ -233,6 +233,9 @@ def test_a_challenger_of_a_tenth_of_the_rows_is_not_promoted(
         customer = Tables.of_schema().labels.c.customer_id
         rows = customer.in_(lost["customer_id"].unique().tolist())
         connection.execute(sa.delete(customer.table).where(rows))
-    small = {"features_target_window_has_enough_rows": {"config": {"min_share": 0.1}}}
+    small = {
+        "features_target_window_has_enough_rows": {"config": {"min_share": 0.1}},
+        "preprocessed_splits_splits_have_their_shares": {"config": {"max_deviation": 1.0}},
+    }
     assert platform.materialize(instance, BASE_DT, _GOOD_SEARCH, config=small).success
     assert not _decision(platform).promoted

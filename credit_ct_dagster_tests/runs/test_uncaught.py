@@ -117,5 +117,5 @@ def test_what_dagster_refuses_is_recognised_by_its_text(
         result = CliRunner().invoke(create_dagster_cli(), [*command, *options])
     assert result.exception is not None
     found = sentence_for(result.exception, Calendar())
-    assert found is not None
+    assert found is not None, result.exception
     assert found.sentence.startswith(sentence)
