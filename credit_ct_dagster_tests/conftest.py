@@ -40,7 +40,7 @@ os.chdir(_STARTED_IN)
 
 
 # A loaded machine is slow, and no example is too slow for its result.
-hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.register_profile("no deadline", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("no deadline")
 
 

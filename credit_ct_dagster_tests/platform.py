@@ -49,6 +49,8 @@ SMALL_SEARCH: dict[str, Any] = {
 """Two candidates that fit in a blink."""
 NO_FLOORS: dict[str, Any] = {"min_recall": 0.0, "min_slice_accuracy": 0.0, "draws": 200}
 """A gate that such models pass, with fewer draws than usual."""
+_QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
+"""Events are in the history of the instance; to print them takes a tenth of the time."""
 HALVING_SEARCH: dict[str, Any] = {
     "depth": [2, 6],
     "rsm": [0.5, 1.0],
@@ -206,21 +208,20 @@ class Platform:
         **resources: Any,
     ) -> dg.ExecuteInProcessResult:
         """Materialize assets in this process, small and without floors unless told otherwise."""
+        ops = config or {}
+        if selection is None:
+            ops = {
+                "tuned_runs": {"config": SMALL_SEARCH if search is None else search},
+                "champion_model": {"config": NO_FLOORS | (gate or {})},
+                **ops,
+            }
         return dg.materialize(
             [*ASSETS, *(CHECKS if checks else [])],
             partition_key=base_dt,
             instance=instance,
             selection=selection,
             resources=self.resources() | resources,
-            run_config={
-                "ops": {
-                    "tuned_runs": {"config": SMALL_SEARCH if search is None else search},
-                    "champion_model": {"config": NO_FLOORS | (gate or {})},
-                    **(config or {}),
-                }
-            }
-            if selection is None
-            else {"ops": config or {}},
+            run_config={"loggers": _QUIET, "ops": ops},
             raise_on_error=False,
         )
 

@@ -160,13 +160,13 @@ def test_finished_trials_are_retained_and_nested_under_the_newest_search(
     """Again with the same rows and configuration fits nothing; `resume: false` fits all."""
     platform, instance = trained_copy.platform, trained_copy.instance
     first = platform.models()["trials.parquet"]
-    platform.materialize(instance)
+    platform.materialize(instance, checks=False)
     assert platform.models()["trials.parquet"].equals(first)
     summary = platform.search_summary()
     for run_id in first["run_id"]:
         tags = platform.tracking.client.get_run(run_id).data.tags
         assert tags["mlflow.parentRunId"] == summary.mlflow.parent_run_id
-    platform.materialize(instance, search=SMALL_SEARCH | {"resume": False})
+    platform.materialize(instance, search=SMALL_SEARCH | {"resume": False}, checks=False)
     afresh = platform.models()["trials.parquet"]
     assert set(afresh["run_id"]).isdisjoint(first["run_id"])
     measured = ["trial", "val_accuracy", "val_log_loss", "iterations"]
@@ -179,7 +179,7 @@ def test_other_rows_or_another_configuration_start_anew(trained_copy: Trained) -
     """Trials are retained only for the same rows and the same configuration."""
     platform, instance = trained_copy.platform, trained_copy.instance
     first = set(platform.models()["trials.parquet"]["run_id"])
-    platform.materialize(instance, search=SMALL_SEARCH | {"learning_rate": 0.2})
+    platform.materialize(instance, search=SMALL_SEARCH | {"learning_rate": 0.2}, checks=False)
     second = set(platform.models()["trials.parquet"]["run_id"])
     assert first.isdisjoint(second)
     labels = pd.DataFrame([("z1", "zz", BASE_DT, "Good")], columns=schema.LABEL_COLUMNS)
@@ -188,19 +188,19 @@ def test_other_rows_or_another_configuration_start_anew(trained_copy: Trained) -
         more = labels.assign(id=f"z{n}", customer_id=f"zz{n}")
         row = features.assign(id=f"z{n}", customer_id=f"zz{n}", date=BASE_DT)
         platform.store.upsert({"credit_score": more, "credit_score_features": row})
-    platform.materialize(instance)
+    platform.materialize(instance, checks=False)
     assert first.isdisjoint(platform.models()["trials.parquet"]["run_id"])
 
 
 def test_the_last_winner_is_tried_early(platform: Platform, instance: dg.DagsterInstance) -> None:
     """The centre of the grid first, then what won on the newest earlier base date."""
     three = SMALL_SEARCH | {"depth": [2, 3, 4, 5]}
-    platform.materialize(instance, base_dt="2025-03-08", search=three)
+    platform.materialize(instance, base_dt="2025-03-08", search=three, checks=False)
     summary = platform.search_summary("2025-03-08")
     best = summary.best.model_copy(update={"params": {**summary.best.params, "depth": 5}})
     changed = summary.model_copy(update={"best": best})
     platform.artifacts.write(MODEL_FOLDER, "2025-03-08", {SEARCH_SUMMARY_FILE: changed})
-    platform.materialize(instance, search=three)
+    platform.materialize(instance, search=three, checks=False)
     assert list(platform.models()["trials.parquet"]["depth"]) == [3, 5, 2, 4]
 
 

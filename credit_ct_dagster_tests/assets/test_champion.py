@@ -116,7 +116,7 @@ def test_a_clearly_better_model_is_promoted_and_a_worse_one_is_not(
 ) -> None:
     """On customers that neither saw; the drift against the champion's rows is reported."""
     platform, instance = with_poor_champion.platform, with_poor_champion.instance
-    better = platform.materialize(instance, BASE_DT, _GOOD_SEARCH)
+    better = platform.materialize(instance, BASE_DT, _GOOD_SEARCH, checks=False)
     assert better.success
     decision = _decision(platform)
     assert (decision.promoted, decision.ground) == (True, "better")
@@ -147,7 +147,7 @@ def test_an_older_base_date_does_not_replace_a_newer_champion(
 ) -> None:
     """A backfill finds the newer champion, unless it is told to replace it."""
     assert platform.materialize(instance, BASE_DT, _POOR_SEARCH, checks=False).success
-    assert platform.materialize(instance, _EARLIER, _GOOD_SEARCH).success
+    assert platform.materialize(instance, _EARLIER, _GOOD_SEARCH, checks=False).success
     assert _decision(platform, _EARLIER).ground == "older base date"
     asked = platform.materialize(
         instance, _EARLIER, _GOOD_SEARCH | {"resume": False}, gate={"replace_newer": True}
@@ -162,7 +162,7 @@ def test_both_are_scored_on_customers_that_neither_saw(
     """Also when the champion was split by other shares: it saw more customers."""
     wide = {"preprocessing": {"config": {"train_share": 0.8, "val_share": 0.15}}}
     assert platform.materialize(instance, _EARLIER, _POOR_SEARCH, config=wide, checks=False).success
-    assert platform.materialize(instance, BASE_DT, _GOOD_SEARCH).success
+    assert platform.materialize(instance, BASE_DT, _GOOD_SEARCH, checks=False).success
     holdout = platform.splits()[SPLIT_FILES["holdout"]]
     unseen = customer_position(holdout[schema.CUSTOMER]) >= 0.8 + 0.15
     assert 0 < unseen.sum() < len(holdout)
@@ -191,7 +191,7 @@ def test_a_missing_package_promotes_nobody(
 
     [package] = platform.packages.packaged()
     bentoml.models.delete(package.tag)
-    result = platform.materialize(instance, BASE_DT, _GOOD_SEARCH)
+    result = platform.materialize(instance, BASE_DT, _GOOD_SEARCH, checks=False)
     assert not result.success
     assert f"{package.tag} is not in the BentoML store" in failure_of(result)
     champion = platform.promotions.champion()
@@ -207,7 +207,7 @@ def test_a_missing_package_can_be_made_again(
     import bentoml
 
     made_again = dg.AssetSelection.assets("bentoml_model", "champion_model")
-    assert platform.materialize(instance, BASE_DT, _GOOD_SEARCH).success
+    assert platform.materialize(instance, BASE_DT, _GOOD_SEARCH, checks=False).success
     for package in platform.packages.packaged():
         bentoml.models.delete(package.tag)
     with pytest.raises(
@@ -225,7 +225,7 @@ def test_a_challenger_of_a_tenth_of_the_rows_is_not_promoted(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
     """A window that lost most of its labels makes a model that does not win."""
-    assert platform.materialize(instance, _EARLIER, _GOOD_SEARCH).success
+    assert platform.materialize(instance, _EARLIER, _GOOD_SEARCH, checks=False).success
     engine = sa.create_engine(platform.url)
     with engine.begin() as connection:
         labels = pd.read_sql("SELECT id, customer_id FROM credit_score", connection)

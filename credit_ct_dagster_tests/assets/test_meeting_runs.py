@@ -17,7 +17,14 @@ from credit_ct_dagster.contracts.files import (
     SPLIT_FILES,
 )
 from credit_ct_dagster.contracts.identity import ModelIdentity
-from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform, Templates, failure_of
+from credit_ct_dagster_tests.platform import (
+    BASE_DT,
+    NO_FLOORS,
+    SMALL_SEARCH,
+    Platform,
+    Templates,
+    failure_of,
+)
 from credit_ct_dagster_tests.trained import Trained
 
 _EARLIER = "2025-03-07"
@@ -144,7 +151,7 @@ def test_a_decision_is_recorded_once_per_challenger_and_evidence(with_champion: 
     assert platform.materialize(instance, checks=False).success
     decided = platform.decision_record()
     assert not decided.decision.promoted
-    rules = {"champion_model": {"config": {"min_recall": 0.0, "min_slice_accuracy": 0.0}}}
+    rules = {"champion_model": {"config": NO_FLOORS}}
     for _ in range(2):
         assert platform.materialize(instance, selection=challenger, config=rules).success
     assert platform.decision_record() == decided

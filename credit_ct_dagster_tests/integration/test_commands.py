@@ -34,15 +34,32 @@ def _check_mlflow_runs(platform: Platform) -> None:
         assert mlflow.execute("SELECT COUNT(*) FROM runs").fetchone() == (3,)
 
 
-def test_dagster_job_execute(platform: Platform) -> None:
-    """CI's command does the whole job, in one process."""
+def test_dagster_job_execute_with_its_history_in_mysql(
+    platform: Platform, mariadb: MariaDB
+) -> None:
+    """CI's command does the whole job, in one process; its history is where DAGSTER_HOME says."""
+    home = platform.folder / "home"
+    home.mkdir()
+    storage = {"storage": {"mysql": {"mysql_url": {"env": "DAGSTER_DB"}}}}
+    (home / "dagster.yaml").write_text(yaml.safe_dump(storage))
     (platform.folder / "run.yaml").write_text(yaml.safe_dump(_SMALL))
-    done = platform.run(*_job("--tags", _TAGS, "--config", "run.yaml"))
+    url = mariadb.new_database()
+    elsewhere = {
+        "DAGSTER_HOME": str(home),
+        "DAGSTER_DB": url.replace("mysql+pymysql", "mysql+mysqlconnector"),
+    }
+    done = platform.run(*_job("--tags", _TAGS, "--config", "run.yaml"), **elsewhere)
     assert done.returncode == 0, done.stderr[-3000:]
-    summary = platform.search_summary()
-    assert summary.trials.completed == 2
+    assert platform.search_summary().trials.completed == 2
     _check_mlflow_runs(platform)
     assert len(_processes(done)) == 1
+    again = platform.run("credit-ct", "run", "--if-missing", **elsewhere)
+    assert "is packaged already" in again.stdout, again.stderr
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        runs = connection.exec_driver_sql("SELECT status FROM runs").fetchall()
+    assert runs == [("SUCCESS",)]
+    assert not (platform.folder / "var" / "dagster").exists()
 
 
 def test_steps_can_be_processes_of_their_own(
@@ -138,29 +155,6 @@ def test_an_empty_store_gets_sample_rows_or_files(platform: Platform) -> None:
     loaded = platform.run("credit-ct", "load", "--labels", "labels.csv", **fresh)
     assert loaded.returncode == 0, loaded.stderr
     assert "credit_score: 2 rows, 2025-01-05 to 2025-01-06" in loaded.stdout
-
-
-def test_the_instance_can_be_in_mysql(platform: Platform, mariadb: MariaDB) -> None:
-    """With DAGSTER_HOME, history goes where its dagster.yaml says: here by dagster-mysql."""
-    home = platform.folder / "home"
-    home.mkdir()
-    storage = {"storage": {"mysql": {"mysql_url": {"env": "DAGSTER_DB"}}}}
-    (home / "dagster.yaml").write_text(yaml.safe_dump(storage))
-    (platform.folder / "small.yaml").write_text(yaml.safe_dump(_SMALL))
-    url = mariadb.new_database()
-    elsewhere = {
-        "DAGSTER_HOME": str(home),
-        "DAGSTER_DB": url.replace("mysql+pymysql", "mysql+mysqlconnector"),
-    }
-    done = platform.run("credit-ct", "run", "--config", "small.yaml", **elsewhere)
-    assert done.returncode == 0, done.stderr[-3000:]
-    again = platform.run("credit-ct", "run", "--if-missing", **elsewhere)
-    assert "is packaged already" in again.stdout, again.stderr
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
-    with engine.connect() as connection:
-        runs = connection.exec_driver_sql("SELECT status FROM runs").fetchall()
-    assert runs == [("SUCCESS",)]
-    assert not (platform.folder / "var" / "dagster").exists()
 
 
 @pytest.mark.parametrize(
