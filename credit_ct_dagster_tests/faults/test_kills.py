@@ -34,7 +34,7 @@ merge._insert = lambda *args: (insert(*args), die())
     "preprocessing": """
 from credit_ct_dagster.io_managers import artifacts
 publish = artifacts.publish
-artifacts.publish = lambda path, c: die() if "_val" in path.name else publish(path, c)
+artifacts.publish = lambda path, *a: die() if "_val" in path.name else publish(path, *a)
 """,
     "rename": """
 replace = Path.replace
@@ -56,7 +56,7 @@ Trial.remember = die
     "results": """
 from credit_ct_dagster.io_managers import artifacts
 publish = artifacts.publish
-artifacts.publish = lambda path, c: die() if path.name == "best.cbm" else publish(path, c)
+artifacts.publish = lambda path, *a: die() if path.name == "best.cbm" else publish(path, *a)
 """,
     "packaging": """
 import bentoml._internal.models.model as store
