@@ -267,3 +267,11 @@ def failure_of(result: dg.ExecuteInProcessResult) -> str:
     reason = reason_of(result.all_events)
     assert reason is not None, "no step failed"
     return reason.sentence
+
+
+def metadata_of(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
+    """What a run recorded with an asset."""
+    for event in result.get_asset_materialization_events():
+        if event.asset_key == dg.AssetKey(asset):
+            return {key: value.value for key, value in event.materialization.metadata.items()}
+    raise AssertionError(f"{asset} was not materialized")

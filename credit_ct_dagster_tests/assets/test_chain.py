@@ -8,43 +8,31 @@ import numpy as np
 import pandas as pd
 import pytest
 from catboost import CatBoostClassifier
-from mlflow.entities import ViewType
 
 from credit_ct_dagster.contracts.files import (
     MODEL_FOLDER,
     PREPROCESSING_FOLDER,
     SCALERS_FILE,
     SCALERS_FOLDER,
-    SEARCH_SUMMARY_FILE,
     SPLIT_FILES,
 )
 from credit_ct_dagster.contracts.search import SearchSummary, TrialCounts
 from credit_ct_dagster.contracts.splits import Scale, ScalersRecord
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
-from credit_ct_dagster.modeling import schema, training
+from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.evaluation import evaluate, predict
 from credit_ct_dagster.modeling.preparation import prepare
-from credit_ct_dagster.modeling.search_space import TuningParameters
-from credit_ct_dagster.modeling.training import TEXT_PROCESSING
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import (
     ASSETS,
     BASE_DT,
-    HALVING_SEARCH,
-    SMALL_SEARCH,
     Platform,
     Templates,
     failure_of,
+    metadata_of,
 )
 from credit_ct_dagster_tests.trained import Trained
-
-
-def _metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict:
-    for event in result.get_asset_materialization_events():
-        if event.asset_key == dg.AssetKey(asset):
-            return {key: value.value for key, value in event.materialization.metadata.items()}
-    raise AssertionError(f"{asset} was not materialized")
 
 
 def test_artifacts_have_their_names_and_agree(trained: Trained) -> None:
@@ -96,114 +84,6 @@ def test_artifacts_have_their_names_and_agree(trained: Trained) -> None:
     assert tracked.data.metrics["holdout_accuracy"] == summary.best.holdout["accuracy"]
 
 
-def test_mlflow_has_a_parent_and_a_run_per_candidate(trained: Trained) -> None:
-    """All ended, tagged, nested; each with the model that its metrics were measured on."""
-    platform, result = trained.platform, trained.result
-    import mlflow
-
-    summary = platform.search_summary()
-    client = platform.tracking.client
-    runs = client.search_runs([summary.mlflow.experiment_id], run_view_type=ViewType.ALL)
-    assert {run.info.status for run in runs} == {"FINISHED"}
-    parent = client.get_run(summary.mlflow.parent_run_id)
-    children = [r for r in runs if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
-    assert len(runs) == len(children) + 1 == 3
-    for run in (parent, *children):
-        assert run.data.tags["credit_ct.base_dt"] == BASE_DT
-        assert run.data.tags["credit_ct.dagster_run_id"] == result.run_id
-        assert run.data.tags["credit_ct.data_fingerprint"] == summary.data_fingerprint
-    val = platform.splits()[SPLIT_FILES["val"]]
-    mlflow.set_tracking_uri(platform.tracking.tracking_uri)
-    for run in children:
-        uri = f"runs:/{run.info.run_id}/model"
-        signature = mlflow.models.get_model_info(uri).signature
-        assert signature.inputs.input_names() == schema.FEATURES
-        model = mlflow.catboost.load_model(uri)
-        measured = evaluate(model, val)
-        tracked = {key: run.data.metrics[f"val_{key}"] for key in measured}
-        assert tracked == pytest.approx(measured)
-        assert run.data.params["best_iteration"] == str(model.tree_count_ - 1)
-        assert run.data.params["iterations"] == str(SMALL_SEARCH["iterations"])
-        assert {"depth", "rsm", "l2_leaf_reg", "learning_rate"} <= set(run.data.params)
-
-
-def test_what_was_pruned_is_tracked_as_killed_with_its_curve(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
-    """MLflow has for each candidate how it ended, why, and its loss after each tree."""
-    result = platform.materialize(instance, search=HALVING_SEARCH)
-    trials = platform.models()["trials.parquet"].set_index("run_id")
-    assert set(trials["state"]) == {"completed", "pruned"}
-    client = platform.tracking.client
-    for run_id, trial in trials.iterrows():
-        run = client.get_run(str(run_id))
-        curve = platform.tracking.curve(str(run_id))
-        if trial["state"] == "pruned":
-            assert run.info.status == "KILLED"
-            assert run.data.tags["credit_ct.reason"] == trial["reason"]
-            assert "fell behind" in trial["reason"]
-            assert len(curve) == trial["iterations"]
-            assert "val_accuracy" not in run.data.metrics
-        else:
-            assert run.info.status == "FINISHED"
-            assert int(np.argmin(curve)) + 1 == trial["iterations"]
-        assert run.data.tags["credit_ct.trial"] == str(trial["trial"])
-        assert run.info.end_time >= run.info.start_time
-    summary = platform.search_summary()
-    assert summary.trials.pruned == (trials["state"] == "pruned").sum()
-    assert len(_metadata(result, "tuned_runs")["trials"].records) == 8
-
-
-def test_finished_trials_are_retained_and_nested_under_the_newest_search(
-    trained_copy: Trained,
-) -> None:
-    """Again with the same rows and configuration fits nothing; `resume: false` fits all."""
-    platform, instance = trained_copy.platform, trained_copy.instance
-    first = platform.models()["trials.parquet"]
-    platform.materialize(instance, checks=False)
-    assert platform.models()["trials.parquet"].equals(first)
-    summary = platform.search_summary()
-    for run_id in first["run_id"]:
-        tags = platform.tracking.client.get_run(run_id).data.tags
-        assert tags["mlflow.parentRunId"] == summary.mlflow.parent_run_id
-    platform.materialize(instance, search=SMALL_SEARCH | {"resume": False}, checks=False)
-    afresh = platform.models()["trials.parquet"]
-    assert set(afresh["run_id"]).isdisjoint(first["run_id"])
-    measured = ["trial", "val_accuracy", "val_log_loss", "iterations"]
-    assert afresh[measured].equals(first[measured])
-    statuses = [platform.tracking.client.get_run(run).info.status for run in first["run_id"]]
-    assert statuses == ["FINISHED", "FINISHED"], "the runs of an earlier search are not changed"
-
-
-def test_other_rows_or_another_configuration_start_anew(trained_copy: Trained) -> None:
-    """Trials are retained only for the same rows and the same configuration."""
-    platform, instance = trained_copy.platform, trained_copy.instance
-    first = set(platform.models()["trials.parquet"]["run_id"])
-    platform.materialize(instance, search=SMALL_SEARCH | {"learning_rate": 0.2}, checks=False)
-    second = set(platform.models()["trials.parquet"]["run_id"])
-    assert first.isdisjoint(second)
-    labels = pd.DataFrame([("z1", "zz", BASE_DT, "Good")], columns=schema.LABEL_COLUMNS)
-    features = labels[schema.KEY].reindex(columns=schema.FEATURE_COLUMNS)
-    for n in range(20):  # enough customers that some of them train
-        more = labels.assign(id=f"z{n}", customer_id=f"zz{n}")
-        row = features.assign(id=f"z{n}", customer_id=f"zz{n}", date=BASE_DT)
-        platform.store.upsert({"credit_score": more, "credit_score_features": row})
-    platform.materialize(instance, checks=False)
-    assert first.isdisjoint(platform.models()["trials.parquet"]["run_id"])
-
-
-def test_the_last_winner_is_tried_early(platform: Platform, instance: dg.DagsterInstance) -> None:
-    """The centre of the grid first, then what won on the newest earlier base date."""
-    three = SMALL_SEARCH | {"depth": [2, 3, 4, 5]}
-    platform.materialize(instance, base_dt="2025-03-08", search=three, checks=False)
-    summary = platform.search_summary("2025-03-08")
-    best = summary.best.model_copy(update={"params": {**summary.best.params, "depth": 5}})
-    changed = summary.model_copy(update={"best": best})
-    platform.artifacts.write(MODEL_FOLDER, "2025-03-08", {SEARCH_SUMMARY_FILE: changed})
-    platform.materialize(instance, search=three, checks=False)
-    assert list(platform.models()["trials.parquet"]["depth"]) == [3, 5, 2, 4]
-
-
 def test_materializing_twice_gives_the_same_state(trained_copy: Trained) -> None:
     """Byte-identical tables, the same winner, one package per Dagster run."""
     platform, instance = trained_copy.platform, trained_copy.instance
@@ -222,18 +102,18 @@ def test_materializing_twice_gives_the_same_state(trained_copy: Trained) -> None
 def test_the_metadata_show_what_a_person_wants_to_know(trained: Trained) -> None:
     """Counts, the table of trials, pictures and links are in the metadata."""
     platform, result, instance = trained.platform, trained.result, trained.instance
-    merged = _metadata(result, "features_target")
+    merged = metadata_of(result, "features_target")
     assert merged["window"] == "2025-02-10 to 2025-03-10"
     assert merged["dagster/partition_row_count"] > 400
     assert merged["labels_without_features"] == merged["labels_with_invalid_date"] == 0
-    tuned = _metadata(result, "tuned_runs")
+    tuned = metadata_of(result, "tuned_runs")
     assert len(tuned["trials"].records) == 2
     for picture in ("search", "confusion_matrix", "feature_importances"):
         assert tuned[picture].startswith("![")
         assert "data:image/png;base64,iVBOR" in tuned[picture]
     assert tuned["mlflow_run"].startswith("http://127.0.0.1:5000/#/experiments/")
-    assert len(_metadata(result, "robust_scalers")["scalers"].records) == len(schema.NUMERIC)
-    assert _metadata(result, "bentoml_model")["bentoml_tag"].startswith(platform.model_name)
+    assert len(metadata_of(result, "robust_scalers")["scalers"].records) == len(schema.NUMERIC)
+    assert metadata_of(result, "bentoml_model")["bentoml_tag"].startswith(platform.model_name)
     everything = "\n".join(map(str, instance.all_logs(result.run_id)))
     assert BASE_DT in everything
     assert "Customer " not in everything, "names stay in the database"
@@ -332,20 +212,6 @@ def test_an_unexpected_failure_is_not_tried_again(
     assert "not subscriptable" in failure_of(result)
 
 
-def test_all_candidates_failing_fails_the_run_with_the_first_cause(
-    platform: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The parent ends FAILED, and so does each candidate's run, with the reason."""
-    refusing = {**TEXT_PROCESSING, "dictionaries": [{"dictionary_id": "no such option"}]}
-    monkeypatch.setattr(training, "TEXT_PROCESSING", refusing)
-    result = platform.materialize(instance, search=SMALL_SEARCH | {"depth": [3]})
-    assert "All 1 candidates failed" in failure_of(result)
-    runs = platform.tracking.client.search_runs([platform.tracking.experiment_id()])
-    assert [run.info.status for run in runs] == ["FAILED", "FAILED"]
-    assert any("credit_ct.reason" in run.data.tags for run in runs)
-    assert platform.packages.packaged() == []
-
-
 def test_dirty_rows_survive(platform: Platform, instance: dg.DagsterInstance) -> None:
     """Missing words, negative delays and words never seen before do not stop a run."""
     labels = pd.DataFrame(
@@ -395,8 +261,3 @@ def test_tables_can_be_csv(trained_copy: Trained) -> None:
     assert folder.read(SearchSummary).best == in_parquet
     holdout = platform.splits()[SPLIT_FILES["holdout"]]
     assert predict(folder["best.cbm"], holdout).shape == (len(holdout),)
-
-
-def test_the_small_search_is_a_valid_one() -> None:
-    """The tests' own search is within the limits of the real one."""
-    assert len(TuningParameters(**SMALL_SEARCH).candidates()) == 2
