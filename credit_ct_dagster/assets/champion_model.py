@@ -10,7 +10,7 @@ from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.raw_rows import raw_holdouts, raw_rows
 from credit_ct_dagster.assets.same_run import require_searched
 from credit_ct_dagster.assets.tables import table_of
-from credit_ct_dagster.contracts.decision import Decision, DecisionRecord
+from credit_ct_dagster.contracts.decision import Decision, DecisionRecord, Floor
 from credit_ct_dagster.contracts.drift import ColumnDrift, DriftReport
 from credit_ct_dagster.contracts.files import (
     DECISION_FILE,
@@ -159,14 +159,25 @@ def _metadata(
         "champion": f"version {record.champion}" if record.champion else "none",
         "registered_version": challenger.registered_version,
         "bentoml_tag": challenger.bentoml_tag,
-        "record": record.number,
-        "floors": table_of([each.model_dump(mode="json") for each in decision.floors]),
+        "decision_number": record.number,
+        "floors": table_of([_floor(each) for each in decision.floors]),
     }
     if decision.comparison:
         shown["comparison"] = dg.MetadataValue.json(decision.comparison.model_dump(mode="json"))
     if drift:
         shown["drift"] = table_of([_rounded(each) for each in drift])
     return shown
+
+
+def _floor(floor: Floor) -> dict[str, Any]:
+    """A row of the table that people see."""
+    return {
+        "floor": floor.what,
+        "value": round(floor.value, 4),
+        "at_least": floor.least,
+        "rows": floor.rows,
+        "met": floor.met,
+    }
 
 
 def _rounded(drift: ColumnDrift) -> dict[str, Any]:
