@@ -35,9 +35,6 @@ from credit_ct_dagster.wiring import Wiring
 REPOSITORY = Path(__file__).parents[1]
 BASE_DT = "2025-03-10"
 ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [*SOURCES, *partitioned(Calendar())]
-ASSET_NAMES = ["features_target", "preprocessed_splits", "robust_scalers", "tuned_runs",
-               "bentoml_model", "champion_model", "model_card"]  # fmt: skip
-"""What a run makes, in order."""
 SMALL_SEARCH: dict[str, Any] = {
     "depth": [3, 4],
     "rsm": [1.0],

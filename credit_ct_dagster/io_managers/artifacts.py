@@ -61,14 +61,6 @@ class ArtifactFolder(Mapping[str, Any]):
         path, content = self._content(record.FILE)
         return record.from_json(content, str(path))
 
-    def read_each(self, record: type[_R]) -> list[_R]:
-        """Every file of a folder that holds one kind of record, in the order of their names."""
-        return [
-            record.from_json(self._content(name)[1], str(self.path / name))
-            for name in self.names()
-            if name.endswith(".json")
-        ]
-
     def names(self) -> list[str]:
         """The names of all files that are there now, sorted."""
         with places.reaching(str(self.path)):

@@ -18,11 +18,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from credit_ct_dagster.automation.jobs import TRAINING_ASSETS
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster_tests.end_state import check_all_served, check_same_results
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import (
-    ASSET_NAMES,
     NO_FLOORS,
     REPOSITORY,
     SMALL_SEARCH,
@@ -87,7 +87,7 @@ class _History:
 
     def completed(self) -> set[str]:
         """The base dates whose last asset is materialized."""
-        return self.materialized(ASSET_NAMES[-1])
+        return self.materialized(TRAINING_ASSETS[-1])
 
     def records(self) -> Sequence[dg.RunRecord]:
         """All runs."""
@@ -135,7 +135,7 @@ def _from_lineage(port: int, base_dts: Sequence[str], ops: dict[str, Any] | None
     """Launch from the lineage; Dagster sorts the base dates."""
     return launch_backfill(
         port,
-        assetSelection=[{"path": [name]} for name in ASSET_NAMES],
+        assetSelection=[{"path": [name]} for name in TRAINING_ASSETS],
         partitionNames=base_dts,
         runConfigData={"ops": ops or _CONFIG},
     )
@@ -248,7 +248,7 @@ def test_equals_fresh_runs_after_a_kill_and_a_cancellation(
     assert re.findall(".*(?:database is locked|[Dd]eadlock).*", log) == []
     assert {history.status(run_id) for run_id in running} == {dg.DagsterRunStatus.FAILURE}
     assert history.unfinished() == set()
-    assert all(history.materialized(name) == set(base_dts) for name in ASSET_NAMES)
+    assert all(history.materialized(name) == set(base_dts) for name in TRAINING_ASSETS)
     _check_concurrency(history)
     states = {each["subject"]: each["state"] for each in json.loads(doctor.stdout)}
     assert states["champion"] == states["daemon"] == "ok", doctor.stdout

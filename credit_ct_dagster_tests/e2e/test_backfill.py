@@ -5,7 +5,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from credit_ct_dagster_tests.platform import ASSET_NAMES, BASE_DT, Platform
+from credit_ct_dagster.automation.jobs import TRAINING_ASSETS
+from credit_ct_dagster_tests.platform import BASE_DT, Platform
 from credit_ct_dagster_tests.webserver import (
     backfill_status,
     dagster_dev,
@@ -26,7 +27,7 @@ def test_a_backfill_of_four_base_dates(platform: Platform) -> None:
     with dagster_dev(platform) as port:
         backfill = launch_backfill(
             port,
-            assetSelection=[{"path": [name]} for name in ASSET_NAMES],
+            assetSelection=[{"path": [name]} for name in TRAINING_ASSETS],
             partitionNames=base_dts,
             runConfigData={"ops": {"tuned_runs": {"config": _SEARCH}}},
         )

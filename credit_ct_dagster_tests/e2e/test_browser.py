@@ -12,9 +12,10 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from credit_ct_dagster.automation.jobs import TRAINING_ASSETS
 from credit_ct_dagster.contracts.files import LINEAGE_FILE, MODEL_CARD_FILE
 from credit_ct_dagster.contracts.identity import ModelIdentity
-from credit_ct_dagster_tests.platform import ASSET_NAMES, BASE_DT, REPOSITORY, Platform
+from credit_ct_dagster_tests.platform import BASE_DT, REPOSITORY, Platform
 from credit_ct_dagster_tests.webserver import dagster_dev, until
 
 pytestmark = pytest.mark.timeout(900)
@@ -67,7 +68,7 @@ def test_a_base_date_is_trained_from_the_ui(platform: Platform, browser: Browser
         root = f"http://127.0.0.1:{port}"
         until(lambda: urlopen(f"{root}/server_info").status == 200, 90, "the UI's start")
         page.goto(f"{root}/assets/tuned_runs?view=lineage&lineageScope=upstream&lineageDepth=9")
-        for asset in ("credit_score_features", *ASSET_NAMES[:2]):
+        for asset in ("credit_score_features", *TRAINING_ASSETS[:2]):
             expect(page.get_by_text(asset, exact=True).first).to_be_visible()
         _save_screenshot(page, "1_lineage")
 
