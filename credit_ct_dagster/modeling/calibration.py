@@ -104,7 +104,7 @@ def calibrate(model: "CatBoostClassifier", val: pd.DataFrame) -> Calibration:
         method: float(
             np.average(
                 [
-                    _held_out_loss(_fitted(model, method, val.iloc[fit]), val.iloc[test])
+                    _held_out_loss(fitted(model, method, val.iloc[fit]), val.iloc[test])
                     for fit, test in parts
                 ],
                 weights=[len(test) for _, test in parts],
@@ -113,7 +113,7 @@ def calibrate(model: "CatBoostClassifier", val: pd.DataFrame) -> Calibration:
         for method in METHODS
     }
     best = min(METHODS, key=losses.__getitem__)
-    return Calibration(_fitted(model, best, val), best, losses)
+    return Calibration(fitted(model, best, val), best, losses)
 
 
 def aligned(probabilities: np.ndarray, classes: list[str]) -> np.ndarray:
@@ -193,7 +193,14 @@ def reliability_curve(
     return curves
 
 
-def _fitted(model: "CatBoostClassifier", method: str, rows: pd.DataFrame) -> CalibratedModel:
+def fitted(model: "CatBoostClassifier", method: str, rows: pd.DataFrame) -> CalibratedModel:
+    """Fit one calibration to a model that stays as it is.
+
+    Args:
+        model: A fitted model.
+        method: One of `METHODS`.
+        rows: Prepared rows with labels, which the model was not fitted to.
+    """
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.frozen import FrozenEstimator
 

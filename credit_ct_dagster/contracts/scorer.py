@@ -1,0 +1,87 @@
+"""What the scorer inside a package knows, beside the model itself."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from credit_ct_dagster.contracts.record import Part, Record
+from credit_ct_dagster.contracts.splits import Scale
+
+
+class Sigmoid(Part):
+    """A score s becomes 1 / (1 + exp(slope * s + intercept)) (Platt 1999)."""
+
+    slope: float
+    intercept: float
+
+
+class Isotonic(Part):
+    """The corners of a curve, which is constant outside and straight in between.
+
+    Attributes:
+        scores: In ascending order.
+        probabilities: At each of these scores.
+    """
+
+    scores: Sequence[float]
+    probabilities: Sequence[float]
+
+
+class CalibrationData(Part):
+    """How scores become probabilities.
+
+    Attributes:
+        method: `none` divides the scores by their sum.
+        curves: Per class; empty for `none`.
+    """
+
+    method: Literal["none", "sigmoid", "isotonic"]
+    curves: Mapping[str, Sigmoid | Isotonic] = Field(default_factory=dict)
+
+
+class Limits(Part):
+    """Between which values a number must lie, both included; None: no limit."""
+
+    low: float | None = None
+    high: float | None = None
+
+
+class ScorerRecord(Record):
+    """What the scorer inside a package knows, beside the model itself.
+
+    Attributes:
+        features: The raw columns, in the order of the model.
+        categorical: Those that hold a category.
+        text: Those that hold a text.
+        scales: What the scaler of each number learned.
+        missing_word: Replaces a word that is absent or blank.
+        classes: Worst to best.
+        class_rule: How the class follows from scores and probabilities.
+        calibration: How scores become probabilities.
+        typical: Per class, the median or the most frequent word of each feature in the training
+            rows; None where no row had a value.
+        sentences: Per feature and direction, the sentence of a reason.
+        protected: The features that the bank marks as protected.
+        limits: Of the numbers, by the rules for rows at training.
+        known_words: Per category, the words of the training rows.
+    """
+
+    FILE: ClassVar[str] = "scorer.json"
+    REMEDY: ClassVar[str] = (
+        "materialize bentoml_model and champion_model for the base date of the package"
+    )
+
+    features: Sequence[str]
+    categorical: Sequence[str]
+    text: Sequence[str]
+    scales: Mapping[str, Scale]
+    missing_word: str
+    classes: Sequence[str]
+    class_rule: str
+    calibration: CalibrationData
+    typical: Mapping[str, Mapping[str, float | str | None]]
+    sentences: Mapping[str, Mapping[str, str]]
+    protected: Sequence[str]
+    limits: Mapping[str, Limits]
+    known_words: Mapping[str, Sequence[str]] = Field(default_factory=dict)

@@ -1,0 +1,70 @@
+"""The sentences in which reasons are given: the one place where they are worded and reviewed.
+
+A bank states the principal reasons why it did not decide better, specifically: "score too low" is
+not enough (12 CFR 1002, Supplement I, 9(b)(2)). A sentence compares a customer with the typical
+customer of the next better class, quotes no value, and judges nobody.
+"""
+
+from collections.abc import Mapping
+
+from credit_ct_dagster.modeling import schema
+
+# Per feature: what it is, and how a higher and a lower value read.
+_NUMBERS = {
+    "age": ("Age", "is higher", "is lower"),
+    "annual_income": ("Annual income", "is higher", "is lower"),
+    "monthly_inhand_salary": ("Monthly salary after deductions", "is higher", "is lower"),
+    "num_bank_accounts": ("The number of bank accounts", "is higher", "is lower"),
+    "num_credit_card": ("The number of credit cards", "is higher", "is lower"),
+    "interest_rate": ("The interest rate on credit cards", "is higher", "is lower"),
+    "num_of_loan": ("The number of loans", "is higher", "is lower"),
+    "delay_from_due_date": (
+        "The delay of payments after their due date", "is longer", "is shorter",
+    ),
+    "num_of_delayed_payment": ("The number of late payments", "is higher", "is lower"),
+    "changed_credit_limit": ("The change of the credit limit", "is larger", "is smaller"),
+    "num_credit_inquiries": ("The number of credit inquiries", "is higher", "is lower"),
+    "outstanding_debt": ("Outstanding debt", "is higher", "is lower"),
+    "credit_utilization_ratio": ("The share of the credit limit in use", "is higher", "is lower"),
+    "credit_history_age": ("The credit history", "is longer", "is shorter"),
+    "total_emi_per_month": ("The monthly instalments on loans", "are higher", "are lower"),
+    "amount_invested_monthly": ("The amount invested per month", "is higher", "is lower"),
+    "monthly_balance": ("The balance at the end of the month", "is higher", "is lower"),
+}  # fmt: skip
+_WORDS = {
+    "occupation": "Occupation",
+    "type_of_loan": "The kinds of loans held",
+    "credit_mix": "The mix of kinds of credit",
+    "payment_of_min_amount": "Whether only the minimum amount is paid",
+    "payment_behaviour": "The pattern of spending and payments",
+}
+_THAN = "than is typical of customers with the next better score."
+_TOGETHER = "together with the other details, lowers the score."
+
+
+def _of_number(subject: str, higher: str, lower: str) -> dict[str, str]:
+    return {
+        "higher": f"{subject} {higher} {_THAN}",
+        "lower": f"{subject} {lower} {_THAN}",
+        "other": f"{subject}, {_TOGETHER}",
+        "missing": f"{subject} {'are' if higher.startswith('are') else 'is'} not known.",
+    }
+
+
+def _of_word(subject: str) -> dict[str, str]:
+    return {"other": f"{subject}, {_TOGETHER}", "missing": f"{subject} is not known."}
+
+
+def sentences() -> dict[str, Mapping[str, str]]:
+    """Per feature of the schema and direction, the sentence of a reason.
+
+    A feature that has no words of its own yet is called by its description.
+    """
+    found: dict[str, Mapping[str, str]] = {}
+    for name in schema.FEATURES:
+        subject = schema.COLUMNS[name].description
+        if name in schema.NUMERIC:
+            found[name] = _of_number(*_NUMBERS.get(name, (subject, "is higher", "is lower")))
+        else:
+            found[name] = _of_word(_WORDS.get(name, subject))
+    return found

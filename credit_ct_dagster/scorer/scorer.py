@@ -1,0 +1,222 @@
+"""The model that takes raw rows: what a package holds, and whoever scores calls.
+
+These files travel inside every package, which has to work where this platform is not installed.
+They import NumPy, SciPy, pandas and CatBoost, and each other by relative names: a package loads
+them under a name of its own.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from catboost import CatBoostClassifier, Pool
+
+from .calibration import Calibration
+from .class_rule import class_numbers
+from .reasons import Reason, Reasons
+from .values import Columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DATA_FILE = "scorer.json"
+MODEL_FILE = "model.cbm"
+VERSION = 1
+"""The newest version of `DATA_FILE` that this code reads."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says of one customer.
+
+    Attributes:
+        credit_score: The class, by the class rule that the gate judged.
+        probabilities: Calibrated, per class from worst to best, summing to 1.
+        is_most_probable: Whether the class is also the most probable one.
+        reasons: What moved the customer away from the next better class, the strongest first.
+    """
+
+    credit_score: str
+    probabilities: dict[str, float]
+    is_most_probable: bool
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the model says of many customers.
+
+    Attributes:
+        classes: Shape (rows,).
+        probabilities: Calibrated, shape (rows, 3), classes from worst to best.
+        scores: Raw one-vs-all scores, of the same shape; their sum varies.
+    """
+
+    classes: "np.ndarray[Any, Any]"
+    probabilities: "np.ndarray[Any, np.dtype[np.float64]]"
+    scores: "np.ndarray[Any, np.dtype[np.float64]]"
+
+
+class Scorer:
+    """Classes, calibrated probabilities and reasons of raw rows.
+
+    A row by itself and a row of a frame get the same answer, to the last bit.
+    """
+
+    def __init__(self, model: CatBoostClassifier, data: Mapping[str, Any]) -> None:
+        """Combine a model with what it needs.
+
+        Args:
+            model: The fitted model, which takes prepared rows.
+            data: The content of `DATA_FILE`.
+
+        Raises:
+            ValueError: A later release wrote the data.
+        """
+        if data["version"] > VERSION:
+            raise ValueError(f"version {data['version']} of {DATA_FILE} is newer than this code")
+        self.model = model
+        self.classes: list[str] = list(data["classes"])
+        self.protected: list[str] = list(data["protected"])
+        self.class_rule: str = data["class_rule"]
+        self._columns = Columns(list(data["features"]), data["scales"], data["missing_word"])
+        # The columns of the model's output, from the worst class to the best.
+        of_model = [str(name) for name in model.classes_]
+        self._order = [of_model.index(name) for name in self.classes]
+        self._calibration = Calibration(
+            data["calibration"]["method"],
+            [data["calibration"]["curves"].get(name, {}) for name in of_model],
+        )
+        self._reasons = Reasons(
+            self.columns, self.classes, data["typical"], data["sentences"], self.protected
+        )
+        self._categories = list(data["categorical"])
+        self._texts = list(data["text"])
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """Read a scorer from the folder that holds `DATA_FILE` and `MODEL_FILE`."""
+        data = json.loads((Path(folder) / DATA_FILE).read_text("utf8"))
+        return cls(CatBoostClassifier().load_model(str(Path(folder) / MODEL_FILE)), data)
+
+    @property
+    def columns(self) -> list[str]:
+        """The raw columns that it takes; others are ignored."""
+        return self._columns.names
+
+    def score(self, row: Mapping[str, Any], reasons: bool = True) -> Answer:
+        """Answer for one customer, without the milliseconds that a frame takes.
+
+        Args:
+            row: Raw values by column; None, NaN and blank words are missing.
+            reasons: Whether to give reasons, which takes most of the time.
+
+        Raises:
+            UnusableValuesError: A column is absent, or holds a value of another kind.
+        """
+        prepared = [self._columns.of_row(row)]
+        scores = self.model.predict_proba(prepared, thread_count=1)
+        scored, numbers = self._scored(scores)
+        return Answer(
+            str(scored.classes[0]),
+            dict(zip(self.classes, scored.probabilities[0].tolist(), strict=True)),
+            bool(scored.probabilities[0].argmax() == numbers[0]),
+            self._reasons_of([self._columns.raw(row)], prepared, numbers)[0] if reasons else (),
+        )
+
+    def score_rows(self, rows: "pd.DataFrame") -> Scored:
+        """Score many customers.
+
+        Args:
+            rows: Raw columns; None, NaN and blank words are missing.
+
+        Raises:
+            UnusableValuesError: A column is absent, or holds a value of another kind.
+        """
+        return self._scored(self._scores(self._columns.of_frame(rows)))[0]
+
+    def answer_rows(self, rows: "pd.DataFrame", reasons: bool = False) -> "pd.DataFrame":
+        """Answer for many customers.
+
+        Args:
+            rows: Raw columns; None, NaN and blank words are missing.
+            reasons: Whether to give reasons, as lists of `Reason` in a column `reasons`.
+
+        Returns:
+            `credit_score` and `probability_poor`, `probability_standard`, `probability_good`, with
+            the index of the rows.
+
+        Raises:
+            UnusableValuesError: A column is absent, or holds a value of another kind.
+        """
+        import pandas as pd
+
+        prepared = self._columns.of_frame(rows)
+        scored, numbers = self._scored(self._scores(prepared))
+        answers = pd.DataFrame(
+            {
+                "credit_score": scored.classes,
+                **{
+                    f"probability_{name.lower()}": scored.probabilities[:, column]
+                    for column, name in enumerate(self.classes)
+                },
+            },
+            index=rows.index,
+        )
+        if reasons:
+            raw = [self._columns.raw(row) for row in rows[self.columns].to_dict("records")]
+            found = self._reasons_of(raw, prepared, numbers)
+            answers["reasons"] = pd.Series(found, index=rows.index, dtype=object)
+        return answers
+
+    def margins(self, rows: "pd.DataFrame") -> "np.ndarray[Any, np.dtype[np.float64]]":
+        """Raw values per class from worst to best, shape (rows, 3), in log-odds.
+
+        The reasons explain differences of these.
+        """
+        prepared = self._columns.of_frame(rows)
+        found = self.model.predict(prepared, prediction_type="RawFormulaVal")
+        return found[:, self._order]
+
+    def _scores(self, prepared: "pd.DataFrame") -> "np.ndarray[Any, np.dtype[np.float64]]":
+        if prepared.empty:  # CatBoost refuses no rows
+            return np.empty((0, len(self.classes)))
+        return self.model.predict_proba(prepared)
+
+    def _scored(
+        self, scores: "np.ndarray[Any, np.dtype[np.float64]]"
+    ) -> "tuple[Scored, np.ndarray[Any, np.dtype[np.int64]]]":
+        probabilities = self._calibration.probabilities(scores)[:, self._order]
+        ordered = scores[:, self._order]
+        numbers = class_numbers(self.class_rule, ordered, probabilities)
+        return Scored(np.array(self.classes)[numbers], probabilities, ordered), numbers
+
+    def _reasons_of(
+        self,
+        raw: "list[dict[str, float | str | None]]",
+        prepared: "list[list[float | str]] | pd.DataFrame",
+        numbers: "np.ndarray[Any, np.dtype[np.int64]]",
+    ) -> list[tuple[Reason, ...]]:
+        """The reasons per row; those in the best class, which have none, take no time."""
+        explained = np.flatnonzero(numbers < len(self.classes) - 1)
+        found: list[tuple[Reason, ...]] = [()] * len(raw)
+        if len(explained) == 0:
+            return found
+        few = prepared if isinstance(prepared, list) else prepared.iloc[explained]
+        pool = Pool(
+            few,
+            cat_features=self._places(self._categories),
+            text_features=self._places(self._texts),
+            feature_names=self.columns,
+        )
+        threads = 1 if len(explained) == 1 else -1
+        shap = self.model.get_feature_importance(pool, type="ShapValues", thread_count=threads)
+        for values, place in zip(shap[:, self._order], explained, strict=True):
+            found[place] = self._reasons.of(raw[place], values, int(numbers[place]))
+        return found
+
+    def _places(self, names: list[str]) -> list[int]:
+        return [self.columns.index(name) for name in names]

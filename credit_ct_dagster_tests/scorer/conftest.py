@@ -1,0 +1,78 @@
+"""A fitted model in the pipeline's own form, and the scorer made from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from catboost import CatBoostClassifier
+
+from credit_ct_dagster.loading.sample_data import generate
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.calibration import METHODS, CalibratedModel, aligned, fitted
+from credit_ct_dagster.modeling.preparation import Scalers, fit_scalers, prepare, record_of
+from credit_ct_dagster.modeling.scorer_data import scorer_record
+from credit_ct_dagster.modeling.splitting import split_by_customer
+from credit_ct_dagster.modeling.training import TEXT_PROCESSING, TrainingData
+from credit_ct_dagster.scorer.scorer import Scorer
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What the training steps leave: scalers, and a calibrated model of prepared rows."""
+
+    scalers: Scalers
+    model: CalibratedModel
+    train: pd.DataFrame
+
+    def predicted(self, raw: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Classes, and probabilities from the worst class to the best."""
+        rows = prepare(raw, self.scalers)
+        probabilities = aligned(self.model.predict_proba(rows), self.model.classes)
+        return self.model.predict(rows), probabilities
+
+    def scorer(self) -> Scorer:
+        """The same as one object."""
+        record = scorer_record(
+            scales=record_of(self.scalers).columns,
+            calibrated=self.model.calibrated,
+            train=self.train,
+            limits={},
+            protected=["age"],
+        )
+        return Scorer(self.model.model, record.model_dump(mode="json"))
+
+
+@pytest.fixture(scope="session")
+def rows() -> Mapping[str, pd.DataFrame]:
+    """Raw labelled rows per split."""
+    labels, features = generate(2_000, date(2025, 8, 31), seed=0)
+    return split_by_customer(labels.merge(features, on=schema.KEY), 0.7, 0.15)
+
+
+@pytest.fixture(scope="session")
+def pipelines(rows: Mapping[str, pd.DataFrame]) -> dict[str, Pipeline]:
+    """One pipeline per calibration method, on one small model."""
+    scalers = fit_scalers(rows["train"])
+    val = prepare(rows["val"], scalers)
+    data = TrainingData.of(prepare(rows["train"], scalers), val)
+    model = CatBoostClassifier(
+        iterations=25,
+        depth=4,
+        learning_rate=0.3,
+        loss_function="MultiClassOneVsAll",
+        text_processing=TEXT_PROCESSING,
+        allow_writing_files=False,
+        verbose=False,
+    ).fit(data.train)
+    return {
+        method: Pipeline(scalers, fitted(model, method, val), rows["train"]) for method in METHODS
+    }
+
+
+@pytest.fixture(scope="session")
+def scorer(pipelines: Mapping[str, Pipeline]) -> Scorer:
+    """A scorer with isotonic calibration."""
+    return pipelines["isotonic"].scorer()
