@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 TOOLS := build/tools
 GPL_WITH_EXCEPTION := mysql-connector-python
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
-	--project-name credit-ct --file deploy/compose.yaml $(if $(wildcard deploy/.env),--env-file deploy/.env)
+	--project-name credit-ct --file deploy/compose.yaml --file deploy/compose.tools.yaml $(if $(wildcard deploy/.env),--env-file deploy/.env)
 
 .PHONY: help
 help: ## Show this list
@@ -29,6 +29,10 @@ run: install ## Train the newest base date that has labels, on sample rows if th
 .PHONY: dev
 dev: install ## Serve the Dagster UI on http://127.0.0.1:3000
 	$(BIN)/credit-ct ui --host 127.0.0.1 --port 3000
+
+.PHONY: serve
+serve: install ## Answer with the champion over HTTP on http://127.0.0.1:8000
+	$(BIN)/credit-ct serve --host 127.0.0.1 --port 8000
 
 .PHONY: mlflow
 mlflow: install ## Serve the MLflow UI of the embedded store on http://127.0.0.1:5000
@@ -77,7 +81,7 @@ lint: install ## Check style, format, types, the direction of imports, and YAML 
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml deploy/compose.tools.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 
 $(TOOLS)/.installed: deploy/tools.txt

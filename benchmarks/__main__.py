@@ -7,6 +7,7 @@ import click
 
 from benchmarks import (
     base_date,
+    batch_scores,
     dask_machines,
     feature_store,
     growth,
@@ -14,6 +15,9 @@ from benchmarks import (
     planted_faults,
     promotion,
     pruning,
+    reasons,
+    serving,
+    soak,
     tuning,
 )
 from benchmarks.plan import Plan
@@ -30,6 +34,10 @@ _GROUPS = {
     **pruning.GROUPS,
     **promotion.GROUPS,
     **planted_faults.GROUPS,
+    **serving.GROUPS,
+    **soak.GROUPS,
+    **batch_scores.GROUPS,
+    **reasons.GROUPS,
 }
 
 

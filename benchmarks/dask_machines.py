@@ -19,6 +19,7 @@ from benchmarks.sandbox import Sandbox, sandbox
 from benchmarks.windows import Window
 from credit_ct_dagster_tests.mariadb import MariaDB
 
+SEARCH = "credit_ct_dagster.search.dask_workers"
 _START_SECONDS = 60
 
 
@@ -54,7 +55,7 @@ def _tune_on(cores: list[int], running: MariaDB, window: Window, search: str) ->
     """Search with one worker per core; their start is not measured."""
     with (
         sandbox(OPTUNA_STORAGE_URL=running.new_database()) as here,
-        _cluster(here, cores) as scheduler_file,
+        cluster(here, cores, SEARCH) as scheduler_file,
     ):
         return here.measure(
             "benchmarks.engine", str(window.folder), "--parameters", search,
@@ -63,8 +64,11 @@ def _tune_on(cores: list[int], running: MariaDB, window: Window, search: str) ->
 
 
 @contextmanager
-def _cluster(here: Sandbox, cores: list[int]) -> Iterator[Path]:
-    """A scheduler, and workers, each pinned to a core, that have imported their libraries."""
+def cluster(here: Sandbox, cores: list[int], preload: str) -> Iterator[Path]:
+    """A scheduler, and workers, each pinned to a core, that have imported a module.
+
+    Yields the scheduler file.
+    """
     file = here.folder / "scheduler.json"
     with ExitStack() as stack:
         start = partial(_process, stack, here)
@@ -78,7 +82,7 @@ def _cluster(here: Sandbox, cores: list[int]) -> Iterator[Path]:
         for core in cores:
             start("dask_worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-nanny",
                   "--no-dashboard", "--memory-limit", "0", "--local-directory", str(here.folder),
-                  "--preload", "credit_ct_dagster.search.dask_workers", core=core)  # fmt: skip
+                  "--preload", preload, core=core)  # fmt: skip
         yield file
 
 

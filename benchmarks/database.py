@@ -20,8 +20,12 @@ from credit_ct_dagster_tests.mariadb import MariaDB
 
 
 @contextmanager
-def server() -> Iterator[MariaDB]:
-    """A server that holds a million rows in memory."""
+def server(*options: str) -> Iterator[MariaDB]:
+    """A server that holds a million rows in memory.
+
+    Args:
+        options: Further ones of `mariadbd`.
+    """
     if MariaDB.program() is None:
         raise SystemExit("mariadbd is not installed: apt-get install mariadb-server")
     with (
@@ -31,6 +35,7 @@ def server() -> Iterator[MariaDB]:
             "--innodb-buffer-pool-size=3G",
             "--innodb-log-file-size=1G",
             "--local-infile=1",
+            *options,
         ) as running,
     ):
         yield running

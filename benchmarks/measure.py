@@ -127,6 +127,15 @@ def within(name: str, values: Sequence[float], at_most: float, unit: str = "s") 
     return Comparison(name, target, [], list(values), ratios, ratio, ratio <= 1, unit)
 
 
+def at_least(name: str, values: Sequence[float], target: float, unit: str) -> Comparison:
+    """Compare the median of measured values with a number that they should reach."""
+    ratios = [value / target for value in values]
+    ratio = statistics.median(ratios)
+    return Comparison(
+        name, f"≥ {target:g} {unit}", [], list(values), ratios, ratio, ratio >= 1, unit
+    )
+
+
 def limit(name: str, action: Way, at_most_seconds: float) -> Comparison:
     """Compare the best of three measurements with a limit in seconds on two cores."""
     taken = [turn(action).seconds for _ in range(3)]

@@ -23,6 +23,9 @@ class Plan:
         growing_rows: Rows of each step of `rows`.
         feature_store_rows: Labels of the merge, and rows that are read.
         loaded_rows: Labels, and feature rows, of the CSV files that are loaded.
+        load_seconds: How long a service is loaded in a turn.
+        soak_seconds: How long it is loaded at four fifths of its capacity.
+        batch_rows: Rows that are scored with reasons, and without.
         plot: File for the chart of `rows`.
         parameters: Parameters that differ from the platform's default search, for both ways.
     """
@@ -37,6 +40,9 @@ class Plan:
     growing_rows: tuple[int, ...] = (1_000, 3_000, 10_000, 30_000, 100_000)
     feature_store_rows: tuple[int, int] = (1_000_000, 100_000)
     loaded_rows: int = 500_000
+    load_seconds: float = 10
+    soak_seconds: float = 600
+    batch_rows: tuple[int, int] = (100_000, 1_000_000)
     parameters: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -53,6 +59,9 @@ class Plan:
             growing_rows=(1_000, 2_000),
             feature_store_rows=(10_000, 5_000),
             loaded_rows=5_000,
+            load_seconds=1,
+            soak_seconds=6,
+            batch_rows=(2_000, 5_000),
             parameters={
                 "depth": [3, 4],
                 "rsm": [0.9, 1.0],

@@ -10,13 +10,16 @@ import click
 
 from benchmarks.engine import measure
 from benchmarks.windows import BASE_DT, TRAIN_SHARE, VAL_SHARE
+from credit_ct_dagster.assets.preprocessed_splits import limits_of
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLIT_FILES
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.modeling.calibration import calibrate
-from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
+from credit_ct_dagster.modeling.golden import golden_rows
+from credit_ct_dagster.modeling.preparation import fit_scalers, prepare, record_of
 from credit_ct_dagster.modeling.quarantine import check_rows
 from credit_ct_dagster.modeling.row_rules import RowRules
+from credit_ct_dagster.modeling.scorer_data import scorer_record
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.modeling.splitting import split_by_customer
 from credit_ct_dagster.settings import set_up_process
@@ -56,9 +59,15 @@ def main(parameters: str, result: Path) -> None:
     packaging = time.perf_counter()
     model = wiring.tracking.load_model(found["best_run_id"])
     calibration = calibrate(model, splits["val"])
+    limits = limits_of(RowRules())
     wiring.bentoml_store.save(
-        calibration.model,
-        scalers,
+        model,
+        scorer_record(
+            scales=record_of(scalers).columns,
+            calibrated=calibration.model.calibrated,
+            train=raw["train"],
+            limits=limits,
+        ),
         ModelIdentity(
             base_dt=BASE_DT,
             mlflow_run_id=found["best_run_id"],
@@ -71,6 +80,7 @@ def main(parameters: str, result: Path) -> None:
             log_loss_per_calibration=calibration.log_losses,
         ),
         found["holdout"],
+        golden_rows(raw["train"], scalers, calibration.model, limits),
     )
     ended = time.perf_counter()
 

@@ -1,9 +1,12 @@
-"""What all databases have in common: their URLs."""
+"""What all databases have in common: their URLs, and texts that are compared exactly."""
 
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from credit_ct_dagster.errors.inputs import DatabaseUrlError
 
@@ -45,3 +48,44 @@ def sqlite_file(url: sa.URL) -> Path | None:
 def location(url: sa.URL) -> str:
     """A URL without its password and options."""
     return url.set(query={}).render_as_string(hide_password=True)
+
+
+def create_sqlite_file(file: Path) -> None:
+    """Create the file of a SQLite database where there is none, and its folder.
+
+    Raises:
+        OSError: It cannot be created.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():  # rows of customers are readable by this user only
+        file.touch(mode=0o600)
+
+
+class KeyText(TypeDecorator[str]):
+    """A text of a key: two are equal only if all their characters are, trailing blanks included."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def __init__(self, length: int | None) -> None:
+        """A text of at most so many characters."""
+        super().__init__(length)
+        self.length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        """By a collation on servers; SQLite compares like this by itself."""
+        length = self.length
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.String(length))
+        return dialect.type_descriptor(
+            mysql.VARCHAR(length, charset="utf8mb4", collation=exact_collation(dialect))
+        )
+
+
+def exact_collation(dialect: Dialect) -> str:
+    """A collation of the server by which different texts are never equal."""
+    if getattr(dialect, "is_mariadb", False):
+        return "utf8mb4_nopad_bin"
+    version = dialect.server_version_info or ()
+    # Older servers have none that compares trailing blanks.
+    return "utf8mb4_0900_bin" if version >= (8, 0, 17) else "utf8mb4_bin"

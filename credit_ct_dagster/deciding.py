@@ -56,6 +56,8 @@ class Deciding:
         Raises:
             MissingPackageError: It has none.
             ChangedPackageError: The package is another one than was reported or registered.
+            PackageDoesNotServeError: The champion was packaged again, and the new package does
+                not serve; the old one stays.
         """
         package = self._promotions.packages.newest(base_dt, mlflow_run_id)
         if package is None:
@@ -66,10 +68,19 @@ class Deciding:
         packages = self._promotions.packages
         sha256 = packages.sha256(package.bentoml_tag)
         packages.require_unchanged(package, (reported or {}).get(package.bentoml_tag, ""))
-        registered = self._registry.of_run(mlflow_run_id)
-        if registered and registered.bentoml_tag == package.bentoml_tag:
+        registered = self._registry.of_package(mlflow_run_id, package.bentoml_tag)
+        if registered:
             packages.require_unchanged(package, registered.package_sha256)
-        identity = self._registry.register(package.model_copy(update={"package_sha256": sha256}))
+        package = package.model_copy(update={"package_sha256": sha256})
+        champion = self._promotions.champion()
+        if (
+            champion
+            and champion.mlflow_run_id == mlflow_run_id
+            and champion.bentoml_tag != package.bentoml_tag
+        ):  # it was packaged again, and this package will serve as soon as it is registered
+            self._promotions.require_serves(package)
+        identity = self._registry.register(package, packages)
+        self._replace_versions_by(identity)
         self._label_packages()
         return identity
 
@@ -110,7 +121,7 @@ class Deciding:
                 champion.registered_version
                 if champion and _run_of(record.before) == champion.mlflow_run_id
                 else record.before.registered_version,
-                record.decision.ground in Ground.of_better(),
+                (record.decision.by_evidence or record.decision.ground) in Ground.of_better(),
             )
             for record in self._records
             if record.before and record.decision.comparison
@@ -226,22 +237,26 @@ class Deciding:
                 f" is registered again, as version {model.registered_version}."
             )
             logger.warning(sentence)
-            self._write(
-                DecisionRecord(
-                    number=self._decisions.next_number,
-                    time=datetime.now(UTC).replace(microsecond=0),
-                    by=GATE,
-                    reason=None,
-                    dagster_run_id=None,
-                    model=model,
-                    before=None,
-                    decision=Decision(
-                        promoted=False, ground=Ground.registered_again, sentence=sentence
-                    ),
-                    champion=again.now(newest.champion) or newest.champion,
-                    previous=again.now(newest.previous) or newest.previous,
-                )
+            self._record_again(model, sentence, again.versions)
+
+    def _replace_versions_by(self, model: ModelIdentity) -> None:
+        """Record that the champion or its predecessor was packaged again, as a new version."""
+        for version in self._models().replaced_by(model):
+            sentence = (
+                f"Version {version} of base date {model.base_dt} was packaged again with other"
+                f" contents: its model is registered as version {model.registered_version}."
             )
+            logger.info(sentence)
+            self._record_again(model, sentence, {version: model.registered_version})
+            self.apply_newest()
+
+    def _record_again(
+        self, model: ModelIdentity, sentence: str, versions: Mapping[str, str]
+    ) -> None:
+        """Record that a model has a new version; `versions` has it per former one."""
+        number, now = self._decisions.next_number, datetime.now(UTC).replace(microsecond=0)
+        newest = self._records[-1]
+        self._write(newest.after_registering_again(number, now, GATE, model, sentence, versions))
 
     def _models(self) -> RecordedModels:
         return RecordedModels(self._records, self._registry, self._promotions.packages)

@@ -5,17 +5,27 @@ import dagster as dg
 from credit_ct_dagster.alerting import sensors as alerting
 from credit_ct_dagster.assets.bentoml_model import bentoml_model
 from credit_ct_dagster.assets.champion_model import champion_model
+from credit_ct_dagster.assets.customer_scores import customer_scores
 from credit_ct_dagster.assets.features_target import features_target
 from credit_ct_dagster.assets.model_card import model_card
 from credit_ct_dagster.assets.preprocessed_splits import preprocessing
 from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
 from credit_ct_dagster.assets.tuned_runs import tuned_runs
 from credit_ct_dagster.automation.abandoned_runs import abandoned_runs_sensor
+from credit_ct_dagster.automation.customer_scores import (
+    champion_scores_sensor,
+    daily_customer_scores_schedule,
+)
 from credit_ct_dagster.automation.data_sensors import late_data_sensor, new_data_sensor
-from credit_ct_dagster.automation.jobs import continuous_training_job, executor
+from credit_ct_dagster.automation.jobs import (
+    continuous_training_job,
+    customer_scores_job,
+    executor,
+)
 from credit_ct_dagster.automation.pruning import nightly_pruning_schedule, pruning_job
 from credit_ct_dagster.automation.schedules import daily_training_schedule
 from credit_ct_dagster.checks.champion_model import drift_is_small
+from credit_ct_dagster.checks.customer_scores import class_shares_are_stable, customers_are_scored
 from credit_ct_dagster.checks.features_target import (
     rows_have_not_expired,
     window_has_enough_rows,
@@ -39,7 +49,15 @@ from credit_ct_dagster.settings import Settings, set_up_process
 from credit_ct_dagster.wiring import Wiring
 
 SOURCES = [credit_score, credit_score_features]
-ASSETS = [features_target, preprocessing, tuned_runs, bentoml_model, champion_model, model_card]
+ASSETS = [
+    features_target,
+    preprocessing,
+    tuned_runs,
+    bentoml_model,
+    champion_model,
+    model_card,
+    customer_scores,
+]
 CHECKS = [
     window_has_enough_rows,
     window_labels_are_merged,
@@ -53,6 +71,8 @@ CHECKS = [
     scalers_are_finite,
     model_beats_baselines,
     drift_is_small,
+    customers_are_scored,
+    class_shares_are_stable,
 ]
 SENSORS = [
     alerting.log_alerts_sensor,
@@ -61,6 +81,7 @@ SENSORS = [
     abandoned_runs_sensor,
     new_data_sensor,
     late_data_sensor,
+    champion_scores_sensor,
 ]
 
 
@@ -84,9 +105,14 @@ def build(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[*SOURCES, *partitioned(wiring.calendar)],
         asset_checks=CHECKS,
-        jobs=[continuous_training_job(settings.model_name), pruning],
+        jobs=[
+            continuous_training_job(settings.model_name),
+            customer_scores_job(settings.model_name),
+            pruning,
+        ],
         schedules=[
             daily_training_schedule,
+            daily_customer_scores_schedule,
             nightly_pruning_schedule(pruning, switched_on=settings.prune_on_schedule),
         ],
         sensors=SENSORS,

@@ -249,11 +249,14 @@ TABLE: dict[Dependency, list[Rule]] = {
     ],
     Dependency.packages: [
         Rule(
-            "builtins.OSError",
+            name,
             PackagesNotWritableError,
             "The BentoML store {where} cannot be written: {cause}. Free disk space (credit-ct"
             " prune), correct the permissions or choose another BENTOML_HOME, then try again.",
+            condition,
         )
+        # MLflow and BentoML hide a full disk behind errors of their own.
+        for name, condition in (("builtins.OSError", _always), ("builtins.Exception", is_disk_full))
     ],
 }
 

@@ -114,6 +114,11 @@ def day_after(day: str) -> str:
     return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
 
 
+def end_of(day: str) -> datetime:
+    """The moment at which a day ends in Seoul."""
+    return datetime.fromisoformat(day_after(day)).replace(tzinfo=ZoneInfo(TIMEZONE))
+
+
 def day_of(timestamp: float) -> str:
     """The day in Seoul of a moment, given in seconds since 1970."""
     return datetime.fromtimestamp(timestamp, ZoneInfo(TIMEZONE)).date().isoformat()

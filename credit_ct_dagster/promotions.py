@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from credit_ct_dagster.contracts.decision import DecisionRecord
+from credit_ct_dagster.contracts.decision import Decision, DecisionRecord, Ground
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.databases import location, parse_url
 from credit_ct_dagster.deciding import CHAMPION, PREVIOUS, Deciding, recorded_versions
-from credit_ct_dagster.errors.models import ChampionDisagreementError
+from credit_ct_dagster.errors.models import ChampionDisagreementError, PackageDoesNotServeError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.io_managers.decisions import DecisionRecords
 from credit_ct_dagster.locks import exclusive
@@ -27,6 +27,7 @@ from credit_ct_dagster.recorded_models import RecordedModels
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
+from credit_ct_dagster.resources.package_validation import PackageValidation
 
 if TYPE_CHECKING:
     from credit_ct_dagster.resources.bentoml_store import PackagedModel
@@ -40,6 +41,7 @@ class Promotions(dg.ConfigurableResource):
     tracking: dg.ResourceDependency[MlflowTracking]
     packages: dg.ResourceDependency[BentoMLStore]
     artifacts: dg.ResourceDependency[ArtifactsIOManager]
+    validation: dg.ResourceDependency[PackageValidation]
     lock_url: str = Field(
         description="The feature store's database, whose lock lets one decision be taken at a time"
     )
@@ -148,6 +150,56 @@ class Promotions(dg.ConfigurableResource):
             ChangedPackageError: It is not the package that was recorded.
         """
         return self._models().load(model)
+
+    def require_serves(self, model: ModelIdentity) -> int | None:
+        """Make sure that a model's package answers golden rows as the pipeline does.
+
+        Returns:
+            The number of golden rows; None if an earlier release packaged the model without any.
+
+        Raises:
+            PackageDoesNotServeError: It answers something else, or cannot be started.
+            MissingPackageError: It does not exist.
+            ChangedPackageError: It is not the package that was recorded.
+        """
+        package = self.load(model)
+        if package.golden is None:
+            logger.warning(
+                f"Package {model.bentoml_tag} of base date {model.base_dt} was not asked any golden"
+                " rows: an earlier release packaged it without them. Materialize bentoml_model and"
+                " champion_model for this base date to have it validated."
+            )
+            return None
+        folder = self.packages.scorer_folder(model.bentoml_tag)
+        self.validation.require_serves(model, folder, package.golden, package.scorer)
+        return len(package.golden.rows)
+
+    def if_it_serves(self, model: ModelIdentity, decision: Decision) -> Decision:
+        """The gate's decision, once the package of a model to promote was validated.
+
+        A model whose package does not answer golden rows as the pipeline does, or has none, is not
+        promoted.
+        """
+        if not decision.promoted:
+            return decision
+        try:
+            rows = self.require_serves(model)
+            if rows is not None:
+                return decision.model_copy(update={"golden_rows": rows})
+            problem = (
+                f"Package {model.bentoml_tag} has no golden rows, because an earlier release made"
+                f" it. Materialize bentoml_model and champion_model for {model.base_dt}."
+            )
+        except PackageDoesNotServeError as error:
+            problem = error.sentence
+        return decision.model_copy(
+            update={
+                "promoted": False,
+                "ground": Ground.package_does_not_serve,
+                "by_evidence": decision.ground,
+                "sentence": f"Not promoted: {problem}",
+            }
+        )
 
     @contextmanager
     def deciding(self, log: logging.Logger = logger) -> Iterator[Deciding]:

@@ -37,14 +37,11 @@ class RecordedModels:
         newest = self.packages.newest(model.base_dt, model.mlflow_run_id)
         if newest is None or newest.bentoml_tag == model.bentoml_tag:
             return model
-        registered = self.registry.find(model.registered_version)
-        return newest.model_copy(
+        registered = self.registry.of_package(model.mlflow_run_id, newest.bentoml_tag)
+        return registered or newest.model_copy(
             update={
                 "registered_model": model.registered_model,
                 "registered_version": model.registered_version,
-                "package_sha256": registered.package_sha256
-                if registered and registered.bentoml_tag == newest.bentoml_tag
-                else "",
             }
         )
 
@@ -84,6 +81,21 @@ class RecordedModels:
         model, found = self.of_version(version), self.registry.find(version)
         return found is not None and (model is None or found.mlflow_run_id == model.mlflow_run_id)
 
+    def replaced_by(self, model: ModelIdentity) -> list[str]:
+        """The versions of the champion and its predecessor that a model's newest one replaces.
+
+        A model that is packaged again with other contents gets another version.
+        """
+        newest = self.records[-1] if self.records else None
+        named = dict.fromkeys((newest.champion, newest.previous)) if newest else {}
+        return [
+            version
+            for version in named
+            if version not in (None, model.registered_version)
+            and (known := self.of_version(version)) is not None
+            and known.mlflow_run_id == model.mlflow_run_id
+        ]
+
     def register_again(self, versions: Sequence[str | None]) -> "RegisteredAgain":
         """Register the models of versions that were deleted in MLflow, if they still exist.
 
@@ -110,7 +122,7 @@ class RecordedModels:
                 self.load(current)
                 digest = self.packages.sha256(current.bentoml_tag)
                 result.found[version] = self.registry.register(
-                    current.model_copy(update={"package_sha256": digest})
+                    current.model_copy(update={"package_sha256": digest}), self.packages
                 )
             except UnavailableError:
                 raise
@@ -141,8 +153,7 @@ class RegisteredAgain:
     found: dict[str, ModelIdentity] = field(default_factory=dict)
     lost: dict[str, LostChampionError] = field(default_factory=dict)
 
-    def now(self, version: str | None) -> str | None:
-        """The version under which a model is registered now; None if it is lost."""
-        if version is None or version in self.lost:
-            return None
-        return self.found[version].registered_version if version in self.found else version
+    @property
+    def versions(self) -> dict[str, str]:
+        """The version under which a model is registered now, per deleted version."""
+        return {version: model.registered_version for version, model in self.found.items()}

@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -47,6 +48,11 @@ class Settings(BaseSettings):
     bentoml_home: Path = Field(
         default=Path("var/bentoml"), description="BentoML's own variable: its store"
     )
+    package_validation: Literal["server", "process"] = Field(
+        default="server",
+        description="A package is started as a server before it becomes the champion; 'process'"
+        " asks it in the process that decides",
+    )
     model_name: str = Field(
         default=DEFAULT_MODEL_NAME,
         pattern=r"^[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?$",
@@ -75,6 +81,12 @@ class Settings(BaseSettings):
         description="credit-ct prune deletes what belongs to base dates up to the newest one - this"
         " many days",
     )
+    predictions_keep_days: int | None = Field(
+        default=400,
+        ge=1,
+        description="credit-ct prune also deletes predictions that are older than this many days"
+        " from the log of the service; 'none' keeps all",
+    )
     prune_on_schedule: bool = Field(
         default=False, description="Delete them every night, as credit-ct prune --yes does"
     )
@@ -89,6 +101,37 @@ class Settings(BaseSettings):
     ui_user: str = Field(default="credit-ct", description="User of Dagster's UI")
     ui_password: SecretStr | None = Field(
         default=None, description="Password of that user; none asks for no login"
+    )
+
+    serving_host: str = Field(
+        default="127.0.0.1", description="Address of this machine that credit-ct serve listens on"
+    )
+    serving_port: int = Field(default=8000, ge=1, le=65535, description="Its port")
+    serving_workers: int = Field(default=2, ge=1, le=256, description="Its processes")
+    serving_api_keys: SecretStr | None = Field(
+        default=None, description="Keys that callers may use, separated by commas"
+    )
+    serving_api_keys_file: Path | None = Field(
+        default=None, description="A file with one more key per line"
+    )
+    serving_database_url: SecretStr | None = Field(
+        default=None,
+        description="As FEATURE_STORE_URL, with a user that may only read features and insert into"
+        " the log of predictions [default: FEATURE_STORE_URL]",
+    )
+    serving_state_path: Path = Field(
+        default=Path("var/serving"),
+        description="Folder of the service's workers, their metrics and the spool of the log",
+    )
+    serving_max_body_bytes: int = Field(
+        default=2_097_152, ge=1_000, description="Longer requests are refused"
+    )
+    serving_timeout_seconds: float = Field(
+        default=30, gt=0, description="Requests that take longer are given up"
+    )
+    service_url: str = Field(
+        default="http://127.0.0.1:8000",
+        description="Where credit-ct status and credit-ct doctor ask the service",
     )
 
     runbook_url: str | None = Field(
@@ -113,7 +156,7 @@ class Settings(BaseSettings):
         default_factory=list, description="Recipients, separated by commas"
     )
 
-    @field_validator("retention_days", mode="before")
+    @field_validator("retention_days", "predictions_keep_days", mode="before")
     @classmethod
     def _none_keeps_all(cls, value: object) -> object:
         return None if isinstance(value, str) and value.strip().lower() == "none" else value
@@ -189,11 +232,15 @@ _LIBRARY_DEFAULTS = {
 }
 
 
-def set_up_process() -> Settings:
+def set_up_process(libraries: Mapping[str, str] | None = None) -> Settings:
     """Read the settings and prepare this process for them.
 
     Every entry point calls it once, before anything else: the code location, a command, a worker.
     Nothing else of the package reads `.env` or changes the environment.
+
+    Args:
+        libraries: Variables of libraries that this kind of process needs, unless the environment
+            has them.
 
     Raises:
         SettingsError: A variable has a value that cannot be used.
@@ -202,7 +249,7 @@ def set_up_process() -> Settings:
     # For the authors of code locations, who have pinned the versions: dagster-mlflow is in beta.
     warnings.filterwarnings("ignore", message=r".* is currently in beta, and may have breaking")
     os.environ.update(settings.exported())
-    for name, value in _LIBRARY_DEFAULTS.items():
+    for name, value in {**_LIBRARY_DEFAULTS, **(libraries or {})}.items():
         os.environ.setdefault(name, value)
     if settings.log_format == "json":
         logs.write_json()
@@ -214,6 +261,7 @@ _WHOLE_SECRETS = {
     "SMTP_PASSWORD",
     "MLFLOW_TRACKING_PASSWORD",
     "UI_PASSWORD",
+    "SERVING_API_KEYS",
 }
 
 
@@ -233,4 +281,6 @@ def redacted(text: str) -> str:
 def _secrets_in(name: str, value: str) -> set[str]:
     """What must not be shown of a secret: of an address the password, else all of it."""
     secrets = {value} if name in _WHOLE_SECRETS else {urlsplit(value).password or ""}
+    if name == "SERVING_API_KEYS":
+        secrets |= {key.strip() for key in value.split(",")}
     return {form for secret in secrets for form in (secret, unquote(secret)) if form}

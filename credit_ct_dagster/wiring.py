@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from credit_ct_dagster.resources.dask_cluster import DaskCluster
     from credit_ct_dagster.resources.feature_store.store import FeatureStore
     from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
+    from credit_ct_dagster.resources.package_validation import PackageValidation
     from credit_ct_dagster.resources.pruning import PruningRules
     from credit_ct_dagster.resources.study_storage import StudyStorage
     from credit_ct_dagster.resources.trained_model import TrainedModel
+    from credit_ct_dagster.serving.prediction_log import PredictionLog
 
 # Modules are imported where a resource is built: a command pays only for those that it uses.
 
@@ -168,7 +170,37 @@ class Wiring:
             tracking=self.tracking,
             packages=self.bentoml_store,
             artifacts=self.artifacts,
+            validation=self.package_validation,
             lock_url=self._secret("FEATURE_STORE_URL"),
+        )
+
+    @cached_property
+    def package_validation(self) -> "PackageValidation":
+        """How a package is validated before it becomes the champion (PACKAGE_VALIDATION)."""
+        from credit_ct_dagster.resources.package_validation import PackageValidation
+
+        return PackageValidation(start_server=self.settings.package_validation == "server")
+
+    @cached_property
+    def serving_store(self) -> "FeatureStore":
+        """The feature store, for the user of the service (SERVING_DATABASE_URL)."""
+        from credit_ct_dagster.resources.feature_store.store import FeatureStore
+
+        own = self.settings.serving_database_url
+        if own is None:
+            return self.feature_store
+        return FeatureStore(url=own.get_secret_value(), calendar=self.calendar)
+
+    @cached_property
+    def prediction_log(self) -> "PredictionLog":
+        """The log of predictions (SERVING_DATABASE_URL, SERVING_STATE_PATH)."""
+        from credit_ct_dagster.serving.prediction_log import PredictionLog
+
+        own = self.settings.serving_database_url
+        return PredictionLog(
+            (own or self.settings.feature_store_url).get_secret_value(),
+            self.settings.serving_state_path.absolute() / "spool",
+            variable="SERVING_DATABASE_URL" if own else "FEATURE_STORE_URL",
         )
 
     @cached_property
@@ -190,10 +222,13 @@ class Wiring:
 
     @cached_property
     def pruning_rules(self) -> "PruningRules":
-        """How long base dates are retained (PRUNE_KEEP_DAYS)."""
+        """How long base dates and predictions are retained (PRUNE_, PREDICTIONS_KEEP_DAYS)."""
         from credit_ct_dagster.resources.pruning import PruningRules
 
-        return PruningRules(keep_days=self.settings.prune_keep_days)
+        return PruningRules(
+            keep_days=self.settings.prune_keep_days,
+            predictions_keep_days=self.settings.predictions_keep_days,
+        )
 
     @cached_property
     def dagster_ui(self) -> "DagsterUI":

@@ -131,6 +131,8 @@ class Platform:
             mlflow_tracking_uri=f"sqlite:///{self.folder}/var/mlflow.db",
             optuna_storage_url=self.studies_url,
             bentoml_home=os.environ["BENTOML_HOME"],
+            # To start a server takes seconds; `serving/test_validation.py` does.
+            package_validation="process",
             model_name=self.model_name,
         )
 
@@ -235,6 +237,7 @@ class Platform:
             "MLFLOW_TRACKING_URI": "sqlite:///var/mlflow.db",
             "OPTUNA_STORAGE_URL": self.studies_url,
             "BENTOML_HOME": "var/bentoml",
+            "PACKAGE_VALIDATION": "process",
             "MODEL_NAME": self.model_name,
         }
 
@@ -242,6 +245,7 @@ class Platform:
         """Run `credit-ct` in this process, in this platform's environment."""
         variables = self.settings.exported() | {
             "ARTIFACTS_PATH": self.settings.artifacts_path,
+            "PACKAGE_VALIDATION": self.settings.package_validation,
             "MODEL_NAME": self.model_name,
         }
         return CliRunner().invoke(main, arguments, env=variables)

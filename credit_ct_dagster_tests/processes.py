@@ -17,6 +17,7 @@ _PRELOADED = [
     "distributed",
     "distributed.worker",
     "credit_ct_dagster.search.dask_workers",
+    "credit_ct_dagster.scoring.dask_workers",
     "credit_ct_dagster.io_managers.artifacts",
     "credit_ct_dagster.resources.study_storage",
     "optuna.storages",

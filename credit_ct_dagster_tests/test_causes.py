@@ -10,10 +10,14 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
 from credit_ct_dagster.causes import cause_of
+from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.errors.models import MlflowUnavailableError, PackagesNotWritableError
 from credit_ct_dagster.errors.stores import LowDiskSpaceError
 from credit_ct_dagster.outages import Dependency, translated
+from credit_ct_dagster.resources.bentoml_store import BentoMLStore
+from credit_ct_dagster_tests.resources.packages import any_data, any_model
 
 
 def _translated(dependency: Dependency, error: Exception) -> CreditCtError:
@@ -77,6 +81,28 @@ def test_a_package_that_could_not_be_copied_says_why() -> None:
     found = _translated(Dependency.packages, error)
     assert isinstance(found, PackagesNotWritableError)
     assert f"The BentoML store somewhere cannot be written: {why} (2 files). Free" in found.sentence
+
+
+def test_a_package_that_does_not_fit_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow or BentoML copies it, and whichever it is hides the reason behind its own error."""
+    store = BentoMLStore(home=str(tmp_path), model_name="full")
+    identity = ModelIdentity(
+        base_dt="2025-03-10", mlflow_run_id="m", dagster_run_id="d", data_fingerprint="f"
+    )
+    record = PackageRecord(seen_share=0.85, calibration="none", log_loss_per_calibration={})
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    model, data = any_model(), any_data()
+    for copies in ("mlflow.artifacts.download_artifacts", "mlflow.pyfunc.save_model"):
+        with monkeypatch.context() as patch:
+            patch.setattr(copies, full)
+            with pytest.raises(PackagesNotWritableError, match=r"No space left on device. Free"):
+                store.save(model, data, identity, record, {})
+        assert store.packaged() == []
 
 
 def test_a_failure_while_another_was_handled_names_the_full_disk() -> None:

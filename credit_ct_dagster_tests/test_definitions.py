@@ -19,6 +19,7 @@ defs = build(Settings(_env_file=None))
 _ASSETS = [
     "credit_score", "credit_score_features", "features_target", "preprocessed_splits",
     "robust_scalers", "tuned_runs", "bentoml_model", "champion_model", "model_card",
+    "customer_scores",
 ]  # fmt: skip
 
 
@@ -37,6 +38,7 @@ def test_definitions_load() -> None:
         ("bentoml_model", {"preprocessed_splits", "robust_scalers", "tuned_runs"}),
         ("champion_model", {"bentoml_model", "tuned_runs"}),
         ("model_card", {"champion_model", "preprocessed_splits", "tuned_runs"}),
+        ("customer_scores", {"champion_model", "credit_score_features"}),
     ],
 )
 def test_lineage(asset: str, parents: set[str]) -> None:

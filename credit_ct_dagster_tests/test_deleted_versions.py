@@ -32,6 +32,12 @@ class _Planted:
         return (exec, (f"open({self._file!r}, 'w').close()",))
 
 
+def _plant(platform: Platform, tag: str, executed: Path) -> None:
+    """Change the code in a package."""
+    code = platform.packages.scorer_folder(tag) / "code" / "__init__.py"
+    code.write_text(f"open({str(executed)!r}, 'w').close()")
+
+
 def _champion_is_deleted(platform: Platform) -> str:
     champion = platform.promotions.champion()
     assert champion is not None
@@ -93,10 +99,7 @@ def test_a_person_supersedes_a_champion_that_cannot_be_registered(trained_copy: 
     lost = platform.promotions.champion()
     assert lost is not None
     deleted = _champion_is_deleted(platform)
-    client = platform.tracking.client
-    outputs = client.get_run(lost.mlflow_run_id).outputs
-    assert outputs is not None
-    client.delete_logged_model(outputs.model_outputs[0].model_id)
+    platform.tracking.client.delete_run(lost.mlflow_run_id)
     again = SMALL_SEARCH | {"resume": False}
     failed = failure_of(platform.materialize(instance, search=again, checks=False))
     assert f"Version {deleted} of base date {BASE_DT}" in failed
@@ -132,7 +135,7 @@ def test_what_is_planted_in_the_champions_scalers_is_not_executed(
 
 
 @pytest.mark.parametrize("step", ["champion", "challenger"])
-def test_what_is_planted_in_a_package_is_not_executed(
+def test_what_is_planted_in_a_package_is_not_loaded(
     trained_copy: Trained, tmp_path: Path, step: str
 ) -> None:
     """Its hash is compared with the record, or with what its run reported, before it is loaded."""
@@ -143,8 +146,7 @@ def test_what_is_planted_in_a_package_is_not_executed(
         again = {"tuned_runs": {"config": SMALL_SEARCH | {"resume": False}}}
         assert platform.materialize(instance, selection=packaged, config=again).success
     package = platform.packages.packaged()[-1]
-    objects = package.folder / "custom_objects.pkl"
-    objects.write_bytes(cloudpickle.dumps(_Planted(executed)))
+    _plant(platform, package.tag, executed)
     if step == "champion":
         with pytest.raises(ChangedPackageError, match=f"{package.tag} of base date {BASE_DT}"):
             platform.promotions.agreement()
@@ -162,9 +164,7 @@ def test_a_package_is_verified_by_its_decision_not_by_mlflow_alone(
     champion = platform.promotions.champion()
     assert champion is not None
     assert platform.promotions.records()[-1].model.package_sha256 == champion.package_sha256 != ""
-    (package.folder / "custom_objects.pkl").write_bytes(
-        cloudpickle.dumps(_Planted(tmp_path / "executed"))
-    )
+    _plant(platform, package.tag, tmp_path / "executed")
     ModelRegistry(platform.tracking).note(
         champion.registered_version, "package_sha256", platform.packages.sha256(package.tag)
     )

@@ -19,6 +19,7 @@ def _on(trained: Trained, url: str) -> Promotions:
         tracking=platform.tracking,
         packages=platform.packages,
         artifacts=platform.artifacts,
+        validation=platform.wiring.package_validation,
         lock_url=url,
     )
 

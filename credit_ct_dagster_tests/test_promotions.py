@@ -4,6 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import mlflow.catboost
+import mlflow.pyfunc
 import pandas as pd
 import pytest
 from catboost import CatBoostClassifier
@@ -20,16 +21,15 @@ from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.contracts.search import BestModel, MlflowRuns, SearchSummary, TrialCounts
 from credit_ct_dagster.errors.models import (
     ChampionDisagreementError,
-    MissingModelError,
+    DeletedInMlflowError,
     MissingPackageError,
     UnrecordedChampionError,
 )
-from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.calibration import CalibratedModel
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import Platform
+from credit_ct_dagster_tests.resources.packages import any_data, any_model
 
 _COMPARISON = Comparison(
     metric=Metric.accuracy,
@@ -54,8 +54,7 @@ _RECORD = PackageRecord(seen_share=0.85, calibration="none", log_loss_per_calibr
 @pytest.fixture(scope="module")
 def fitted() -> CatBoostClassifier:
     """Any fitted model."""
-    model = CatBoostClassifier(iterations=2, allow_writing_files=False, verbose=False)
-    return model.fit(pd.DataFrame({"x": [0.0, 1.0, 2.0]}), schema.CLASSES)
+    return any_model()
 
 
 def _packaged(platform: Platform, fitted: CatBoostClassifier, base_dt: str) -> str:
@@ -81,9 +80,10 @@ def _identity(base_dt: str, mlflow_run_id: str, dagster_run_id: str) -> ModelIde
     )
 
 
-def _save(platform: Platform, fitted: CatBoostClassifier, identity: ModelIdentity) -> str:
-    model = CalibratedModel(fitted, None, ["x"])
-    return platform.packages.save(model, {}, identity, _RECORD, metadata={})
+def _save(
+    platform: Platform, fitted: CatBoostClassifier, identity: ModelIdentity, center: float = 0.0
+) -> str:
+    return platform.packages.save(fitted, any_data(center), identity, _RECORD, metadata={})
 
 
 def _searched(platform: Platform, base_dt: str, best_run_id: str) -> None:
@@ -139,8 +139,8 @@ def test_a_promotion_is_seen_everywhere(platform: Platform, fitted: CatBoostClas
     ]
     assert records[2].before == second
     assert records[2].model == third
-    loaded = mlflow.catboost.load_model(f"models:/{platform.model_name}@champion")
-    assert isinstance(loaded, CatBoostClassifier)
+    loaded = mlflow.pyfunc.load_model(f"models:/{platform.model_name}@champion")
+    assert list(loaded.predict(pd.DataFrame({"x": [2]}))["credit_score"]) == ["Good"]
     version = platform.tracking.client.get_model_version_by_alias(platform.model_name, "champion")
     assert version.tags["credit_ct.bentoml_tag"] == second.bentoml_tag
     assert version.run_id == second.mlflow_run_id
@@ -167,7 +167,7 @@ def test_records_are_history_for_the_gate(platform: Platform, fitted: CatBoostCl
     assert found == [("2025-03-03", False), ("2025-03-04", True)]
 
 
-def test_a_model_is_registered_once(platform: Platform, fitted: CatBoostClassifier) -> None:
+def test_a_content_is_registered_once(platform: Platform, fitted: CatBoostClassifier) -> None:
     """Packaged again, its version names the new package, which has the champion's label then."""
     model = _decide(platform, fitted, "2025-03-01", _WINS)
     again = _identity("2025-03-01", model.mlflow_run_id, "another-run")
@@ -179,6 +179,88 @@ def test_a_model_is_registered_once(platform: Platform, fitted: CatBoostClassifi
         tag,
     )
     assert [each.tag for each in platform.packages.packaged() if each.role] == [tag]
+    assert len(platform.promotions.records()) == 1
+
+
+@pytest.mark.parametrize("champion", [True, False])
+def test_other_contents_are_another_version(
+    platform: Platform, fitted: CatBoostClassifier, champion: bool
+) -> None:
+    """It takes the place of the older one, as champion and as its predecessor, on record."""
+    first = _decide(platform, fitted, "2025-03-01", _WINS)
+    second = _decide(platform, fitted, "2025-03-03", _WINS)
+    model = second if champion else first
+    again = _identity(model.base_dt, model.mlflow_run_id, "another-run")
+    tag = _save(platform, fitted, again, center=1.0)
+    with platform.promotions.deciding() as deciding:
+        registered = deciding.register(model.base_dt, model.mlflow_run_id)
+        assert deciding.register(model.base_dt, model.mlflow_run_id) == registered
+        assert deciding.promotion_of(second.registered_version).number == 2
+        if champion:
+            assert deciding.promotion_of(registered.registered_version).number == 2
+    assert (registered.registered_version, registered.bentoml_tag) == ("3", tag)
+    expected = (registered, first) if champion else (second, registered)
+    assert (platform.promotions.champion(), platform.promotions.previous()) == expected
+    newest = platform.promotions.records()[-1]
+    assert (newest.number, newest.decision.ground) == (3, Ground.registered_again)
+    assert "packaged again with other contents" in newest.decision.sentence
+    assert platform.promotions.agreement()
+    loaded = mlflow.pyfunc.load_model(f"models:/{platform.model_name}/3")
+    assert list(loaded.predict(pd.DataFrame({"x": [2]}))["credit_score"]) == ["Standard"]
+
+
+def test_a_version_of_an_earlier_release_is_replaced(
+    platform: Platform, fitted: CatBoostClassifier
+) -> None:
+    """It was the plain CatBoost model, which takes scaled rows; the alias moves to the package."""
+    run_id = _packaged(platform, fitted, "2025-03-01")
+    client, name = platform.tracking.client, platform.model_name
+    [trial] = client.search_logged_models([platform.tracking.experiment_id()])
+    [package] = platform.packages.packaged()
+    identity = package.identity.model_copy(
+        update={"package_sha256": platform.packages.sha256(package.tag)}
+    )
+    client.create_registered_model(name)
+    client.create_model_version(
+        name, f"models:/{trial.model_id}", run_id, model_id=trial.model_id,
+        tags={f"credit_ct.{key}": str(value) for key, value in identity},
+    )  # fmt: skip
+    with platform.promotions.deciding() as deciding:
+        old = identity.model_copy(update={"registered_model": name, "registered_version": "1"})
+        deciding.record(old, _WINS)
+        assert platform.promotions.champion() == old
+        new = deciding.register("2025-03-01", run_id)
+    assert new == old.model_copy(update={"registered_version": "2"})
+    assert platform.promotions.champion() == new
+    assert platform.promotions.previous() is None
+    mlflow.pyfunc.load_model(f"models:/{name}@champion").predict(pd.DataFrame({"x": [2]}))
+
+
+def test_a_kill_while_a_package_is_logged_is_made_good(
+    platform: Platform, fitted: CatBoostClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was half logged is deleted; what was logged, but not registered, is registered."""
+
+    class _KilledError(BaseException):
+        pass
+
+    def killed(*_: object, **__: object) -> None:
+        raise _KilledError
+
+    run_id = _packaged(platform, fitted, "2025-03-01")
+    client = platform.tracking.client
+    for step in ("log_model_artifacts", "create_model_version"):
+        with monkeypatch.context() as patch, platform.promotions.deciding() as deciding:
+            patch.setattr(client, step, killed)
+            with pytest.raises(_KilledError):
+                deciding.register("2025-03-01", run_id)
+    with platform.promotions.deciding() as deciding:
+        deciding.register("2025-03-01", run_id)
+    logged = client.search_logged_models([platform.tracking.experiment_id()])
+    assert sorted((each.name, each.status) for each in logged) == [
+        ("model", "READY"), ("scorer", "READY")
+    ]  # fmt: skip
+    assert platform.tracking.load_model(run_id).tree_count_ == fitted.tree_count_
 
 
 def test_a_kill_after_the_record_is_made_good(
@@ -249,19 +331,15 @@ def test_a_run_without_package_is_refused(platform: Platform) -> None:
         deciding.register("2025-03-01", "0" * 32)
 
 
-def test_a_model_that_mlflow_lost_is_refused(
+def test_a_model_whose_run_was_deleted_is_refused(
     platform: Platform, fitted: CatBoostClassifier
 ) -> None:
-    """Somebody deleted it there, before it was registered: only a new search helps."""
+    """Somebody deleted it before it was registered: it is restored from MLflow's trash first."""
     run_id = _packaged(platform, fitted, "2025-03-01")
-    client = platform.tracking.client
-    [model] = client.search_logged_models([platform.tracking.experiment_id()])
-    client.delete_logged_model(model.model_id)
+    platform.tracking.client.delete_run(run_id)
     with (
         platform.promotions.deciding() as deciding,
-        pytest.raises(
-            MissingModelError, match=r"was deleted. Run this base date again with resume: false"
-        ),
+        pytest.raises(DeletedInMlflowError, match="mlflow runs restore --run-id"),
     ):
         deciding.register("2025-03-01", run_id)
 
@@ -282,7 +360,8 @@ def test_two_never_decide_at_once(
     def first_wins(day: str) -> bool:
         promotions = Promotions(
             tracking=platform.tracking, packages=platform.packages,
-            artifacts=platform.artifacts, lock_url=url,
+            artifacts=platform.artifacts, validation=platform.wiring.package_validation,
+            lock_url=url,
         )  # fmt: skip
         with promotions.deciding() as deciding:
             inside.append(day)

@@ -92,6 +92,7 @@ def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MLFLOW_TRACKING_URI", "https://u:hush@host", "hush at host", "*** at host"),
         ("ALERT_WEBHOOK_URL", "https://host/T0/hush", "POST https://host/T0/hush", "POST ***"),
         ("SMTP_PASSWORD", "hush", "login with hush", "login with ***"),
+        ("SERVING_API_KEYS", "hush,secret", "X-API-Key: secret, hush", "X-API-Key: ***, ***"),
         (
             "MLFLOW_TRACKING_URI",
             "http://host:5000",

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     check_failed = "check_failed"
     base_date_missing = "base_date_missing"
     run_succeeded = "run_succeeded"
+    champion_not_served = "champion_not_served"
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,10 @@ def champion_model(
             else:
                 splits = artifacts.open(PREPROCESSING_FOLDER, base_dt).read(SplitsSummary)
                 require_searched(search, splits)
-                decision = _decision(challenger, champion, promotions, artifacts, deciding, config)
+                decision = promotions.if_it_serves(
+                    challenger,
+                    _decision(challenger, champion, promotions, artifacts, deciding, config),
+                )
                 # A retry decides the same on the same evidence.
                 record = deciding.recorded(challenger, decision) or deciding.record(
                     challenger, decision, dagster_run_id=context.run.run_id
@@ -102,7 +105,7 @@ def _decision(
         raw_holdouts(artifacts, challenger.base_dt, rules.holdout_windows),
         [model.record.seen_share for model in models],
     )
-    predicted = [model.model.predict(model.prepare(holdout)) for model in models]
+    predicted = [model.scorer.score_rows(holdout).classes for model in models]
     return decide(
         challenger.base_dt,
         champion,
@@ -142,10 +145,10 @@ def _drift_from(
 ) -> Sequence[ColumnDrift]:
     from credit_ct_dagster.modeling.drift import feature_drift, prediction_drift
 
-    model = promotions.load(promotions.newest_package(champion))
+    scorer = promotions.load(promotions.newest_package(champion)).scorer
     reference = raw_rows(artifacts, champion.base_dt, "train")
     current = raw_rows(artifacts, base_dt, "train")
-    classes = [model.model.predict(model.prepare(each)) for each in (reference, current)]
+    classes = [scorer.score_rows(each).classes for each in (reference, current)]
     return [prediction_drift(*classes), *feature_drift(reference, current)]
 
 
@@ -162,6 +165,8 @@ def _metadata(
         "decision_number": record.number,
         "floors": table_of([_floor(each) for each in decision.floors]),
     }
+    if decision.golden_rows is not None:
+        shown["served_golden_rows"] = f"{decision.golden_rows} of {decision.golden_rows}"
     if decision.comparison:
         shown["comparison"] = dg.MetadataValue.json(decision.comparison.model_dump(mode="json"))
     if drift:

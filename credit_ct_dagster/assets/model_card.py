@@ -56,13 +56,10 @@ def model_card(
         require_decided_on(record.model, search)
         model = promotions.newest_package(record.model)
         package = promotions.load(model)
-        prepared = {
-            name: preprocessed_splits[files.SPLIT_FILES[name]] for name in ("val", "holdout")
-        }
         report = AssessmentReport(
             **{
-                name: assess(package.model, rows, raw_rows(artifacts, base_dt, name))
-                for name, rows in prepared.items()
+                name: assess(package.scorer, raw_rows(artifacts, base_dt, name))
+                for name in ("val", "holdout")
             }
         )
         lineage = model.model_copy(update={"registered_model": tracking.model_name})
@@ -78,7 +75,10 @@ def model_card(
             assessments={"val": report.val, "holdout": report.holdout},
             calibration=package.record.calibration,
             log_losses=package.record.log_loss_per_calibration,
-            importances=shap_importances(tuned_runs[files.BEST_MODEL_FILE], prepared["holdout"]),
+            importances=shap_importances(
+                tuned_runs[files.BEST_MODEL_FILE],
+                preprocessed_splits[files.SPLIT_FILES["holdout"]],
+            ),
             drift=drift.columns,
             drift_not_computed=drift.not_computed,
             record=record,

@@ -11,7 +11,7 @@ from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.features_target import features_target
 from credit_ct_dagster.assets.merged_rows import rows_merged
 from credit_ct_dagster.contracts import files
-from credit_ct_dagster.contracts.splits import Quarantine, SplitsSummary
+from credit_ct_dagster.contracts.splits import Limits, Quarantine, SplitsSummary
 from credit_ct_dagster.errors.inputs import EmptyWindowError, UnusableRowsError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
@@ -197,7 +197,16 @@ def _summary(
             name: float(share)
             for name, share in with_blanks_missing(rows)[schema.FEATURES].notna().mean().items()
         },
+        limits=limits_of(config),
     )
+
+
+def limits_of(rules: RowRules) -> dict[str, Limits]:
+    """The bounds of every number, as a record keeps them."""
+    return {
+        name: Limits.model_validate(rules.bounds_of(name).model_dump(include={"low", "high"}))
+        for name in schema.NUMERIC
+    }
 
 
 def _metadata(summary: SplitsSummary) -> dict[str, dg.MetadataValue | str | int]:

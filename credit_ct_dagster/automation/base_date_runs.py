@@ -5,7 +5,7 @@ from itertools import takewhile
 
 import dagster as dg
 
-from credit_ct_dagster.automation.jobs import CONTINUOUS_TRAINING
+from credit_ct_dagster.automation.jobs import CONTINUOUS_TRAINING, CUSTOMER_SCORES
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.runs.model_runs import ModelRuns
 
@@ -37,6 +37,8 @@ def was_started(runs: ModelRuns, base_dt: str) -> bool:
 def failed_runs(runs: ModelRuns, base_dt: str, rows: str | None = None) -> list[dg.RunRecord]:
     """The runs of a base date that failed since one succeeded, newest first.
 
+    Runs that score customers are left out: whatever becomes of them, training is not affected.
+
     Args:
         runs: The runs of the model.
         base_dt: The base date.
@@ -47,7 +49,12 @@ def failed_runs(runs: ModelRuns, base_dt: str, rows: str | None = None) -> list[
         run = record.dagster_run
         return run.status in _FAILED and rows in (None, run.tags.get(ROWS_TAG))
 
-    return list(takewhile(failed, runs.records(_of(base_dt))))
+    training = (
+        record
+        for record in runs.records(_of(base_dt))
+        if record.dagster_run.job_name != CUSTOMER_SCORES
+    )
+    return list(takewhile(failed, training))
 
 
 def seconds_to_wait(failed: list[dg.RunRecord]) -> float:

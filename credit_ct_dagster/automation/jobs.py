@@ -20,6 +20,9 @@ TRAINING_ASSETS = [
 CONTINUOUS_TRAINING = "continuous_training"
 """The name of the main job."""
 
+CUSTOMER_SCORES = "customer_scores_job"
+"""The name of the job that scores customers."""
+
 _IN_PROCESS = "in_process"
 
 
@@ -31,6 +34,16 @@ def continuous_training_job(model_name: str) -> Any:  # Dagster does not publish
         tags={MODEL_TAG: model_name},
         description="One base date, from the two source tables to a packaged model and its model"
         " card.",
+    )
+
+
+def customer_scores_job(model_name: str) -> Any:  # Dagster does not publish the type
+    """The job that scores the customers of a base date; its runs are tagged like those above."""
+    return dg.define_asset_job(
+        CUSTOMER_SCORES,
+        selection=dg.AssetSelection.assets("customer_scores"),
+        tags={MODEL_TAG: model_name},
+        description="The customers of one base date, scored by the champion.",
     )
 
 

@@ -14,11 +14,16 @@ PRUNING = "pruning"
 _HOUR = 3  # the training of the day begins at 06:00, and that of the night has ended
 
 
-@dg.op(required_resource_keys={"promotions", "study_storage", "calendar", "pruning_rules"})
+@dg.op(
+    required_resource_keys={
+        "promotions", "study_storage", "calendar", "pruning_rules", "feature_store",
+    }
+)  # fmt: skip
 def delete_old_base_dates(context: dg.OpExecutionContext) -> None:
     """Delete what `credit-ct prune --yes` deletes; one that cannot be deleted holds up no other."""
     # MLflow takes seconds to import, which whoever only loads the definitions does not need.
     from credit_ct_dagster.operations.prune import Retention
+    from credit_ct_dagster.operations.prune_predictions import PredictionRetention
 
     resources = context.resources
     try:
@@ -31,9 +36,23 @@ def delete_old_base_dates(context: dg.OpExecutionContext) -> None:
             outcomes.append(outcome)
         for sentence in retention.broken_packages():
             context.log.warning(sentence)
+        predictions = PredictionRetention(
+            resources.feature_store,
+            resources.calendar,
+            resources.pruning_rules.predictions_keep_days,
+        )
+        expired = predictions.plan()
+        predictions_deleted = predictions.carry_out(expired)
+        if predictions_deleted:
+            context.log.info(f"Deleted {expired}")
     except CreditCtError as error:
         raise failure(error) from error
-    context.add_output_metadata({"deleted": sum(outcome.deleted for outcome in outcomes)})
+    context.add_output_metadata(
+        {
+            "deleted": sum(outcome.deleted for outcome in outcomes),
+            "predictions deleted": predictions_deleted,
+        }
+    )
     for outcome in outcomes:
         if outcome.error:
             raise failure(outcome.error, outcome.base_dt) from outcome.error
@@ -67,6 +86,7 @@ def nightly_pruning_schedule(job: dg.JobDefinition, *, switched_on: bool) -> Any
         cron_schedule=f"0 {_HOUR} * * *",
         execution_timezone=TIMEZONE,
         default_status=status.RUNNING if switched_on else status.STOPPED,
-        description=f"Deletes base dates older than PRUNE_KEEP_DAYS every day at 0{_HOUR}:00"
+        description="Deletes base dates older than PRUNE_KEEP_DAYS, and predictions older than"
+        f" PREDICTIONS_KEEP_DAYS, every day at 0{_HOUR}:00"
         " Asia/Seoul. It is off unless PRUNE_ON_SCHEDULE is true.",
     )

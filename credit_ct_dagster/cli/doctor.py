@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from credit_ct_dagster.cli.console import console, silence_libraries
+from credit_ct_dagster.cli.service import service_of
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.runs.instance import configured_instance
 
@@ -39,6 +40,7 @@ def command(as_json: bool) -> None:
         studies=wiring.study_storage,
         promotions=wiring.promotions,
         instance=configured_instance,
+        service=service_of(wiring.settings),
         instigators=[each for each in instigators if each.default_status.value == "RUNNING"],
     )
     findings = list(_shown(examination.findings(), silently=as_json))

@@ -8,9 +8,9 @@ import click
 import pandas as pd
 
 from credit_ct_dagster.cli.console import console
+from credit_ct_dagster.cli.options import separator_option
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.loading import csv_files, sample_data
-from credit_ct_dagster.loading.csv_lines import separator_of
 from credit_ct_dagster.resources.feature_store.tables import FEATURES, LABELS
 
 _SAMPLE_ROWS = 20_000
@@ -18,20 +18,10 @@ _SAMPLE_ROWS = 20_000
 _file = click.Path(dir_okay=False, path_type=Path)
 
 
-def _separator(text: str) -> str:
-    try:
-        return separator_of(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 @click.command("load")
 @click.option("--labels", type=_file, help="CSV file of credit_score.")
 @click.option("--features", type=_file, help="CSV file of credit_score_features.")
-@click.option(
-    "--separator", default=",", show_default=True, callback=lambda _, __, text: _separator(text),
-    help="Between the cells of the files: one character, or tab.",
-)  # fmt: skip
+@separator_option("Between the cells of the files: one character, or tab.")
 @click.option("--sample", is_flag=True, help="Make realistic rows instead.")
 @click.option(
     "--rows", "sample_rows", type=click.IntRange(min=100), default=_SAMPLE_ROWS, show_default=True,

@@ -9,6 +9,9 @@ from credit_ct_dagster.errors.base import CreditCtError
 COMMANDS = {
     "load": "Insert rows into the two source tables, or replace those with the same key.",
     "run": "Train and package one base date, and report the result.",
+    "predict": "Predict the credit score of each customer of a file.",
+    "explain": "Explain the credit score of one customer.",
+    "serve": "Answer with the champion over HTTP.",
     "ui": "Serve Dagster's UI, with its daemon.",
     "status": "List the base dates, newest first.",
     "report": "Open the model card of a base date.",

@@ -23,7 +23,6 @@ def command(partition: str, by: str, reason: str) -> None:
     with promotions.deciding() as deciding:
         search = wiring.artifacts.open(MODEL_FOLDER, base_dt).read(SearchSummary)
         model = deciding.register(base_dt, search.mlflow.best_run_id)
-        promotions.load(model)
         champion = promotions.champion()
         version = model.registered_version
         # A person who moved the alias by hand puts that on record.
@@ -31,7 +30,10 @@ def command(partition: str, by: str, reason: str) -> None:
         if recorded and champion and champion.registered_version == version:
             raise NothingToDecideError(f"The model of base date {base_dt} is the champion already.")
         decision = Decision(
-            promoted=True, ground=Ground.person, sentence=f"Promoted by {by}: {reason}"
+            promoted=True,
+            ground=Ground.person,
+            sentence=f"Promoted by {by}: {reason}",
+            golden_rows=promotions.require_serves(model),
         )
         record = deciding.record(model, decision, by=by, reason=reason)
     console.print(

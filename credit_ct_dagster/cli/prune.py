@@ -16,6 +16,7 @@ from credit_ct_dagster.runs.instance import configured_instance
 if TYPE_CHECKING:  # MLflow takes seconds to import, which --help does not need
     from credit_ct_dagster.operations.prune import Retention
     from credit_ct_dagster.operations.prune_plan import Plan
+    from credit_ct_dagster.operations.prune_predictions import ExpiredPredictions
 
 
 @click.command("prune")
@@ -27,15 +28,17 @@ if TYPE_CHECKING:  # MLflow takes seconds to import, which --help does not need
 @click.option("--yes", is_flag=True, help="Delete; without it, only list what would be deleted.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def command(keep_days: int | None, yes: bool, as_json: bool) -> None:
-    """Delete everything that belongs to old base dates.
+    """Delete everything that belongs to old base dates, and old predictions.
 
     Artifacts, packages, MLflow runs, studies and Dagster runs. Retained are the base dates of the
     champion and of its predecessor, those with any alias in MLflow, and all records of decisions.
+    From the log of the service, predictions older than PREDICTIONS_KEEP_DAYS are deleted.
     If it is interrupted, start it again: it continues where it stopped. The exit code is 1 if a
     base date could not be deleted.
     """
     silence_libraries()
     from credit_ct_dagster.operations.prune import Retention
+    from credit_ct_dagster.operations.prune_predictions import PredictionRetention
 
     wiring = wired()
     keep_days = keep_days or wiring.settings.prune_keep_days
@@ -49,23 +52,35 @@ def command(keep_days: int | None, yes: bool, as_json: bool) -> None:
                 console.print(str(outcome), markup=False)
     for sentence in retention.broken_packages():
         click.echo(sentence, err=True)
+    predictions = PredictionRetention(
+        wiring.feature_store, wiring.calendar, wiring.settings.predictions_keep_days
+    )
+    expired = predictions.plan()
+    predictions_deleted = predictions.carry_out(expired) if yes else 0
     failed = {each.base_dt: str(each.error) for each in outcomes if each.error}
     if as_json:
         deleted = [each.base_dt for each in outcomes if each.deleted]
-        click.echo(json.dumps(asdict(plan) | {"deleted": deleted, "failed": failed}, indent=2))
+        of_log = (asdict(expired) | {"deleted": predictions_deleted}) if expired else None
+        found = asdict(plan) | {"deleted": deleted, "failed": failed, "predictions": of_log}
+        click.echo(json.dumps(found, indent=2))
     else:
-        _conclude(retention, plan, yes)
+        _conclude(retention, plan, expired, yes)
     sys.exit(int(bool(failed)))
 
 
-def _conclude(retention: "Retention", plan: "Plan", yes: bool) -> None:
+def _conclude(
+    retention: "Retention", plan: "Plan", expired: "ExpiredPredictions | None", yes: bool
+) -> None:
     _print(plan)
+    any_predictions = expired is not None and expired.rows > 0
+    if any_predictions:
+        console.print(f"{'Deleted' if yes else 'Old'} {expired}", markup=False)
     if yes and plan.expired and not retention.deletes_mlflow_runs_permanently:
         console.print(
             "The MLflow server has moved the runs to its trash and deleted their files. Run mlflow"
             " gc on the server to empty the trash."
         )
-    if not yes and plan.expired:
+    if not yes and (plan.expired or any_predictions):
         console.print("Nothing was deleted: credit-ct prune --yes deletes.")
 
 

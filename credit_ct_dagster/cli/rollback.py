@@ -19,9 +19,11 @@ def command(by: str, reason: str) -> None:
         model = deciding.previous()
         if model is None:
             raise NothingToDecideError("There is no previous champion to roll back to.")
-        promotions.load(model)
         decision = Decision(
-            promoted=True, ground=Ground.person, sentence=f"Rolled back by {by}: {reason}"
+            promoted=True,
+            ground=Ground.person,
+            sentence=f"Rolled back by {by}: {reason}",
+            golden_rows=promotions.require_serves(model),
         )
         record = deciding.record(model, decision, by=by, reason=reason)
     console.print(

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from credit_ct_dagster.assets.merged_rows import EXPIRY_CHECK
 from credit_ct_dagster.cli.console import console
+from credit_ct_dagster.cli.service import service_of
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.decision import DecisionRecord
@@ -87,6 +88,16 @@ def command(as_json: bool) -> None:
                 console.print(f"Base date {status.base_dt}: {problem}", markup=False)
     else:
         console.print("No base date yet: credit-ct run trains the newest one that has labels.")
+    if not as_json:
+        console.print(f"Service: {_service(wiring)}", markup=False)
+
+
+def _service(wiring: Wiring) -> str:
+    """What the service serves; that it does not answer is worth a line, and fails nothing."""
+    try:
+        return service_of(wiring.settings).summary()
+    except CreditCtError as error:
+        return str(error)
 
 
 def _collect(wiring: Wiring) -> list[BaseDateStatus]:

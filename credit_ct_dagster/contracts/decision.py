@@ -1,8 +1,9 @@
 """Decisions on the champion, with their evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pydantic import AwareDatetime, computed_field
 
@@ -31,6 +32,7 @@ class Ground(StrEnum):
     older = "older base date"
     cooling_down = "cooling down"
     no_agreement = "no agreement yet"
+    package_does_not_serve = "package does not serve"
     person = "a person"
     registered_again = "registered again"
 
@@ -102,6 +104,9 @@ class Decision(Part):
         sentence: The same for a person.
         comparison: With the champion; None without one, or when there was nothing to compare.
         floors: What the challenger had to reach.
+        golden_rows: How many golden rows its package answered as the pipeline does, in a server;
+            None if it was not promoted, or by an earlier release.
+        by_evidence: The ground for which it would have been promoted, if its package served.
     """
 
     promoted: bool
@@ -109,6 +114,8 @@ class Decision(Part):
     sentence: str
     comparison: Comparison | None = None
     floors: Sequence[Floor] = ()
+    golden_rows: int | None = None
+    by_evidence: Ground | None = None
 
 
 class DecisionRecord(Record):
@@ -146,3 +153,35 @@ class DecisionRecord(Record):
     champion: str | None
     previous: str | None
     preceding_sha256: str | None = None
+
+    def after_registering_again(
+        self,
+        number: int,
+        time: datetime,
+        by: str,
+        model: ModelIdentity,
+        sentence: str,
+        versions: Mapping[str, str],
+    ) -> Self:
+        """The record that follows this one when a model that serves has a new version.
+
+        Args:
+            number: Its number.
+            time: When it was registered.
+            by: Who registered it.
+            model: With its new version.
+            sentence: Why.
+            versions: The new version per former one.
+        """
+        return type(self)(
+            number=number,
+            time=time,
+            by=by,
+            reason=None,
+            dagster_run_id=None,
+            model=model,
+            before=None,
+            decision=Decision(promoted=False, ground=Ground.registered_again, sentence=sentence),
+            champion=versions.get(self.champion or "", self.champion),
+            previous=versions.get(self.previous or "", self.previous),
+        )

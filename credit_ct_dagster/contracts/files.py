@@ -8,6 +8,9 @@ PREPROCESSING_FOLDER = "preprocessing/{model_name}/{base_dt}"
 SCALERS_FOLDER = f"{PREPROCESSING_FOLDER}/encoders"
 MODEL_FOLDER = "models/{model_name}/{base_dt}"
 DECISIONS_FOLDER = "promotions/{model_name}"
+SCORES_FOLDER = "scores/{model_name}/{base_dt}"
+FOLDERS_WITH_ROWS = (PREPROCESSING_FOLDER, SCORES_FOLDER)
+"""Those with rows of customers, which only the platform's own user may read."""
 
 SPLITS = ["train", "val", "holdout"]
 SPLIT_FILES = {name: "{model_name}_" + f"{name}.parquet" for name in SPLITS}
@@ -25,7 +28,11 @@ DECISION_FILE = "decision.json"
 DRIFT_FILE = "drift.json"
 LINEAGE_FILE = "lineage.json"
 ASSESSMENT_FILE = "assessment.json"
+SCORES_SUMMARY_FILE = "summary.json"
 MODEL_CARD_FILE = "model_card.html"
+
+GOLDEN_FILE = "golden.json"
+"""Inside every package."""
 
 
 def numbered_decision_file(number: int) -> str:

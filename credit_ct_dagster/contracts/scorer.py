@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from credit_ct_dagster.contracts.record import Part, Record
-from credit_ct_dagster.contracts.splits import Scale
+from credit_ct_dagster.contracts.splits import Limits, Scale
 
 
 class Sigmoid(Part):
@@ -38,13 +38,6 @@ class CalibrationData(Part):
 
     method: Literal["none", "sigmoid", "isotonic"]
     curves: Mapping[str, Sigmoid | Isotonic] = Field(default_factory=dict)
-
-
-class Limits(Part):
-    """Between which values a number must lie, both included; None: no limit."""
-
-    low: float | None = None
-    high: float | None = None
 
 
 class ScorerRecord(Record):

@@ -27,6 +27,13 @@ class Quarantine(Part):
     sentence: str
 
 
+class Limits(Part):
+    """Between which values a number must lie, both included; None: no limit."""
+
+    low: float | None = None
+    high: float | None = None
+
+
 class SplitsSummary(Record):
     """Rows, customers and labels of the splits, and the hashes by which they are recognised.
 
@@ -45,6 +52,8 @@ class SplitsSummary(Record):
             in records of release 0.1, as the next two.
         largest_customer_rows: Rows of the customer with most of them.
         present: Per feature, the share of the merged rows that have a value.
+        limits: Of the numbers, as the rules for rows were configured; empty in records of earlier
+            releases.
     """
 
     FILE: ClassVar[str] = SPLITS_SUMMARY_FILE
@@ -63,6 +72,7 @@ class SplitsSummary(Record):
     shares: Mapping[str, float] = Field(default_factory=dict)
     largest_customer_rows: int = 0
     present: Mapping[str, float] = Field(default_factory=dict)
+    limits: Mapping[str, Limits] = Field(default_factory=dict)
 
 
 class Scale(Part):

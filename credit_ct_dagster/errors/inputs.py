@@ -52,7 +52,7 @@ class DataError(CreditCtError, ValueError):
 
 
 class FileError(DataError):
-    """A file cannot be loaded into the source tables."""
+    """A file of rows cannot be loaded, or its customers cannot be scored."""
 
     code = "CT-LOAD-1"
 
@@ -73,3 +73,30 @@ class RowTypesError(DataError):
     """Columns of the merged rows are missing or of another type."""
 
     code = "CT-ROWS-3"
+
+
+class TooManyRefusedRowsError(DataError):
+    """Too many feature rows of a base date break a rule for its customers to be scored."""
+
+    code = "CT-ROWS-4"
+
+
+# Customers that are scored
+
+
+class RefusedRowsError(DataError):
+    """Customers of a file break a rule of the model's contract."""
+
+    code = "CT-PREDICT-1"
+
+
+class PredictionsNotWrittenError(CreditCtError):
+    """Predictions cannot be written where they should be."""
+
+    code = "CT-PREDICT-2"
+
+
+class UnknownCustomerError(DataError):
+    """The feature store has no features of a customer."""
+
+    code = "CT-PREDICT-3"

@@ -92,6 +92,12 @@ class BrokenPackageError(CreditCtError):
     code = "CT-PACKAGE-5"
 
 
+class PackageDoesNotServeError(CreditCtError):
+    """A package, started as a server, does not answer golden rows as the pipeline does."""
+
+    code = "CT-PACKAGE-6"
+
+
 class ChampionDisagreementError(CreditCtError):
     """MLflow, BentoML and the newest decision do not name the same champion."""
 

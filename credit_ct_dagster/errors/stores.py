@@ -76,6 +76,21 @@ class LockUnavailableError(UnavailableError):
     code = "CT-LOCK-1"
 
 
+# The prediction log
+
+
+class PredictionNotLoggedError(UnavailableError):
+    """Neither the database nor the spool took a prediction, so it must not be answered."""
+
+    code = "CT-LOG-1"
+
+
+class DuplicateRequestError(CreditCtError):
+    """The log has a prediction with this request id already."""
+
+    code = "CT-LOG-2"
+
+
 # Artifacts and records
 
 

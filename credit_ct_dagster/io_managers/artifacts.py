@@ -11,7 +11,7 @@ from pydantic import Field
 from upath import UPath
 
 from credit_ct_dagster.causes import names_missing_bucket
-from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER
+from credit_ct_dagster.contracts.files import FOLDERS_WITH_ROWS
 from credit_ct_dagster.contracts.record import Record
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.errors.stores import DamagedFileError, MissingArtifactError
@@ -144,7 +144,7 @@ class ArtifactsIOManager(dg.ConfigurableIOManager):
         """
         with places.reaching(self.base_path):
             folder = self._folder(template, base_dt)
-            private = template == PREPROCESSING_FOLDER
+            private = template in FOLDERS_WITH_ROWS
             places.make_folder(folder, PRIVATE_FOLDER if private else None)
             sizes = {}
             for name, value in files.items():
@@ -211,12 +211,13 @@ class ArtifactsIOManager(dg.ConfigurableIOManager):
     def readable_by_others(self) -> list[Path]:
         """Files with rows of customers that other users of this machine can read."""
         with places.reaching(self.base_path):
-            parent = self._folder(PREPROCESSING_FOLDER, "_").parent
-            if not places.is_local(parent) or not Path(parent.path).is_dir():
-                return []
+            parents = [self._folder(each, "_").parent for each in FOLDERS_WITH_ROWS]
+            local = [Path(each.path) for each in parents if places.is_local(each)]
             return [
                 file
-                for folder in Path(parent.path).iterdir()
+                for parent in local
+                if parent.is_dir()
+                for folder in parent.iterdir()
                 if folder.is_dir() and folder.stat().st_mode & 0o011
                 for file in folder.iterdir()
                 if file.is_file() and file.stat().st_mode & 0o044

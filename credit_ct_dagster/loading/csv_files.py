@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from credit_ct_dagster.csv_lines import COMMA, CsvLines
 from credit_ct_dagster.errors.inputs import FileError
-from credit_ct_dagster.loading.csv_lines import COMMA, CsvLines
 from credit_ct_dagster.loading.repeated_keys import RepeatedKeys, key_hashes
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.missing import WORDS_FOR_MISSING

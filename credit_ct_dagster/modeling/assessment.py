@@ -6,15 +6,13 @@ import pandas as pd
 from credit_ct_dagster.contracts.assessment import Assessment, ProbabilityQuality
 from credit_ct_dagster.modeling import confusion, schema
 from credit_ct_dagster.modeling.calibration import (
-    CalibratedModel,
-    aligned,
     brier_score,
     expected_calibration_error,
     probability_log_loss,
     reliability_curve,
 )
-from credit_ct_dagster.modeling.evaluation import predict_proba
 from credit_ct_dagster.modeling.slices import slices_of
+from credit_ct_dagster.scorer.scorer import Scorer
 
 _CONFIDENCE = 0.95
 _DRAWS = 1000
@@ -22,16 +20,15 @@ _SEED = 0
 _MIN_SLICE_ROWS = 30
 
 
-def assess(model: CalibratedModel, prepared: pd.DataFrame, raw: pd.DataFrame) -> Assessment:
+def assess(scorer: Scorer, rows: pd.DataFrame) -> Assessment:
     """Measure a model.
 
     Args:
-        model: Takes prepared rows.
-        prepared: Labelled rows that it was not fitted to.
-        raw: The same rows before they were prepared, for the slices.
+        scorer: The model.
+        rows: Raw, labelled rows that it was not fitted to.
     """
-    truth, predicted = prepared[schema.TARGET], model.predict(prepared)
-    counts = confusion.counts_per_customer(prepared, predicted)
+    truth, scored = rows[schema.TARGET], scorer.score_rows(rows)
+    counts = confusion.counts_per_customer(rows, scored.classes)
     total, drawn = counts.sum(axis=0), confusion.resampled(counts, _DRAWS, _SEED)
     metrics = {
         "accuracy": (confusion.accuracy(total), confusion.accuracy(drawn)),
@@ -43,19 +40,18 @@ def assess(model: CalibratedModel, prepared: pd.DataFrame, raw: pd.DataFrame) ->
         )
         for place, name in enumerate(schema.CLASSES)
     }
-    probabilities = aligned(model.predict_proba(prepared), model.classes)
     return Assessment(
-        rows=len(prepared),
+        rows=len(rows),
         customers=len(counts),
         metrics={
             name: confusion.estimate(value, of_draws, _CONFIDENCE)
             for name, (value, of_draws) in metrics.items()
         },
         confusion=total.tolist(),
-        calibrated=quality_of(truth, probabilities),
-        raw=quality_of(truth, aligned(predict_proba(model.model, prepared), model.classes)),
-        reliability=reliability_curve(truth, probabilities),
-        slices=slices_of(raw, predicted, _MIN_SLICE_ROWS),
+        calibrated=quality_of(truth, scored.probabilities),
+        raw=quality_of(truth, scored.scores / scored.scores.sum(axis=1, keepdims=True)),
+        reliability=reliability_curve(truth, scored.probabilities),
+        slices=slices_of(rows, scored.classes, _MIN_SLICE_ROWS),
     )
 
 

@@ -33,6 +33,8 @@ _PLAIN = {
     " service was replaced only recently.",
     Ground.no_agreement: "This model did not go into service yet: it is better, but the models of"
     " more base dates must confirm that first.",
+    Ground.package_does_not_serve: "This model did not go into service: when it was started for a"
+    " trial, it did not answer as it had been judged.",
     Ground.registered_again: "This model was registered again, because somebody had deleted its"
     " version; which model is in service did not change.",
     Ground.person: "A person decided which model is in service; the reason is on record.",

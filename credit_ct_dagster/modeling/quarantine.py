@@ -24,6 +24,16 @@ REASONS = "reasons"
 """Column of quarantined rows: the rules that a row breaks, separated by semicolons."""
 
 _UNIQUE = ["id", schema.CUSTOMER]
+_MERGED = (
+    "merged rows",
+    "Correct the tables of the feature store, then materialize features_target for this base date"
+    " again.",
+)
+_FEATURES = (
+    "feature rows",
+    "Correct the table credit_score_features, then score this base date again.",
+)
+"""What rows are, and what corrects them when a column is missing or of another type."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +79,58 @@ def check_rows(rows: pd.DataFrame, rules: RowRules) -> CheckedRows:
     Raises:
         RowTypesError: A column is missing, or holds another type of value than its kind.
     """
+    return _checked(rows, rules, schema.MERGED_COLUMNS, _UNIQUE, _MERGED)
+
+
+def check_features(rows: pd.DataFrame, rules: RowRules) -> CheckedRows:
+    """Divide rows of the feature table into those that may be scored and those that may not.
+
+    The rules are those of `check_rows`, without those for labels and base dates.
+
+    Args:
+        rows: Columns `schema.KEY` and `schema.FEATURES`; others stay as they are.
+        rules: What a row must satisfy; the bounds are those of the model that scores.
+
+    Raises:
+        RowTypesError: A column is missing, or holds another type of value than its kind.
+    """
+    columns = [*schema.KEY, *schema.FEATURES]
+    return _checked(rows, rules, columns, schema.KEY, _FEATURES)
+
+
+def pandera_schema(
+    rules: RowRules,
+    columns: Sequence[str] = tuple(schema.MERGED_COLUMNS),
+    unique: Sequence[str] = tuple(_UNIQUE),
+) -> "pa.DataFrameSchema":
+    """The rules for rows.
+
+    Args:
+        rules: What a row must satisfy.
+        columns: Which are checked.
+        unique: Which of them, together, are those of one row only.
+    """
+    import pandera.pandas as pa
+
+    return pa.DataFrameSchema(
+        {name: _column(schema.COLUMNS[name], rules) for name in columns}, unique=list(unique)
+    )
+
+
+def _checked(
+    rows: pd.DataFrame,
+    rules: RowRules,
+    columns: Sequence[str],
+    unique: Sequence[str],
+    described: tuple[str, str],
+) -> CheckedRows:
     import pandera.pandas as pa
 
     rows = with_blanks_missing(rows.reset_index(drop=True))
     try:
-        pandera_schema(rules).validate(rows, lazy=True)
+        pandera_schema(rules, columns, unique).validate(rows, lazy=True)
     except pa.errors.SchemaErrors as error:
-        broken = _broken(error.failure_cases)
+        broken = _broken(error.failure_cases, unique, described)
         bad = rows.loc[broken.index].assign(**{REASONS: broken})
         counts = broken.str.split("; ").explode().value_counts()
         accepted = rows.drop(index=broken.index).reset_index(drop=True)
@@ -83,16 +138,6 @@ def check_rows(rows: pd.DataFrame, rules: RowRules) -> CheckedRows:
             accepted, bad.reset_index(drop=True), {str(rule): int(n) for rule, n in counts.items()}
         )
     return CheckedRows(rows, rows.iloc[:0].assign(**{REASONS: pd.Series(dtype=object)}), {})
-
-
-def pandera_schema(rules: RowRules) -> "pa.DataFrameSchema":
-    """The rules for merged rows."""
-    import pandera.pandas as pa
-
-    return pa.DataFrameSchema(
-        {name: _column(schema.COLUMNS[name], rules) for name in schema.MERGED_COLUMNS},
-        unique=_UNIQUE,
-    )
 
 
 def _column(column: schema.Column, rules: RowRules) -> "pa.Column":
@@ -144,24 +189,27 @@ def _column(column: schema.Column, rules: RowRules) -> "pa.Column":
     )
 
 
-def _broken(failures: pd.DataFrame) -> pd.Series:
+def _broken(failures: pd.DataFrame, unique: Sequence[str], described: tuple[str, str]) -> pd.Series:
     """The rules that are broken per row, joined."""
     of_table = failures[failures["index"].isna()]
     if len(of_table):
+        what, remedy = described
         names = of_table["column"].fillna(of_table["failure_case"]).astype(str).unique()
         raise RowTypesError(
-            f"Columns of the merged rows are missing or have another type: {', '.join(names)}."
-            " Correct the tables of the feature store, then materialize features_target for this"
-            " base date again."
+            f"Columns of the {what} are missing or have another type: {', '.join(names)}. {remedy}"
         )
     rules = failures["check"].replace(
-        {"multiple_fields_uniqueness": f"{' and '.join(_UNIQUE)} must occur once"}
+        {"multiple_fields_uniqueness": f"{_joined(unique)} must occur once"}
     )
     absent = rules == "not_nullable"
     rules = rules.mask(absent, failures["column"].astype(str) + " must not be NULL")
     return rules.groupby(failures["index"].astype(int)).agg(
         lambda each: "; ".join(dict.fromkeys(each))
     )
+
+
+def _joined(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _is_day(values: pd.Series) -> pd.Series:

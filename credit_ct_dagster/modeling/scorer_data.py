@@ -12,7 +12,6 @@ from credit_ct_dagster.contracts.scorer import (
 )
 from credit_ct_dagster.contracts.splits import Scale
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.calibration import UNCALIBRATED
 from credit_ct_dagster.modeling.reasons import sentences
 from credit_ct_dagster.scorer.class_rule import HIGHEST_SCORE
 
@@ -20,6 +19,9 @@ from credit_ct_dagster.scorer.class_rule import HIGHEST_SCORE
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.calibration import CalibratedClassifierCV
+
+PROTECTED = ("age",)
+"""What is marked as protected unless configured: 12 CFR 1002.6(b)(2) limits the use of age."""
 
 
 def scorer_record(
@@ -65,7 +67,7 @@ def calibration_data(calibrated: "CalibratedClassifierCV | None") -> Calibration
         calibrated: Fitted on a frozen model, so that it consists of one calibration.
     """
     if calibrated is None:
-        return CalibrationData(method=UNCALIBRATED)
+        return CalibrationData(method="none")
     [single] = calibrated.calibrated_classifiers_
     return CalibrationData(
         method=single.method,

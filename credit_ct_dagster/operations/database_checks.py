@@ -16,6 +16,7 @@ from credit_ct_dagster.resources.feature_store.columns import (
     missing_columns,
     require_sources,
 )
+from credit_ct_dagster.resources.feature_store.customers import create_index, has_index
 from credit_ct_dagster.resources.feature_store.requirements import require_target, usable_sources
 from credit_ct_dagster.resources.feature_store.shapes import TableShape
 from credit_ct_dagster.resources.feature_store.statements import bound
@@ -63,7 +64,13 @@ def require_suitable_tables(store: FeatureStore) -> str:
         unreadable = int(
             connection.scalar(bound(connection.dialect, "unreadable_dates", sources=sources)) or 0
         )
+        indexed = has_index(connection, tables.features)
     notes = [note for shape in (sources.labels, sources.features) for note in _notes(shape)]
+    if not indexed:
+        notes.append(
+            f"{sources.features.name} has no index that begins with {schema.CUSTOMER}, so the"
+            f" service reads the whole table for one customer: {create_index(sources.features)}"
+        )
     if unreadable:
         notes.append(
             f"{unreadable:,} dates of {sources.labels.name} are not written YYYY-MM-DD, and belong"

@@ -17,6 +17,7 @@ from credit_ct_dagster.errors.operation import (
 )
 from credit_ct_dagster.errors.stores import LowDiskSpaceError, ReadableByOthersError
 from credit_ct_dagster.operations import database_checks
+from credit_ct_dagster.operations.service import Service
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.study_storage import StudyStorage
@@ -67,6 +68,7 @@ class Examination:
         promotions: MLflow, the packages, the artifacts and the champion.
         instance: Opens the Dagster instance.
         instigators: The schedules and sensors that should be on.
+        service: Answers over HTTP; None is not asked.
     """
 
     store: FeatureStore
@@ -74,6 +76,7 @@ class Examination:
     promotions: Promotions
     instance: Callable[[], AbstractContextManager[dg.DagsterInstance]]
     instigators: Sequence[Instigator]
+    service: Service | None = None
 
     def findings(self) -> Iterator[Finding]:
         """Run the checks; those that depend on a failed one are skipped."""
@@ -108,6 +111,7 @@ class Examination:
                 "schedules and sensors": self._schedules_and_sensors,
                 "daemon": self._daemon,
             },
+            {"service": self.service.require_healthy} if self.service else {},
         ]
 
     def _feature_store(self) -> str:

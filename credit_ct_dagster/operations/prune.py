@@ -11,7 +11,11 @@ from typing import Protocol
 
 import dagster as dg
 
-from credit_ct_dagster.contracts.files import MODEL_FOLDER, PREPROCESSING_FOLDER
+from credit_ct_dagster.contracts.files import (
+    MODEL_FOLDER,
+    PREPROCESSING_FOLDER,
+    SCORES_FOLDER,
+)
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.operations.prune_plan import Amount, Outcome, Plan
@@ -24,6 +28,8 @@ from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster.runs.history import RunHistory
 
 logger = logging.getLogger(__name__)
+
+_FOLDERS = (PREPROCESSING_FOLDER, SCORES_FOLDER, MODEL_FOLDER)
 
 
 class _Store(Protocol):
@@ -194,7 +200,7 @@ class _Artifacts:
 
     def __init__(self, artifacts: ArtifactsIOManager) -> None:
         self._artifacts = artifacts
-        self._sizes = [artifacts.sizes(folder) for folder in (PREPROCESSING_FOLDER, MODEL_FOLDER)]
+        self._sizes = [artifacts.sizes(folder) for folder in _FOLDERS]
 
     def base_dates(self) -> Iterable[str]:
         return set().union(*self._sizes)
@@ -203,7 +209,7 @@ class _Artifacts:
         return Amount.of(size for sizes in self._sizes for size in sizes.get(base_dt, []))
 
     def remove(self, base_dt: str) -> None:
-        for folder in (PREPROCESSING_FOLDER, MODEL_FOLDER):
+        for folder in _FOLDERS:
             self._artifacts.delete(folder, base_dt)
 
 

@@ -14,6 +14,8 @@ from credit_ct_dagster.errors.models import BrokenPackageError
 from credit_ct_dagster.errors.operation import LibraryChangedError
 
 DESCRIPTION = "model.yaml"
+PYFUNC = "mlflow_model"
+"""The folder of an imported MLflow model."""
 # In the order of the file: whatever a power cut takes is at the end.
 _FIELDS = {"name": str, "version": str, "labels": dict, "creation_time": str}
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from credit_ct_dagster.contracts.golden import GoldenRows
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
+from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.disk import replace_file, sync_folder, sync_tree
 from credit_ct_dagster.errors.models import BrokenPackageError
 from credit_ct_dagster.outages import Dependency, translated
@@ -19,10 +21,7 @@ from credit_ct_dagster.resources.bentoml_internals import DESCRIPTION, descripti
 
 # Commands list packages without the seconds that BentoML and scikit-learn take to import.
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from credit_ct_dagster.modeling.calibration import CalibratedModel
-    from credit_ct_dagster.modeling.preparation import Scalers
+    from credit_ct_dagster.scorer.scorer import Scorer
 
 ROLE = "role"
 """The label of a package that serves."""
@@ -59,20 +58,16 @@ class PackagedModel:
     Attributes:
         identity: The model, with the tag of its package.
         record: The facts that were stored with it.
-        model: Takes prepared rows.
-        scalers: Fitted to the rows that it was trained on.
+        scorer: The model, which takes raw rows.
+        data: What its scorer knows beside the model.
+        golden: Rows with the answers that the pipeline gives; None in what earlier releases made.
     """
 
     identity: ModelIdentity
     record: PackageRecord
-    model: "CalibratedModel"
-    scalers: "Scalers"
-
-    def prepare(self, rows: "pd.DataFrame") -> "pd.DataFrame":
-        """Bring raw rows into the form that this model takes."""
-        from credit_ct_dagster.modeling.preparation import prepare
-
-        return prepare(rows, self.scalers)
+    scorer: "Scorer"
+    data: ScorerRecord
+    golden: GoldenRows | None = None
 
 
 class PackageFolders:
@@ -132,15 +127,23 @@ class PackageFolders:
     def sha256(self, version: str) -> str:
         """A hash of all files of a version except its description, in which labels change.
 
-        The description is YAML, which is read without executing anything.
+        The description is YAML, which is read without executing anything. Whoever loads a package
+        by MLflow lets Python write compiled files into it; the platform itself executes none.
         """
         folder, digest = self._parent / version, sha256()
+        description = (folder / DESCRIPTION, folder / DESCRIPTION.replace(".yaml", ".tmp"))
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            name = path.relative_to(folder).as_posix()
-            if path.stem != Path(DESCRIPTION).stem and not path.name.startswith("."):
+            if path in description or path.parent.name == "__pycache__":
+                continue
+            if not path.name.startswith("."):
                 content = path.read_bytes()
+                name = path.relative_to(folder).as_posix()
                 digest.update(f"{name}\n{len(content)}\n".encode() + content)
         return digest.hexdigest()
+
+    def folder(self, version: str) -> Path:
+        """Where a version is."""
+        return self._parent / version
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -1,49 +1,43 @@
 """The BentoML model store: the packaged models, and what a package contains."""
 
-import pickle
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
 
+from credit_ct_dagster.contracts.golden import GoldenRows
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
+from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.errors.models import (
     BrokenPackageError,
     ChangedPackageError,
     MissingPackageError,
-    UnusablePackageError,
 )
-from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.outages import Dependency, translated
-from credit_ct_dagster.resources.bentoml_internals import broken_package, set_label
+from credit_ct_dagster.resources.bentoml_contents import contents_of, is_current
+from credit_ct_dagster.resources.bentoml_internals import PYFUNC, description_of, set_label
+from credit_ct_dagster.resources.bentoml_legacy import legacy_contents_of, legacy_model_file
 from credit_ct_dagster.resources.bentoml_packages import (
     ROLE,
     Package,
     PackagedModel,
     PackageFolders,
 )
+from credit_ct_dagster.serving.packaging import SCORER, write_package
 
-# BentoML and scikit-learn take seconds to import, and the definitions import this module: methods
-# import what they call. BentoML must be imported late anyway: it reads BENTOML_HOME at import.
+# BentoML takes seconds to import, and the definitions import this module: methods import what they
+# call. It must be imported late anyway: it reads BENTOML_HOME at import.
 if TYPE_CHECKING:
-    import bentoml
+    from catboost import CatBoostClassifier
 
-    from credit_ct_dagster.modeling.calibration import CalibratedModel
-    from credit_ct_dagster.modeling.preparation import Scalers
-
-_MODEL = "calibrated_model"
-_SCALERS = "robust_scalers"
-_SIGNATURES = {
-    "predict": {"batchable": True, "batch_dim": 0},
-    "predict_proba": {"batchable": True, "batch_dim": 0},
-}
+_SIGNATURES = {"predict": {"batchable": True, "batch_dim": 0}}
 
 
 class BentoMLStore(dg.ConfigurableResource):
@@ -54,21 +48,23 @@ class BentoMLStore(dg.ConfigurableResource):
 
     def save(
         self,
-        model: "CalibratedModel",
-        scalers: "Scalers",
+        model: "CatBoostClassifier | bytes",
+        data: ScorerRecord,
         identity: ModelIdentity,
         record: PackageRecord,
         metadata: Mapping[str, Any],
+        golden: GoldenRows | None = None,
     ) -> str:
         """Package a model with what serving it needs; twice the same gives one package.
 
         Args:
-            model: The fitted model with its calibration, which takes prepared rows.
-            scalers: Fitted to the rows that it was trained on.
+            model: The fitted model, which takes prepared rows; or its file.
+            data: What its scorer knows beside it.
             identity: What it was made from; becomes the labels. The package of the same Dagster run
                 is replaced.
             record: The facts that are read again.
             metadata: Parameters and metrics, for people.
+            golden: Rows with the answers that the pipeline gives.
 
         Returns:
             The tag, `name:version`.
@@ -86,28 +82,17 @@ class BentoMLStore(dg.ConfigurableResource):
                 if package.identity.labels() == labels:
                     return package.tag
             tag = bentoml.Tag(self.model_name).make_new_version()
-            with self._folders.changing(tag.version):
-                saved = bentoml.catboost.save_model(
-                    tag,
-                    model.model,
-                    signatures=_SIGNATURES,
-                    labels=labels,
-                    metadata={**record.to_metadata(), **metadata},
-                    # By value: a process that loads it needs nothing of this platform.
-                    external_modules=[import_module("credit_ct_dagster.modeling.calibration")],
-                    custom_objects={
-                        _MODEL: model,
-                        _SCALERS: dict(scalers),
-                        "feature_schema": {
-                            "features": schema.FEATURES,
-                            "numeric": schema.NUMERIC,
-                            "categorical": schema.CATEGORICAL,
-                            "text": schema.TEXT,
-                            "missing_word": schema.MISSING_WORD,
-                            "classes": model.classes,
-                        },
-                    },
-                )
+            with tempfile.TemporaryDirectory() as temporary:
+                made = Path(temporary, PYFUNC)
+                write_package(made, model, data, golden)
+                with self._folders.changing(tag.version):
+                    saved = bentoml.mlflow.import_model(
+                        tag,
+                        str(made),
+                        signatures=_SIGNATURES,
+                        labels=labels,
+                        metadata={**record.to_metadata(), **metadata},
+                    )
             self._delete(each.tag for each in same_run)
             return str(saved.tag)
 
@@ -130,17 +115,6 @@ class BentoMLStore(dg.ConfigurableResource):
         ]
         return found[-1] if found else None
 
-    def get(self, tag: str) -> "bentoml.Model":
-        """The package with a tag, as BentoML gives it.
-
-        Raises:
-            MissingPackageError: There is none.
-        """
-        import bentoml
-
-        self._require(tag)
-        return bentoml.models.get(tag)
-
     def require_unchanged(self, model: ModelIdentity, sha256: str) -> None:
         """Make sure that a model's package still has a hash; an empty one is not compared.
 
@@ -150,7 +124,7 @@ class BentoMLStore(dg.ConfigurableResource):
         if sha256 and self.sha256(model.bentoml_tag) != sha256:
             raise ChangedPackageError(
                 f"Package {model.bentoml_tag} of base date {model.base_dt} was changed after it was"
-                " recorded, and is not loaded: loading executes what it contains. Find out who can"
+                " recorded, and is not loaded. Find out who can"
                 f" write to {self.home}, delete this package (bentoml models delete"
                 f" {model.bentoml_tag}), then materialize bentoml_model and champion_model for this"
                 " base date."
@@ -179,11 +153,12 @@ class BentoMLStore(dg.ConfigurableResource):
     def load(self, tag: str, sha256: str = "") -> PackagedModel:
         """The contents of a package, to predict with.
 
-        Loading executes what was pickled into it, so its hash is compared before.
+        Nothing in it is executed, except in packages of earlier releases, which were pickled.
 
         Args:
             tag: Names the package.
-            sha256: The hash that was recorded for it; empty if an earlier release recorded none.
+            sha256: The hash that was recorded for it, which is compared before it is read; empty if
+                an earlier release recorded none.
 
         Raises:
             MissingPackageError: There is none.
@@ -192,27 +167,42 @@ class BentoMLStore(dg.ConfigurableResource):
             UnusablePackageError: An early release packaged it, without calibration.
             CreditCtError: Its record cannot be read.
         """
-        package = self.get(tag)
-        labels = package.info.labels
-        identity = ModelIdentity.from_labels(labels, tag)
+        self._require(tag)
+        folder = self._folder(tag)
+        description = description_of(folder) or {}
+        identity = ModelIdentity.from_labels(description.get("labels", {}), tag)
         if identity is not None:
             self.require_unchanged(identity, sha256)
-        try:
-            contents = package.custom_objects
-        except (OSError, EOFError, ValueError, LookupError, pickle.UnpicklingError) as error:
-            problem = f"custom_objects.pkl: {type(error).__name__}"
-            raise broken_package(Path(package.path), problem) from error
-        if identity is None or _MODEL not in contents:
-            raise UnusablePackageError(
-                f"Package {tag} contains no model that gives calibrated probabilities: materialize"
-                f" bentoml_model and champion_model for base date {labels.get('base_dt')} again."
-            )
-        return PackagedModel(
-            identity=identity,
-            record=PackageRecord.from_metadata(package.info.metadata, f"{package.path}/model.yaml"),
-            model=contents[_MODEL],
-            scalers=contents[_SCALERS],
-        )
+        metadata = description.get("metadata") or {}
+        if identity is not None and is_current(folder):
+            return contents_of(folder, identity, metadata)
+        return legacy_contents_of(folder, identity, metadata)
+
+    def scorer_folder(self, tag: str) -> Path:
+        """Where a package, of this release, has its scorer."""
+        return self._folder(tag) / PYFUNC / SCORER
+
+    @contextmanager
+    def mlflow_model(self, tag: str, sha256: str = "") -> Iterator[Path]:
+        """A copy of the MLflow model that a package holds; that of an earlier release is converted.
+
+        Args:
+            tag: Names the package.
+            sha256: See `load`, as for what is raised.
+        """
+        with tempfile.TemporaryDirectory() as temporary:
+            copy = Path(temporary, PYFUNC)
+            if is_current(self._folder(tag)):
+                # Without what Python compiled when somebody loaded it.
+                compiled = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(self._folder(tag) / PYFUNC, copy, ignore=compiled)
+            else:
+                package = self.load(tag, sha256)
+                write_package(copy, legacy_model_file(self._folder(tag)), package.data)
+            yield copy
+
+    def _folder(self, tag: str) -> Path:
+        return self._folders.folder(tag.removeprefix(f"{self.model_name}:"))
 
     def set_roles(self, roles: Mapping[str, str]) -> None:
         """Label the packages that serve.

@@ -1,4 +1,4 @@
-"""How long base dates are retained."""
+"""How long base dates and predictions are retained."""
 
 import dagster as dg
 from pydantic import Field
@@ -9,4 +9,9 @@ class PruningRules(dg.ConfigurableResource):
 
     keep_days: int = Field(
         default=90, ge=1, description="Base dates up to the newest one - this many days are deleted"
+    )
+    predictions_keep_days: int | None = Field(
+        default=400,
+        ge=1,
+        description="Predictions that are older than this many days are deleted; none keeps all",
     )

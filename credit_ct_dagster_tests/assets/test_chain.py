@@ -58,6 +58,8 @@ def test_artifacts_have_their_names_and_agree(trained: Trained) -> None:
         f"preprocessing/{name}/{BASE_DT}/quarantine.parquet",
         f"preprocessing/{name}/{BASE_DT}/summary.json",
         f"promotions/{name}/000001.json",
+        f"scores/{name}/{BASE_DT}/quarantine.parquet",
+        f"scores/{name}/{BASE_DT}/summary.json",
     ]
     summary = platform.search_summary()
     folder = root / "preprocessing" / name / BASE_DT

@@ -29,6 +29,7 @@ def job(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> dg.Job
         ("tuned_runs", {"sampler": "tpe"}, "needs max_trials or max_seconds"),
         ("tuned_runs", {"n_jobs": 0}, "TuningConfig: n_jobs: .*-1, or 1 and more"),
         ("preprocessing", {"train_share": 0.9, "val_share": 0.1}, "the rest is the holdout"),
+        ("bentoml_model", {"protected_features": ["ssn"]}, "protected_features names ssn"),
     ],
 )
 def test_a_wrong_key_or_value_stops_the_run_when_it_is_planned(
@@ -49,7 +50,7 @@ def test_a_wrong_key_or_value_stops_the_run_when_it_is_planned(
     assert instance.fetch_materializations(dg.AssetKey("features_target"), limit=1).records == []
 
 
-@pytest.mark.parametrize("asset", ["tuned_runs", "preprocessing"])
+@pytest.mark.parametrize("asset", ["tuned_runs", "preprocessing", "bentoml_model"])
 def test_every_option_is_documented_and_has_a_default(job: dg.JobDefinition, asset: str) -> None:
     """The launchpad explains each option."""
     schema = job.get_node_named(asset).definition

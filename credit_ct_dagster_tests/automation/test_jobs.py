@@ -5,6 +5,7 @@ import pytest
 
 from credit_ct_dagster.automation.jobs import (
     CONTINUOUS_TRAINING,
+    CUSTOMER_SCORES,
     TRAINING_ASSETS,
     continuous_training_job,
 )
@@ -16,9 +17,11 @@ from credit_ct_dagster.settings import Settings
 pytestmark = pytest.mark.usefixtures("instance")
 
 
-def _selected(definitions: dg.Definitions) -> tuple[set[str], set[str]]:
-    """The assets and the checks of the job."""
-    layer = definitions.resolve_job_def(CONTINUOUS_TRAINING).asset_layer
+def _selected(
+    definitions: dg.Definitions, job: str = CONTINUOUS_TRAINING
+) -> tuple[set[str], set[str]]:
+    """The assets and the checks of a job."""
+    layer = definitions.resolve_job_def(job).asset_layer
     assets = {key.to_user_string() for key in layer.executable_asset_keys}
     checks = {key.name for key in layer.asset_graph.asset_check_keys}
     return assets, checks
@@ -28,20 +31,31 @@ def test_the_job_materializes_the_training_assets_with_all_their_checks() -> Non
     """In one run, and nothing that other systems write."""
     assets, checks = _selected(build(Settings(_env_file=None)))
     assert assets == set(TRAINING_ASSETS)
-    assert checks == {key.name for check in CHECKS for key in check.check_keys}
+    assert checks == {
+        key.name
+        for check in CHECKS
+        for key in check.check_keys
+        if key.asset_key.to_user_string() in TRAINING_ASSETS
+    }
+
+
+def test_customers_are_scored_by_a_job_of_its_own() -> None:
+    """With the checks of the scores, and nothing that trains."""
+    assets, checks = _selected(build(Settings(_env_file=None)), CUSTOMER_SCORES)
+    assert assets == {"customer_scores"}
+    assert checks == {"customers_are_scored", "class_shares_are_stable"}
 
 
 def test_an_asset_that_is_added_later_is_not_swept_into_training() -> None:
     """The job names its assets, so that adding an asset does not change what training does."""
 
     @dg.asset(deps=["bentoml_model"], partitions_def=Calendar().partitions)
-    def customer_scores() -> None: ...
+    def later() -> None: ...
 
     more = dg.Definitions(
-        assets=[*SOURCES, *partitioned(Calendar()), customer_scores],
+        assets=[*SOURCES, *partitioned(Calendar()), later],
         jobs=[continuous_training_job("m")],
         resources=build(Settings(_env_file=None)).resources,
     )
     assets, _ = _selected(more)
-    assert "customer_scores" not in assets
     assert assets == set(TRAINING_ASSETS)

@@ -9,8 +9,11 @@ import yaml
 from credit_ct_dagster_tests.platform import REPOSITORY
 
 _DEPLOY = REPOSITORY / "deploy"
-_COMPOSE = (_DEPLOY / "compose.yaml").read_text()
-_SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(_COMPOSE)["services"]
+_FILES = [(_DEPLOY / name).read_text() for name in ("compose.yaml", "compose.tools.yaml")]
+_COMPOSE = "\n".join(_FILES)
+_SERVICES: dict[str, dict[str, Any]] = {
+    name: service for file in _FILES for name, service in yaml.safe_load(file)["services"].items()
+}
 _END = {"migrate", "load"}
 _OTHERS = {"mariadb", "adminer"}
 
@@ -27,7 +30,7 @@ def test_every_variable_is_documented_with_its_default() -> None:
 
 def test_no_secret_is_in_the_files() -> None:
     """Every secret is a file of the folder that git ignores, made by `new-secrets`."""
-    secrets = yaml.safe_load(_COMPOSE)["secrets"]
+    secrets = yaml.safe_load(_FILES[0])["secrets"]
     assert all(each["file"].endswith(f"/{name}") for name, each in secrets.items())
     ignored = (REPOSITORY / ".gitignore").read_text().splitlines()
     assert "deploy/secrets/" in ignored
@@ -40,7 +43,7 @@ def test_no_secret_is_in_the_files() -> None:
 _SECRETS = {
     "mariadb": {
         "root_password", "feature_store_password", "feature_loader_password", "dagster_password",
-        "mlflow_password", "optuna_password",
+        "mlflow_password", "optuna_password", "serving_password",
     },
     "mlflow": {"mlflow_password"},
     "migrate": {"dagster_password"},
@@ -48,12 +51,15 @@ _SECRETS = {
         "dagster_password", "feature_store_password", "optuna_password", "smtp_password",
         "alert_webhook_url", "dask_certificate", "dask_key",
     },
+    "serving": {
+        "serving_password", "serving_api_keys", "serving_metrics_key", "alert_webhook_url",
+    },
     "webserver": {"dagster_password", "ui_password"},
     "daemon": {"dagster_password"},
     "load": {"feature_loader_password"},
     "dask-scheduler": {"dask_certificate", "dask_key"},
     "dask-worker": {"optuna_password", "dask_certificate", "dask_key"},
-    "prometheus": set(),
+    "prometheus": {"serving_metrics_key"},
     "adminer": set(),
 }  # fmt: skip
 

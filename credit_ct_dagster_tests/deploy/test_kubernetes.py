@@ -13,7 +13,7 @@ _DEPLOY = REPOSITORY / "deploy"
 _FOLDER = _DEPLOY / "kubernetes"
 _OBJECTS: dict[tuple[str, str], dict[str, Any]] = {
     (item["kind"], item["metadata"]["name"]): item
-    for name in ("instance.yaml", "platform.yaml", "dask.yaml")
+    for name in ("instance.yaml", "platform.yaml", "dask.yaml", "serving.yaml")
     for item in yaml.safe_load_all((_FOLDER / name).read_text())
 }
 _INSTANCE = yaml.safe_load(_OBJECTS["ConfigMap", "credit-ct-instance"]["data"]["dagster.yaml"])
@@ -28,7 +28,7 @@ _CHART_PODS = {
 _OUR_PODS = {
     name: item["spec"]["template"]["spec"]
     for (kind, name), item in _OBJECTS.items()
-    if kind == "Deployment"
+    if kind in ("Deployment", "StatefulSet")
 }
 _SERVICES = yaml.safe_load((_DEPLOY / "compose.yaml").read_text())["services"]
 _DIFFERENT = {"run_launcher", "concurrency"}
@@ -64,6 +64,21 @@ def test_what_the_chart_does_not_know_is_started_as_by_compose(name: str) -> Non
         container["readinessProbe"]["exec"]["command"]
         == (_SERVICES[name]["healthcheck"]["test"][1:])
     )
+
+
+def test_the_service_is_started_as_by_compose() -> None:
+    """The same command; a pod keeps what the database has not taken on a volume of its own."""
+    pod = _OUR_PODS["credit-ct-serving"]
+    (container,) = pod["containers"]
+    command = [
+        part.replace("${SERVING_WORKERS:-2}", "2") for part in _SERVICES["serving"]["command"]
+    ]
+    assert container["args"] == command
+    [state] = _OBJECTS["StatefulSet", "credit-ct-serving"]["spec"]["volumeClaimTemplates"]
+    mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    [folder] = [each["value"] for each in container["env"] if each["name"] == "SERVING_STATE_PATH"]
+    assert mounted[folder] == state["metadata"]["name"]
+    assert folder == _SERVICES["serving"]["environment"]["SERVING_STATE_PATH"]
 
 
 def test_no_pod_has_rights() -> None:
@@ -128,6 +143,7 @@ def test_a_pod_has_the_secrets_that_it_needs_and_no_others() -> None:
     assert {name: _secrets(pod) for name, pod in _OUR_PODS.items()} == {
         "credit-ct-mlflow": {"credit-ct-mlflow"},
         "credit-ct-webserver": {"credit-ct-history", "credit-ct-ui"},
+        "credit-ct-serving": {"credit-ct-serving"},
         "credit-ct-dask-scheduler": set(),
         "credit-ct-dask-worker": {"credit-ct-search"},
     }

@@ -1,22 +1,33 @@
 """The stack's users have the rights that they need on a real server, and no others."""
 
 import logging
-from datetime import date
+import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
 import mlflow
+import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from credit_ct_dagster.errors.stores import FeatureStoreError
+from credit_ct_dagster.errors.stores import DuplicateRequestError, FeatureStoreError
 from credit_ct_dagster.loading import sample_data
 from credit_ct_dagster.modeling.search_space import TuningParameters
+from credit_ct_dagster.resources.feature_store.predictions import LoggedPredictions
+from credit_ct_dagster.resources.feature_store.scores import (
+    AnswersFile,
+    CustomerScores,
+    ScoredBy,
+)
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.study_storage import StudyStorage
+from credit_ct_dagster.serving.log_table import create_statements
+from credit_ct_dagster.serving.prediction_log import PredictionLog
 from credit_ct_dagster_tests.deploy.conftest import USERS
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import BASE_DT, REPOSITORY
+from credit_ct_dagster_tests.serving.predictions import eventually, prediction
 
 _OWN_DATABASE = {
     "feature_store": "mlops",
@@ -24,6 +35,7 @@ _OWN_DATABASE = {
     "dagster": "dagster",
     "mlflow": "mlflow",
     "optuna": "optuna",
+    "serving": "mlops",
 }
 
 
@@ -50,6 +62,31 @@ def test_the_platform_merges_and_reads_what_the_loader_loaded(loaded: MariaDB) -
     assert len(store.read(BASE_DT)) == first.rows_inserted
 
 
+def test_the_platform_replaces_the_scores_of_customers(loaded: MariaDB) -> None:
+    """In a table that it creates itself."""
+    scores = CustomerScores(_store(loaded, "feature_store").database)
+    by = ScoredBy("m:tag", "2025-03-01", "1", "run", "2025-03-11 00:00:00")
+    answers = pd.DataFrame(
+        {
+            "id": ["1"],
+            "customer_id": ["c"],
+            "date": [BASE_DT],
+            "credit_score": ["Poor"],
+            "is_most_probable": [True],
+            "probability_poor": [1.0],
+            "probability_standard": [0.0],
+            "probability_good": [0.0],
+            "reasons": [None],
+            "compliance_flags": [None],
+        }
+    )
+    for _ in range(2):
+        with AnswersFile() as file:
+            file.append(answers)
+            scores.replace(BASE_DT, file, by)
+        assert scores.counts(BASE_DT) == {"m:tag": 1}
+
+
 def test_the_platform_adds_a_feature_to_its_own_table(loaded: MariaDB) -> None:
     """It may alter the table of training rows."""
     store = _store(loaded, "feature_store")
@@ -68,6 +105,8 @@ def test_the_platform_adds_a_feature_to_its_own_table(loaded: MariaDB) -> None:
         ("feature_store", "UPDATE credit_score SET credit_score = 'Good'"),
         ("feature_store", "DELETE FROM credit_score_features"),
         ("feature_store", "UPDATE credit_score_features_target SET credit_score = 'Good'"),
+        ("feature_store", "UPDATE credit_customer_scores SET credit_score = 'Good'"),
+        ("feature_loader", "DELETE FROM credit_customer_scores"),
         ("feature_store", "DROP TABLE credit_score_features_target"),
         ("feature_store", "CREATE TABLE other (id INT)"),
         ("feature_store", "ALTER TABLE credit_score_features ADD COLUMN other INT"),
@@ -75,12 +114,91 @@ def test_the_platform_adds_a_feature_to_its_own_table(loaded: MariaDB) -> None:
         ("feature_loader", "DROP TABLE credit_score"),
         ("feature_loader", "ALTER TABLE credit_score ADD COLUMN other INT"),
         ("feature_loader", "INSERT INTO credit_score_features_target (id) VALUES ('1')"),
+        ("feature_store", "INSERT INTO credit_predictions (request_id) VALUES ('1')"),
+        ("feature_store", "UPDATE credit_predictions SET credit_score = 'Good'"),
+        ("feature_loader", "DELETE FROM credit_predictions"),
+        ("serving", "UPDATE credit_predictions SET credit_score = 'Good'"),
+        ("serving", "DELETE FROM credit_predictions"),
+        ("serving", "DROP TABLE credit_predictions"),
+        ("serving", "ALTER TABLE credit_predictions ADD COLUMN other INT"),
+        ("serving", "CREATE INDEX other ON credit_predictions (model_tag)"),
+        ("serving", "CREATE TABLE other (id INT)"),
+        ("serving", "INSERT INTO credit_score (id) VALUES ('1')"),
+        ("serving", "INSERT INTO credit_score_features (id) VALUES ('1')"),
+        ("serving", "UPDATE credit_score_features SET age = 1"),
+        ("serving", "DELETE FROM credit_score_features_target"),
     ],
 )
 def test_feature_store_users_may_do_nothing_else(loaded: MariaDB, user: str, sql: str) -> None:
     """Neither change the tables of the other one, nor alter, drop or create further ones."""
     with pytest.raises(sa.exc.OperationalError, match="command denied"):
         loaded.execute(sql, url=loaded.url("mlops", user))
+
+
+def test_the_service_does_its_work_with_the_rights_that_it_has(
+    loaded: MariaDB, tmp_path: Path
+) -> None:
+    """It looks a customer up, logs the prediction, and finds it; the platform prunes it."""
+    store = _store(loaded, "serving")
+    with store.database.transaction() as connection:
+        customers = "SELECT customer_id FROM credit_score_features WHERE date LIKE '2025-0_-01'"
+        customer = str(connection.exec_driver_sql(customers.replace("%", "%%")).scalar())
+    assert store.newest_features(customer) is not None
+    log = PredictionLog(loaded.url("mlops", "serving"), tmp_path)
+    log.start()
+    try:
+        log.record(prediction("once", customer_id=customer)).result(10)
+        with pytest.raises(DuplicateRequestError):
+            log.record(prediction("once")).result(10)
+        found = log.find("once")
+        assert found is not None
+        assert found.customer_id == customer
+        assert not log.state().degraded
+    finally:
+        log.stop()
+    predictions = LoggedPredictions(_store(loaded, "feature_store").database)
+    assert predictions.delete_before(datetime(2100, 1, 1, tzinfo=UTC)) == 1
+
+
+def test_the_table_of_the_stack_is_the_one_that_the_service_creates(
+    least_privilege: MariaDB, tmp_path: Path
+) -> None:
+    """Column by column, with its keys; without the table, the user is shown the statement."""
+    own = least_privilege.new_database()
+    log = PredictionLog(own, tmp_path)
+    log.start()
+    log.stop()
+    made = [_definition(each) for each in (own, least_privilege.url("mlops"))]
+    assert made[0] == made[1]
+
+    engine = sa.create_engine(own, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        [statement] = create_statements(connection.dialect)
+    name = sa.make_url(own).database
+    least_privilege.execute(
+        "DROP TABLE credit_predictions", f"GRANT SELECT ON {name}.* TO 'serving'@'%%'", url=own
+    )
+    denied = least_privilege.url(str(name), "serving")
+    log = PredictionLog(denied, tmp_path)
+    log.start()
+    try:
+        state = log.state()
+        assert state.degraded
+        assert " ".join(statement.split()) in str(state.sentence)
+        log.record(prediction("early")).result(10)
+        least_privilege.execute(
+            statement, f"GRANT INSERT ON {name}.credit_predictions TO 'serving'@'%%'", url=own
+        )
+        eventually(lambda: not log.state().degraded and log.state().spooled == 0)
+        assert log.find("early") is not None
+    finally:
+        log.stop()
+
+
+def _definition(url: str) -> str:
+    with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
+        row = connection.exec_driver_sql("SHOW CREATE TABLE credit_predictions").one()
+    return re.sub(r" AUTO_INCREMENT=\d+", "", row[1])
 
 
 def test_a_missing_right_is_reported(loaded: MariaDB) -> None:

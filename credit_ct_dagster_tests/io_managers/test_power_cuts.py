@@ -16,7 +16,7 @@ from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.io_managers.publishing import publish, publish_new
 from credit_ct_dagster.resources.bentoml_packages import PackageFolders
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
-from credit_ct_dagster_tests.resources.packages import any_model
+from credit_ct_dagster_tests.resources.packages import any_data, any_model
 
 _DAY = "2025-01-31"
 
@@ -89,7 +89,7 @@ def test_a_package_is_synced_before_the_journal_forgets_it(events: list[str]) ->
         base_dt=_DAY, mlflow_run_id="m", dagster_run_id="d", data_fingerprint="f"
     )
     record = PackageRecord(seen_share=0.85, calibration="none", log_loss_per_calibration={})
-    tag = store.save(any_model(), {}, identity, record, {})
+    tag = store.save(any_model(), any_data(), identity, record, {})
     folder = Path(bentoml.models.get(tag).path)
     files = [str(path) for path in folder.rglob("*") if path.is_file()]
     home = str(Path(store.home))

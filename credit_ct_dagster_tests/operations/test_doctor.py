@@ -8,18 +8,13 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
-import pandas as pd
 import pytest
-from catboost import CatBoostClassifier
-from mlflow.entities import LoggedModelOutput
 
 from credit_ct_dagster.contracts.decision import Decision, Ground
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.errors.models import ChampionDisagreementError, MissingPackageError
 from credit_ct_dagster.loading import sample_data
-from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.calibration import CalibratedModel
 from credit_ct_dagster.operations import database_checks, doctor
 from credit_ct_dagster.operations.doctor import Examination, State
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
@@ -28,6 +23,7 @@ from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster_tests.dagster_internals import add_heartbeat, switch_sensor
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import Platform, Templates
+from credit_ct_dagster_tests.resources.packages import any_data, any_model
 
 _TARGET = "credit_score_features_target"
 _Found = dict[str, tuple[State, str]]
@@ -234,12 +230,9 @@ def _promoted(platform: Platform, base_dt: str) -> str:
     """Register, package and promote any model; returns its package's tag."""
     client = platform.tracking.client
     run_id = client.create_run(platform.tracking.experiment_id()).info.run_id
-    fitted = CatBoostClassifier(iterations=1, allow_writing_files=False, verbose=False).fit(
-        pd.DataFrame({"x": [0.0, 1.0, 2.0]}), schema.CLASSES
-    )
     tag = platform.packages.save(
-        CalibratedModel(fitted, None, ["x"]),
-        {},
+        any_model(),
+        any_data(),
         ModelIdentity(
             base_dt=base_dt,
             mlflow_run_id=run_id,
@@ -249,8 +242,6 @@ def _promoted(platform: Platform, base_dt: str) -> str:
         PackageRecord(seen_share=0.85, calibration="none", log_loss_per_calibration={}),
         metadata={},
     )
-    logged = client.create_logged_model(platform.tracking.experiment_id(), source_run_id=run_id)
-    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     with platform.promotions.deciding() as deciding:
         decision = Decision(promoted=True, ground=Ground.first, sentence="Yes.")
         deciding.record(deciding.register(base_dt, run_id), decision)
@@ -293,7 +284,7 @@ def test_the_command_prints_a_line_each_and_exits_with_1(
     printed = platform.command("doctor")
     assert printed.exit_code == 1, printed.output
     lines = printed.output.splitlines()
-    assert len(lines) == 15
+    assert len(lines) == 16
     assert [line.split()[1] for line in lines if line.startswith("failed")] == ["daemon"]
     findings = json.loads(platform.command("doctor", "--json").output)
     failed = [(each["subject"], each["code"]) for each in findings if each["state"] == "failed"]

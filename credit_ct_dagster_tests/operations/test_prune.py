@@ -23,8 +23,6 @@ from credit_ct_dagster.contracts.decision import Decision, Ground
 from credit_ct_dagster.contracts.files import MODEL_FOLDER, PREPROCESSING_FOLDER
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
-from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.calibration import CalibratedModel
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.modeling.trials import FittedTrial, Trial, TrialState
 from credit_ct_dagster.operations.prune import Retention
@@ -36,6 +34,7 @@ from credit_ct_dagster.resources.study_storage import study_name
 from credit_ct_dagster.runs.history import RunHistory
 from credit_ct_dagster.settings import Settings
 from credit_ct_dagster_tests.platform import Platform
+from credit_ct_dagster_tests.resources.packages import any_data, any_model
 
 _LOG = logging.getLogger(__name__)
 _PROMOTED = Decision(promoted=True, ground=Ground.first, sentence="Promoted.")
@@ -67,8 +66,7 @@ OLDEST, OLD, OLDER, EDGE, RECENT = map(_days_ago, (100, 91, 95, 90, 89))
 @pytest.fixture(scope="module")
 def fitted() -> CatBoostClassifier:
     """Any fitted model."""
-    model = CatBoostClassifier(iterations=2, allow_writing_files=False, verbose=False)
-    return model.fit(pd.DataFrame({"x": [0.0, 1.0, 2.0]}), schema.CLASSES)
+    return any_model()
 
 
 @dg.asset(partitions_def=_CALENDAR.partitions)
@@ -129,8 +127,8 @@ class _World:
         platform.artifacts.write(PREPROCESSING_FOLDER, base_dt, {"summary.json": {"rows": {}}})
         platform.artifacts.write(MODEL_FOLDER, base_dt, {"summary.json": {}, "decision.json": {}})
         platform.packages.save(
-            CalibratedModel(self._model, None, ["x"]),
-            {},
+            self._model,
+            any_data(),
             ModelIdentity(
                 base_dt=base_dt,
                 mlflow_run_id=best,

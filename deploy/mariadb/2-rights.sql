@@ -11,11 +11,12 @@ CREATE DATABASE IF NOT EXISTS optuna CHARACTER SET utf8mb4;
 -- merge of a release that has a new feature adds its column.
 GRANT SELECT ON mlops.* TO 'feature_store'@'%';
 GRANT INSERT, DELETE, CREATE, ALTER ON mlops.credit_score_features_target TO 'feature_store'@'%';
+GRANT INSERT, DELETE, CREATE ON mlops.credit_customer_scores TO 'feature_store'@'%';
 
 -- `credit-ct load` writes labels and features, and no training rows.
 GRANT SELECT ON mlops.* TO 'feature_loader'@'%';
 GRANT INSERT, UPDATE, CREATE, INDEX ON mlops.credit_score TO 'feature_loader'@'%';
-GRANT INSERT, UPDATE, CREATE ON mlops.credit_score_features TO 'feature_loader'@'%';
+GRANT INSERT, UPDATE, CREATE, INDEX ON mlops.credit_score_features TO 'feature_loader'@'%';
 GRANT CREATE ON mlops.credit_score_features_target TO 'feature_loader'@'%';
 
 -- Each creates and migrates the tables of a database of its own.

@@ -110,9 +110,7 @@ def until_not_rolled_back(transaction: Callable[[], _T]) -> _T:
 
 def _create_folder(database: Path) -> None:
     try:
-        database.parent.mkdir(parents=True, exist_ok=True)
-        if not database.exists():  # rows of customers are readable by this user only
-            database.touch(mode=0o600)
+        databases.create_sqlite_file(database)
     except OSError as error:
         raise FeatureStoreRefusedError(
             f"The folder of {database} cannot be created ({error.strerror}): choose another one in"

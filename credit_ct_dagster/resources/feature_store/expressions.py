@@ -118,6 +118,36 @@ class Sources:
             return f"{column} = :day"
         return f"{column} >= :day AND {column} < :day_after AND {self._day(column, shape)} = :day"
 
+    def same_customer(self, left: str, right: str) -> str:
+        """Whether two aliases of the feature table are on one customer."""
+        shape = self.features.columns[schema.CUSTOMER]
+        return self._equal(f"{left}.{schema.CUSTOMER}", shape, f"{right}.{schema.CUSTOMER}", shape)
+
+    def by_customer(self, alias: str) -> str:
+        """What to group rows of the feature table by, so that a group is one customer."""
+        column, shape = f"{alias}.{schema.CUSTOMER}", self.features.columns[schema.CUSTOMER]
+        return column if shape.is_exact or shape.holds == Holds.whole else self._bytes(column)
+
+    def text(self, value: str) -> str:
+        """A text that stands in a statement, where no bind parameter can: its bytes."""
+        digits = value.encode().hex()
+        # An introducer leaves the collation to the column that it is compared with.
+        return f"CAST(X'{digits}' AS TEXT)" if self.labels.is_sqlite else f"_utf8mb4 X'{digits}'"
+
+    def is_customer(self, alias: str, table: TableShape) -> str:
+        """Whether a row is of `:customer`, in the column's type, whose text is `:customer_text`.
+
+        An index on the customer serves it.
+        """
+        column, shape = f"{alias}.{schema.CUSTOMER}", table.columns[schema.CUSTOMER]
+        exactly = f"{self._bytes(column)} = {self._bytes(':customer_text')}"
+        if shape.holds == Holds.bytes and table.is_sqlite:
+            return f"{column} = CAST(:customer AS BLOB) AND {exactly}"
+        if shape.holds == Holds.text and not table.is_sqlite:
+            converted = f"CONVERT(:customer USING {shape.charset}) COLLATE {shape.collation}"
+            return f"{column} = {converted} AND {exactly}"
+        return f"{column} = :customer AND {exactly}"
+
     def _key(self, alias: str, table: TableShape) -> str:
         return ", ".join(self._bytes(self.value(alias, table, name)) for name in schema.KEY)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from credit_ct_dagster.causes import cause_of
 from credit_ct_dagster.modeling import schema
@@ -48,18 +49,7 @@ def source_rows(database: Database, base_dt: str) -> "pd.DataFrame":
     target = Tables.of_schema().target
     with database.transaction() as connection:
         sources = usable_sources(connection, database.location)
-        of_target = shape_of(connection, target)
-        # As `require_merged` finds it, or as the next merge creates it.
-        is_single = connection.dialect.name != "sqlite"
-        singles = [
-            name
-            for name in schema.NUMERIC
-            if (
-                of_target.columns[name].holds == Holds.single
-                if name in of_target.columns
-                else is_single
-            )
-        ]
+        of_target = singles(connection)
     rows = bound(
         database.engine.dialect,
         "joined_rows",
@@ -74,7 +64,37 @@ def source_rows(database: Database, base_dt: str) -> "pd.DataFrame":
     ordered = ordered_by_bytes(["merged.id", "merged.customer_id"], database.engine.dialect)
     query = sa.select(*columns).order_by(sa.text(ordered))
     frame = _frame_of(database, query, connectorx=sources.are_plain)
-    return _normalised(frame, singles)
+    return _normalised(frame, of_target)
+
+
+def feature_rows(
+    database: Database, query: sa.Select, singles: Collection[str], *, connectorx: bool
+) -> "pd.DataFrame":
+    """Rows of the feature table, as `training_rows` would return them.
+
+    Args:
+        database: Holds the table.
+        query: Selects every feature, among others.
+        singles: As the function of this name returns them.
+        connectorx: Whether the columns are of types that ConnectorX reads as the schema has them.
+    """
+    return _normalised(_frame_of(database, query, connectorx=connectorx), singles)
+
+
+def singles(connection: Connection) -> list[str]:
+    """The numbers that the table of training rows holds in single precision."""
+    of_target = shape_of(connection, Tables.of_schema().target)
+    # As `require_merged` finds it, or as the next merge creates it.
+    is_single = connection.dialect.name != "sqlite"
+    return [
+        name
+        for name in schema.NUMERIC
+        if (
+            of_target.columns[name].holds == Holds.single
+            if name in of_target.columns
+            else is_single
+        )
+    ]
 
 
 def _normalised(frame: "pd.DataFrame", singles: Collection[str]) -> "pd.DataFrame":

@@ -5,9 +5,14 @@ from collections.abc import Collection, Iterator, Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
 
-from credit_ct_dagster.errors.stores import UnsuitableTableError
+from credit_ct_dagster.databases import exact_collation
+from credit_ct_dagster.errors.stores import MissingTableError, UnsuitableTableError
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.resources.feature_store.columns import require_sources
+from credit_ct_dagster.resources.feature_store.columns import (
+    has_table,
+    require_columns,
+    require_sources,
+)
 from credit_ct_dagster.resources.feature_store.expressions import Sources
 from credit_ct_dagster.resources.feature_store.shapes import (
     DATES,
@@ -18,7 +23,7 @@ from credit_ct_dagster.resources.feature_store.shapes import (
     TableShape,
     shape_of,
 )
-from credit_ct_dagster.resources.feature_store.tables import Tables, exact_collation
+from credit_ct_dagster.resources.feature_store.tables import Tables
 
 TARGET_KEY = [schema.BASE_DATE, "id", schema.CUSTOMER]
 _WORDS = {Holds.text, Holds.bytes, Holds.other}
@@ -40,6 +45,26 @@ def usable_sources(connection: Connection, location: str) -> Sources:
     ):
         _raise_first(_wrong_types(shape, names, connection.dialect), location)
     return sources
+
+
+def usable_features(connection: Connection, location: str) -> Sources:
+    """The table of features as both source tables, if features can be read from it.
+
+    Raises:
+        MissingTableError: It does not exist.
+        MissingColumnError: It lacks a column.
+        UnsuitableTableError: A column has a type that cannot hold what is expected.
+    """
+    table, names = Tables.of_schema().features, [*schema.KEY, *schema.FEATURES]
+    if not has_table(connection, table):
+        raise MissingTableError(
+            f"{location} has no table {table.name}: load features first (credit-ct load), or"
+            " correct FEATURE_STORE_URL."
+        )
+    require_columns(connection, table, names, location)
+    shape = shape_of(connection, table)
+    _raise_first(_wrong_types(shape, names, connection.dialect), location)
+    return Sources(shape, shape, connection.dialect)
 
 
 def require_target(connection: Connection, location: str) -> TableShape:

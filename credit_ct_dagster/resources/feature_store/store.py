@@ -11,6 +11,7 @@ from pydantic import Field
 from credit_ct_dagster.partitions import Calendar, LabelWindow, day_after, exists
 from credit_ct_dagster.resources.feature_store import reading
 from credit_ct_dagster.resources.feature_store.columns import has_table
+from credit_ct_dagster.resources.feature_store.customers import CustomerFeatures
 from credit_ct_dagster.resources.feature_store.engine import Database
 from credit_ct_dagster.resources.feature_store.key_shapes import why_without_features
 from credit_ct_dagster.resources.feature_store.merge import (
@@ -48,6 +49,11 @@ class FeatureStore(dg.ConfigurableResource):
     def database(self) -> Database:
         """Its database, which reading, merging and the doctor's checks use."""
         return Database(self.url)
+
+    @cached_property
+    def customers(self) -> CustomerFeatures:
+        """Looks customers up; its connections stay open between two uses."""
+        return CustomerFeatures(self.database.url)
 
     @property
     def location(self) -> str:
@@ -158,6 +164,29 @@ class FeatureStore(dg.ConfigurableResource):
     def source_rows(self, base_dt: str) -> "pd.DataFrame":
         """The rows that a merge would insert now, as `read` would return them."""
         return reading.source_rows(self.database, base_dt)
+
+    def newest_features(
+        self, customer_id: str, until: str | None = None
+    ) -> tuple[str, dict[str, float | str | None]] | None:
+        """The newest features of a customer, with the values that a merge would give them.
+
+        Without an index that begins with the customer, which `credit-ct doctor` names, this reads
+        the whole table.
+
+        Args:
+            customer_id: The customer.
+            until: The latest day that the features may be dated, YYYY-MM-DD. [default: any]
+
+        Returns:
+            Their date and, per column of `schema.FEATURES`, a number, a word or None; None without
+            a row of this customer that is dated on a day that exists.
+
+        Raises:
+            MissingTableError: There is no table of features.
+            MissingColumnError: It lacks a column.
+            UnsuitableTableError: A column holds something else than expected.
+        """
+        return self.customers.newest(customer_id, until)
 
     def why_without_features(self, base_dt: str) -> str:
         """The likely cause why labels of a window have no features, without any key."""

@@ -6,9 +6,8 @@ from typing import Self
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from credit_ct_dagster.databases import KeyText
 from credit_ct_dagster.modeling import schema
 
 LABELS = "credit_score"
@@ -42,7 +41,10 @@ class Tables:
                 sa.Index("credit_score_by_date", "date"),
             ),
             features=sa.Table(
-                FEATURES, metadata, *_columns(schema.FEATURE_COLUMNS, primary=set(schema.KEY))
+                FEATURES,
+                metadata,
+                *_columns(schema.FEATURE_COLUMNS, primary=set(schema.KEY)),
+                sa.Index("credit_score_features_by_customer", schema.CUSTOMER, "date"),
             ),
             target=sa.Table(
                 TRAINING_ROWS,
@@ -59,36 +61,6 @@ class Tables:
     def create_missing(self, bind: sa.Engine) -> None:
         """Create those that do not exist; those that do are used as they are."""
         self.target.metadata.create_all(bind, checkfirst=True)
-
-
-class KeyText(TypeDecorator[str]):
-    """A text of a key: two are equal only if all their characters are, trailing blanks included."""
-
-    impl = sa.String
-    cache_ok = True
-
-    def __init__(self, length: int | None) -> None:
-        """A text of at most so many characters."""
-        super().__init__(length)
-        self.length = length
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
-        """By a collation on servers; SQLite compares like this by itself."""
-        length = self.length
-        if dialect.name == "sqlite":
-            return dialect.type_descriptor(sa.String(length))
-        return dialect.type_descriptor(
-            mysql.VARCHAR(length, charset="utf8mb4", collation=exact_collation(dialect))
-        )
-
-
-def exact_collation(dialect: Dialect) -> str:
-    """A collation of the server by which different texts are never equal."""
-    if getattr(dialect, "is_mariadb", False):
-        return "utf8mb4_nopad_bin"
-    version = dialect.server_version_info or ()
-    # Older servers have none that compares trailing blanks.
-    return "utf8mb4_0900_bin" if version >= (8, 0, 17) else "utf8mb4_bin"
 
 
 def _columns(names: Sequence[str], *, primary: set[str]) -> list[sa.Column]:

@@ -1,12 +1,12 @@
-"""MLflow's registered model: a version per packaged model, and the aliases of those that serve."""
+"""MLflow's registered model: a version per package content, and the aliases of those that serve."""
 
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from credit_ct_dagster.contracts.identity import ModelIdentity
-from credit_ct_dagster.errors.models import MissingModelError
 from credit_ct_dagster.resources.mlflow.pages import all_pages
-from credit_ct_dagster.resources.mlflow.tags import VERSION_TAG_PREFIX
+from credit_ct_dagster.resources.mlflow.scorers import LoggedScorers, Packages
+from credit_ct_dagster.resources.mlflow.tags import CONTENT_TAG, VERSION_TAG_PREFIX
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking, is_missing
 
 if TYPE_CHECKING:  # commands that look at no version do not wait for MLflow
@@ -26,47 +26,62 @@ class ModelRegistry:
         self.name = tracking.model_name
         self._tracking = tracking
 
-    def register(self, model: ModelIdentity) -> ModelIdentity:
-        """Make sure that a model's run has one version, which links its newest package.
+    def register(self, model: ModelIdentity, packages: Packages) -> ModelIdentity:
+        """Make sure that there is a version of a package, which links it.
+
+        The same content is registered once: packaged again, its version links the new package.
 
         Args:
-            model: What the version links; its registered model and version are ignored.
+            model: What the version links, with the hash of the package; its registered model and
+                version are ignored.
+            packages: Where the package is.
 
         Returns:
             The same, with its registered version.
 
         Raises:
-            MissingModelError: The model of the run was deleted.
+            MissingModelError: The run of the model was deleted.
+            DeletedInMlflowError: It is in MLflow's trash.
             MlflowUnavailableError: MLflow does not answer.
         """
         tags = {f"{VERSION_TAG_PREFIX}{name}": str(getattr(model, name)) for name in _LINKED}
         client = self._tracking.client
         with self._translated(f"registering the model of base date {model.base_dt}"):
             self._create_missing()
-            found = client.search_model_versions(
-                f"name = '{self.name}' and run_id = '{model.mlflow_run_id}'"
-            )
+            found = [
+                version
+                for version in self._versions_of(model.mlflow_run_id)
+                if version.tags.get(CONTENT_TAG) == model.package_sha256
+            ]
             if not found:
-                return self._identity(self._create_version(model, tags))
-            newest = found[0]
+                return self._identity(self._create_version(model, tags, packages))
+            newest = found[-1]
             for name, value in tags.items():
                 if newest.tags.get(name) != value:
                     client.set_model_version_tag(self.name, newest.version, name, value)
-            return self._identity(client.get_model_version(self.name, newest.version))
+            return self._identity(self._version(newest.version))
 
     def with_alias(self, alias: str) -> ModelIdentity | None:
-        """The version that carries an alias; None if none does."""
-        with self._translated(f"reading the alias {alias}"):
-            version = self._aliases().get(alias)
-            return None if version is None else self._identity(self._version(version))
+        """The version that carries an alias; None if none does.
 
-    def of_run(self, mlflow_run_id: str) -> ModelIdentity | None:
-        """The version of the model of a run; None before it is registered."""
+        One request: every worker of the service asks it twice a second.
+        """
+        from mlflow.exceptions import MlflowException
+
+        with self._translated(f"reading the alias {alias}"):
+            try:
+                found = self._tracking.client.get_model_version_by_alias(self.name, alias)
+            except MlflowException:  # of the same code for no alias as for any mistake
+                if alias in self._aliases():
+                    raise
+                return None
+            return self._identity(found)
+
+    def of_package(self, mlflow_run_id: str, bentoml_tag: str) -> ModelIdentity | None:
+        """The newest version of a run's model that links a package; None if there is none."""
         with self._translated(f"looking for the version of run {mlflow_run_id}"):
-            found = self._tracking.client.search_model_versions(
-                f"name = '{self.name}' and run_id = '{mlflow_run_id}'"
-            )
-            return self._identity(found[0]) if found else None
+            found = map(self._identity, self._versions_of(mlflow_run_id))
+            return ([None] + [each for each in found if each.bentoml_tag == bentoml_tag])[-1]
 
     def find(self, version: str) -> ModelIdentity | None:
         """What a version links; None if it was deleted, or never existed."""
@@ -163,29 +178,21 @@ class ModelRegistry:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
 
-    def _create_version(self, model: ModelIdentity, tags: dict[str, str]) -> "ModelVersion":
-        model_id = self._model_of(model.mlflow_run_id)
-        if model_id is None:
-            raise MissingModelError(
-                f"The model of MLflow run {model.mlflow_run_id} of base date {model.base_dt} was"
-                " deleted. Run this base date again with resume: false in the configuration of"
-                " tuned_runs."
-            )
-        return self._tracking.client.create_model_version(
-            self.name, f"models:/{model_id}", model.mlflow_run_id, tags=tags, model_id=model_id
+    def _versions_of(self, mlflow_run_id: str) -> "list[ModelVersion]":
+        """The versions of the model of a run, the newest last."""
+        found = self._tracking.client.search_model_versions(
+            f"name = '{self.name}' and run_id = '{mlflow_run_id}'"
         )
+        return sorted(found, key=lambda version: int(version.version))
 
-    def _model_of(self, run_id: str) -> str | None:
-        """The id of the model that a run logged; None if somebody has deleted it."""
-        from mlflow.exceptions import MlflowException
-
-        run = self._tracking.client.get_run(run_id)
-        outputs = run.outputs.model_outputs if run.outputs else []
-        if not outputs:
-            return None
-        try:
-            return str(self._tracking.client.get_logged_model(outputs[0].model_id).model_id)
-        except MlflowException as error:
-            if is_missing(error):
-                return None
-            raise
+    def _create_version(
+        self, model: ModelIdentity, tags: dict[str, str], packages: Packages
+    ) -> "ModelVersion":
+        model_id = LoggedScorers(self._tracking).log(model, packages)
+        return self._tracking.client.create_model_version(
+            self.name,
+            f"models:/{model_id}",
+            model.mlflow_run_id,
+            tags={**tags, CONTENT_TAG: model.package_sha256},
+            model_id=model_id,
+        )

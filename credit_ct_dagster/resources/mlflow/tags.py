@@ -38,3 +38,9 @@ MODEL = "model"
 
 MODEL_FILE = "model.cb"
 """CatBoost's file in the folder of a model."""
+
+SCORER = "scorer"
+"""The name of the registered model in the run of its trial: the package, which takes raw rows."""
+
+CONTENT_TAG = "credit_ct.scorer_sha256"
+"""The hash of the package, on a registered model and its versions; earlier releases had none."""

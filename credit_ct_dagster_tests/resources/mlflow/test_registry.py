@@ -45,12 +45,11 @@ def test_a_version_of_release_0_1_is_read(platform: Platform) -> None:
 
 def test_a_model_that_was_deleted_cannot_be_registered(platform: Platform) -> None:
     """The sentence names the base date and the way out."""
-    run = platform.tracking.client.create_run(platform.tracking.experiment_id())
     identity = ModelIdentity(
         base_dt=BASE_DT,
-        mlflow_run_id=run.info.run_id,
+        mlflow_run_id="0" * 32,
         dagster_run_id="dagster",
         data_fingerprint="f" * 32,
     )
     with pytest.raises(MissingModelError, match=f"base date {BASE_DT} was deleted.*resume: false"):
-        ModelRegistry(platform.tracking).register(identity)
+        ModelRegistry(platform.tracking).register(identity, platform.packages)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from credit_ct_dagster.csv_lines import separator_of
 from credit_ct_dagster.errors.inputs import FileError
 from credit_ct_dagster.loading.csv_files import check_labels
-from credit_ct_dagster.loading.csv_lines import separator_of
 
 _HEADER = "id,customer_id,date,credit_score\n"
 

@@ -48,12 +48,14 @@ class CsvLines:
         columns: Those of the table, in its order.
         optional: Those of them that a header may leave out.
         separator: Of cells.
+        stream: Is read in place of the path, once; the path is then only its name.
     """
 
     path: Path
     columns: Sequence[str]
     optional: Sequence[str]
     separator: str = COMMA
+    stream: IO[bytes] | None = None
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Each row with the line that it begins on; empty lines are passed over.
@@ -186,8 +188,8 @@ class CsvLines:
         written = self._written(found)
         raise FileError(
             f"{self.path}, line {number}: {where} has {_SEPARATORS.get(found, found)} between its"
-            f" cells, not {_SEPARATORS.get(self.separator, self.separator)}. If that is right, load"
-            f" the file with --separator '{written}'."
+            f" cells, not {_SEPARATORS.get(self.separator, self.separator)}. If that is right, give"
+            f" --separator '{written}'."
         )
 
     def _separator_in(self, line: str) -> str:
@@ -208,9 +210,9 @@ class CsvLines:
 
     @contextmanager
     def _opened(self) -> Iterator[TextIOWrapper]:
-        copy = self._copy
+        copy = None if self.stream else self._copy
         if copy is None:
-            binary: IO[bytes] = self.path.open("rb")
+            binary: IO[bytes] = self.stream or self.path.open("rb")
         else:
             copy.seek(0)
             binary = os.fdopen(os.dup(copy.fileno()), "rb")

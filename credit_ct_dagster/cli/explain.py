@@ -1,0 +1,107 @@
+"""`credit-ct explain`: why a customer has a credit score."""
+
+import json
+from typing import Any
+
+import click
+from rich.table import Table
+
+from credit_ct_dagster.cli.console import console, silence_libraries
+from credit_ct_dagster.cli.wired import wired
+from credit_ct_dagster.errors.inputs import RefusedRowsError, UnknownCustomerError
+from credit_ct_dagster.operations.model_choice import CHAMPION, ChosenModel, chosen_model
+from credit_ct_dagster.serving.contract import features_of
+from credit_ct_dagster.serving.prediction_files import flags_of
+
+
+@click.command("explain")
+@click.option("--customer", required=True, metavar="ID", help="The customer_id.")
+@click.option(
+    "--model", default=CHAMPION, show_default=True, metavar="@champion|DATE|TAG",
+    help="The champion, the newest package of a base date, or a package.",
+)  # fmt: skip
+@click.option(
+    "--date", "until", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD",
+    help="By the newest features up to this day. [default: the newest of all]",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def command(customer: str, model: str, until: Any, as_json: bool) -> None:
+    """Explain the credit score of a customer, by the newest features in the feature store."""
+    silence_libraries()
+    wiring = wired()
+    day = until.strftime("%Y-%m-%d") if until else None
+    found = wiring.feature_store.newest_features(customer, day)
+    if found is None:
+        raise UnknownCustomerError(
+            f"The feature store at {wiring.feature_store.location} has no features of this customer"
+            + (f" dated {day} or before." if day else ".")
+            + " Check the customer_id; credit-ct load brings features."
+        )
+    chosen = chosen_model(model, wiring)
+    explained = _explained(customer, *found, chosen)
+    if as_json:
+        click.echo(json.dumps(explained, indent=2, ensure_ascii=False))
+    else:
+        _print(explained, chosen.described)
+
+
+def _explained(customer: str, date: str, features: Any, chosen: ChosenModel) -> dict[str, Any]:
+    problems = chosen.contract.problems(dict(features))
+    if problems:
+        raise RefusedRowsError(
+            f"The features of this customer, dated {date}, cannot be scored:"
+            f" {'; '.join(map(str, problems))}. Correct them in the table credit_score_features."
+        )
+    row = features_of(features)
+    answer = chosen.packaged.scorer.score(row)
+    identity = chosen.packaged.identity
+    return {
+        "customer_id": customer,
+        "feature_date": date,
+        "credit_score": answer.credit_score,
+        "is_most_probable": answer.is_most_probable,
+        "probabilities": answer.probabilities,
+        "reasons": [reason.as_dict() for reason in answer.reasons],
+        "compliance_flags": flags_of(answer.reasons),
+        "warnings": [warning.as_dict() for warning in chosen.contract.warnings(row)],
+        "model": {"tag": identity.bentoml_tag, "base_dt": identity.base_dt},
+    }
+
+
+def _print(explained: dict[str, Any], model: str) -> None:
+    def line(text: str) -> None:
+        console.print(text, markup=False)
+
+    line(f"Customer {explained['customer_id']}, by the features of {explained['feature_date']}")
+    line(f"Model {model}")
+    line("")
+    probabilities = Table("credit score", "probability", "", box=None)
+    for name, probability in explained["probabilities"].items():
+        chosen = name == explained["credit_score"]
+        probabilities.add_row(name, f"{probability:.4f}", "the score" if chosen else "")
+    console.print(probabilities)
+    if not explained["is_most_probable"]:
+        line("")
+        line(
+            "The score is not the most probable class after calibration: the model answers with the"
+            " class that it was judged by."
+        )
+    line("")
+    if explained["reasons"]:
+        reasons = Table("reason", "direction", "contribution", "sentence", box=None)
+        for reason in explained["reasons"]:
+            contribution = f"{reason['contribution']:.3f}"
+            reasons.add_row(
+                reason["feature"], reason["direction"], contribution, reason["sentence"]
+            )
+        console.print(reasons)
+    else:
+        line("There are no reasons: it is the best score.")
+    if explained["compliance_flags"]:
+        line("")
+        line(
+            f"Compliance: {', '.join(explained['compliance_flags'])} among the reasons is marked as"
+            " protected. Have the answer reviewed before it is used."
+        )
+    for warning in explained["warnings"]:
+        line(f"Note: {warning['field']} {warning['rule']}.")

@@ -1,0 +1,27 @@
+"""Options that commands share."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from credit_ct_dagster.csv_lines import COMMA, separator_of
+
+
+def separator_option(help_text: str) -> Callable[[Any], Any]:
+    """`--separator`: one character, or `tab`.
+
+    Args:
+        help_text: Of which files.
+    """
+    return click.option(
+        "--separator", default=COMMA, show_default=True, help=help_text,
+        callback=lambda _, __, text: _separator(text),
+    )  # fmt: skip
+
+
+def _separator(text: str) -> str:
+    try:
+        return separator_of(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error

@@ -1,0 +1,206 @@
+"""`credit-ct predict`: a file of customers in, their predictions out."""
+
+import csv
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from credit_ct_dagster.cli.console import silence_libraries
+from credit_ct_dagster.cli.options import separator_option
+from credit_ct_dagster.cli.wired import wired
+from credit_ct_dagster.disk import replacing
+from credit_ct_dagster.operations.model_choice import CHAMPION, chosen_model
+from credit_ct_dagster.serving.customer_files import Format, format_of, input_format, readable
+from credit_ct_dagster.serving.files import FileScorer, Scoring, customer_file
+from credit_ct_dagster.serving.prediction_files import writable
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+_STANDARD = "-"
+_MOST_NAMED = 20
+"""Refused rows named on the terminal; a file takes all of them."""
+_LEFT_OUT = 3
+"""The exit code when rows were left out: neither a failure nor the whole file."""
+_formats = click.Choice([each.value for each in Format])
+
+
+@click.command("predict")
+@click.argument("file", metavar="FILE|-")
+@click.option("--output", metavar="FILE", help="Where to. [default: the terminal]")
+@click.option(
+    "--model", default=CHAMPION, show_default=True, metavar="@champion|DATE|TAG",
+    help="The champion, the newest package of a base date, or a package.",
+)  # fmt: skip
+@click.option("--reasons", is_flag=True, help="Add reasons and compliance flags.")
+@click.option(
+    "--format", "output_format", type=_formats,
+    help="Of the predictions. [default: by the suffix of --output; csv]",
+)  # fmt: skip
+@click.option(
+    "--input-format", "given_format", type=_formats,
+    help="Of the customers. [default: by the suffix of FILE; csv]",
+)  # fmt: skip
+@separator_option("Between the cells of a CSV file of customers: one character, or tab.")
+@click.option(
+    "--bad-rows", type=click.Choice(["fail", "skip"]), default="fail", show_default=True,
+    help="What to do with rows that cannot be scored: fail, or leave them out.",
+)  # fmt: skip
+@click.option(
+    "--refused", metavar="FILE", help="Write line and rule of each such row to a CSV file."
+)
+def command(
+    file: str,
+    output: str | None,
+    model: str,
+    reasons: bool,
+    output_format: str | None,
+    given_format: str | None,
+    separator: str,
+    bad_rows: str,
+    refused: str | None,
+) -> None:
+    """Predict the credit score of each customer of a file.
+
+    FILE has the features of the model, by name and unscaled; other columns are passed over. The
+    predictions have the keys that it has (id, customer_id, date), in its order. "-" reads from
+    standard input.
+
+    The exit code is 0 when every row was scored, 3 when rows were left out, and 1 otherwise: then
+    no output file was written.
+    """
+    started = time.perf_counter()
+    source, target = _path(file), _path(output)
+    from_format = Format(given_format) if given_format else _format_in(source)
+    to_format = Format(output_format) if output_format else _format_out(target)
+    _require_usable(source, target, to_format)
+    silence_libraries()
+    with ExitStack() as stack:
+        stack.enter_context(_ended_by_sigterm())
+        name, stream = stack.enter_context(_reading(source))
+        wiring = wired()
+        chosen = chosen_model(model, wiring)
+        scorer = FileScorer(chosen.packaged.scorer, chosen.contract, reasons)
+        given = customer_file(from_format, name, stream, chosen.packaged.scorer.columns, separator)
+        note = stack.enter_context(_refusals(name, given.place, refused))
+        where = str(target) if target else "standard output"
+        stack.enter_context(writable(where))
+        written = scorer.predictions(to_format, stack.enter_context(_writing(target)), given)
+        scoring = scorer.score(given, written, note, skip=bad_rows == "skip")
+    click.echo(_summary(scoring, chosen.described, time.perf_counter() - started), err=True)
+    if scoring.refused:
+        sys.exit(_LEFT_OUT)
+
+
+def _path(text: str | None) -> Path | None:
+    """A file; None for the standard streams."""
+    return None if text is None or text == _STANDARD else Path(text)
+
+
+def _format_in(source: Path | None) -> Format:
+    return input_format(source) if source else Format.csv
+
+
+def _format_out(target: Path | None) -> Format:
+    found = format_of(target) if target else Format.csv
+    if found is None:
+        raise click.UsageError("The suffix of --output names no format: give --format.")
+    return found
+
+
+def _require_usable(source: Path | None, target: Path | None, format_: Format) -> None:
+    if target is None and format_ == Format.parquet and sys.stdout.isatty():
+        raise click.UsageError("Parquet is not for a terminal: give --output.")
+    if target and target.is_dir():
+        raise click.UsageError(f"--output {target} is a folder: name a file in it.")
+    if target and not target.absolute().parent.is_dir():
+        raise click.UsageError(f"The folder of --output {target} does not exist: create it.")
+    if target and source and target.exists() and source.exists() and target.samefile(source):
+        raise click.UsageError("--output is the file of customers: name another one.")
+
+
+@contextmanager
+def _reading(source: Path | None) -> Iterator[tuple[str, IO[bytes]]]:
+    if source is None:
+        stream: Any = sys.stdin.buffer
+        # What replaces standard input may lack `peek`.
+        yield "standard input", stream if hasattr(stream, "peek") else BufferedReader(stream)
+        return
+    with readable(str(source)):
+        opened = source.open("rb")
+    with opened:
+        yield str(source), opened
+
+
+@contextmanager
+def _writing(target: Path | None) -> Iterator[IO[bytes]]:
+    if target is None:
+        stream: Any = sys.stdout.buffer
+        yield stream
+        stream.flush()
+    elif target.exists() and not target.is_file():  # a device or a pipe, which nothing replaces
+        with target.open("wb") as opened:
+            yield opened
+    else:
+        with replacing(target) as opened:
+            yield opened
+
+
+@contextmanager
+def _refusals(name: str, place: str, path: str | None) -> Iterator[Callable[[int, str], None]]:
+    """Names the first refused rows on the terminal, and all of them in a file if there is one."""
+    count = 0
+    with ExitStack() as stack:
+        rows = None
+        if path:
+            with writable(path):
+                file = stack.enter_context(Path(path).open("w", newline="", encoding="utf8"))
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow([place, "rule"])
+
+        def note(line: int, rule: str) -> None:
+            nonlocal count
+            count += 1
+            if count <= _MOST_NAMED:
+                click.echo(f"{name}, {place} {line}: {rule}", err=True)
+            elif count == _MOST_NAMED + 1:
+                click.echo(
+                    "… and others" + ("" if rows else " (--refused FILE names all)"), err=True
+                )
+            if rows:
+                rows.writerow([line, rule])
+
+        yield note
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, so that it can clean up."""
+
+    def stop(number: int, _frame: "FrameType | None") -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _summary(scoring: Scoring, model: str, seconds: float) -> str:
+    text = f"{scoring.scored:,} rows scored with {model} in {seconds:.1f} s"
+    if scoring.refused:
+        text += f"; left out: {scoring.refused:,} rows ({scoring.rules()})"
+    for feature, rows in scoring.unseen.most_common():
+        text += (
+            f"\nUnknown words of {feature} in {rows:,} rows: training did not have them, and they"
+            " were scored as any other unknown word"
+        )
+    return text

@@ -1,0 +1,116 @@
+"""What the service that answers over HTTP says of itself."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+from credit_ct_dagster.errors.serving import ServiceDegradedError, ServiceSilentError
+
+_TIMEOUT_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Service:
+    """The service, as SERVICE_URL names it.
+
+    Attributes:
+        url: Its address.
+        key: One of its API keys; without one, it tells only whether it is ready.
+        is_expected: Whether somebody configured it; otherwise it need not run.
+    """
+
+    url: str
+    key: str | None = field(default=None, repr=False)
+    is_expected: bool = False
+
+    def summary(self) -> str:
+        """The service in one sentence, whatever its state.
+
+        Raises:
+            ServiceSilentError: Something listens there, and does not answer as the service does.
+        """
+        found = self._ask()
+        if found is None:
+            return f"not running at {self.url} (credit-ct serve)"
+        return ". ".join([_serving(found), *_problems(found)])
+
+    def require_healthy(self) -> str:
+        """Make sure that it serves the champion, and that its log is in the database.
+
+        Returns:
+            What it serves, in a sentence.
+
+        Raises:
+            ServiceSilentError: It is expected to run, and does not answer.
+            ServiceDegradedError: It does not serve the champion, or its log is elsewhere.
+        """
+        found = self._ask()
+        if found is None:
+            if self.is_expected:
+                raise ServiceSilentError(
+                    f"Nothing listens at {self.url}: start the service (credit-ct serve), or"
+                    " correct SERVICE_URL."
+                )
+            return f"none runs at {self.url}"
+        problems = _problems(found)
+        if problems or found.get("status") != "ready":
+            raise ServiceDegradedError(
+                f"The service at {self.url} is {found.get('status')}: {_serving(found)}. "
+                + (" ".join(problems) or "Its log says why.")
+            )
+        return _serving(found)
+
+    def _ask(self) -> dict[str, Any] | None:
+        """What it answers; None if nothing listens."""
+        address = urlsplit(self.url)
+        kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
+        connection = kind(address.hostname or "", address.port, timeout=_TIMEOUT_SECONDS)
+        try:
+            headers = {"X-API-Key": self.key} if self.key else {}
+            connection.request("GET", f"{address.path.rstrip('/')}/readyz", headers=headers)
+            answer = json.loads(connection.getresponse().read())
+            if not isinstance(answer, dict) or "status" not in answer:
+                raise ValueError("another server")
+        except ConnectionRefusedError:
+            return None
+        except (OSError, HTTPException, ValueError) as error:
+            raise ServiceSilentError(
+                f"What listens at {self.url} does not answer as the service does"
+                f" ({type(error).__name__}). If it has just been started, wait some seconds;"
+                " otherwise look at its log, or correct SERVICE_URL."
+            ) from None
+        else:
+            return answer
+        finally:
+            connection.close()
+
+
+def _serving(found: Mapping[str, Any]) -> str:
+    if "workers" not in found:
+        return f"it is {found['status']}; with one of its SERVING_API_KEYS it tells its model"
+    model = found.get("model")
+    workers = f"{len(found['workers']):,} workers"
+    if not model:
+        return f"it has no model, {workers}"
+    return f"serving {model['tag']} of base date {model['base_dt']}, {workers}"
+
+
+def _problems(found: Mapping[str, Any]) -> list[str]:
+    """What any worker reports, once."""
+    return list(dict.fromkeys(_of_workers(found)))
+
+
+def _of_workers(found: Mapping[str, Any]) -> Iterator[str]:
+    champion = (found.get("champion") or {}).get("tag")
+    for each in [found, *found.get("workers", [])]:
+        serving = (each.get("serving") or {}).get("tag")
+        if each.get("problem"):
+            yield f"Behind the champion: {each['problem']}"
+        elif serving and champion and serving != champion:
+            yield f"Worker {each['pid']} serves {serving}, and the champion is {champion}"
+        log = each.get("log") or {}
+        if log.get("status", "ready") != "ready":
+            yield f"The log of predictions is degraded: {log.get('problem')}"

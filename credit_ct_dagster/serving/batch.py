@@ -1,0 +1,111 @@
+"""Scoring of many customers: rows of the feature table in, rows of the table of scores out."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from credit_ct_dagster.contracts.splits import Limits
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.row_rules import Bounds, RowRules
+
+# pandas and pandera take seconds to import; definitions reach this module.
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from credit_ct_dagster.scorer.reasons import Reason
+
+
+class BatchScorer(Protocol):
+    """What scores; a `scorer.Scorer`."""
+
+    def answer_rows(self, rows: "pd.DataFrame", reasons: bool = False) -> "pd.DataFrame":
+        """Answers for raw rows: class, probabilities and, if asked for, reasons."""
+        ...
+
+
+@dataclass(frozen=True)
+class ScoredChunk:
+    """Feature rows, scored.
+
+    Attributes:
+        answers: Of the rows that break no rule: `schema.KEY`, `credit_score`, `is_most_probable`,
+            a probability per class, `reasons` and `compliance_flags` (JSON texts; None unless
+            asked for).
+        quarantined: The other rows, with their reasons.
+        per_rule: How many rows break each rule; a row may break several.
+    """
+
+    answers: "pd.DataFrame"
+    quarantined: "pd.DataFrame"
+    per_rule: Mapping[str, int]
+
+
+def rules_of(limits: Mapping[str, Limits]) -> RowRules:
+    """The rules for rows by which a model's training rows were chosen.
+
+    Args:
+        limits: Of the packaged model; a number without any accepts every finite value. Those of
+            the platform if there is none at all, as in packages of earlier releases.
+    """
+    if not limits:
+        return RowRules()
+    return RowRules(
+        bounds={
+            name: Bounds(low=limits[name].low, high=limits[name].high)
+            if name in limits
+            else Bounds()
+            for name in schema.NUMERIC
+        }
+    )
+
+
+def score_chunk(
+    rows: "pd.DataFrame", scorer: BatchScorer, rules: RowRules, *, reasons: bool
+) -> ScoredChunk:
+    """Score the rows that break no rule.
+
+    Args:
+        rows: Columns `schema.KEY` and `schema.FEATURES`, raw.
+        scorer: Scores raw rows.
+        rules: What a row must satisfy.
+        reasons: Whether to give reasons, which takes most of the time.
+
+    Raises:
+        RowTypesError: A column is missing, or holds another type of value than its kind.
+    """
+    import pandas as pd
+
+    from credit_ct_dagster.modeling.quarantine import check_features
+
+    checked = check_features(rows, rules)
+    accepted = checked.accepted
+    found = scorer.answer_rows(accepted, reasons=reasons)
+    probabilities = [f"probability_{name.lower()}" for name in schema.CLASSES]
+    highest = found[probabilities].to_numpy()
+    numbers = found["credit_score"].map(schema.CLASSES.index).to_numpy(dtype=int)
+    answers = pd.DataFrame(
+        {
+            **{name: accepted[name] for name in schema.KEY},
+            "credit_score": found["credit_score"],
+            # Of equally probable classes the first counts, as in an answer to one customer.
+            "is_most_probable": highest.argmax(axis=1) == numbers,
+            **{name: found[name] for name in probabilities},
+            "reasons": None,
+            "compliance_flags": None,
+        }
+    )
+    if reasons:
+        # `as_dict` copies deeply, which takes longer than to find the reasons.
+        answers["reasons"] = [_json([*map(vars, of)]) for of in found["reasons"]]
+        answers["compliance_flags"] = [_json(_flags(of)) for of in found["reasons"]]
+    return ScoredChunk(answers, checked.quarantined, checked.per_rule)
+
+
+def _flags(reasons: "Sequence[Reason]") -> list[str]:
+    """The features among the reasons that the bank marks as protected."""
+    return [each.feature for each in reasons if each.protected]
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

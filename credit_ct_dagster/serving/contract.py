@@ -1,0 +1,258 @@
+"""The contract of one customer's raw features: what may be asked of the model, and in which form.
+
+It is derived from the columns of `schema` and the rules for rows, as the quarantine is: a customer
+whom training would have put there is refused here. Nothing of it quotes a value.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from credit_ct_dagster.contracts.scorer import ScorerRecord
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.missing import WORDS_FOR_MISSING
+from credit_ct_dagster.modeling.row_rules import BOUNDS, Bounds
+from credit_ct_dagster.serving.example import example
+
+CUSTOMER = schema.CUSTOMER
+"""May be given with the features; it is logged, and not scored."""
+
+ABSENT = "is absent: give it, or null where it is not known"
+UNKNOWN = "is not a feature of the model"
+PERSONAL = "is personal data, which the model does not take"
+NOT_NUMBER = "must be a number or null"
+NOT_TEXT = "must be text or null"
+SPELT_MISSING = "must be null, not a word such as 'NULL', '\\N', 'nan' or 'None'"
+UNREADABLE = "must be text that a database can hold: no NUL, no half of a surrogate pair"
+NOT_OBJECT = "must be a JSON object of the features"
+UNSEEN = "is a word that the model has not seen in training"
+
+_MANY = 64
+"""No more problems of one row are listed: a caller who sends a thousand wrong fields needs one."""
+_PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_LARGEST = 1.7976931348623157e308
+_NOWHERE = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a row.
+
+    Attributes:
+        field: The feature, or what the caller called it if that is a plain name; may be empty.
+        rule: What it must be, or that it is absent or unknown; never its value.
+    """
+
+    field: str
+    rule: str
+
+    def as_dict(self) -> dict[str, str]:
+        """For JSON."""
+        return {"field": self.field, "rule": self.rule}
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.rule}".strip()
+
+
+def plain_name(name: object) -> str:
+    """A caller's name of a field; empty unless it is a plain name that cannot carry a value."""
+    return name if isinstance(name, str) and _PLAIN_NAME.fullmatch(name) else ""
+
+
+class RowContract:
+    """Which rows a model takes.
+
+    Args:
+        limits: Bounds of numbers that replace those of the rules, by column: those that the model
+            was trained with. [default: the bounds of the rules]
+        known_words: Words that training had, by category column. Any other is a warning.
+    """
+
+    def __init__(
+        self,
+        limits: Mapping[str, Bounds | Mapping[str, Any]] | None = None,
+        known_words: Mapping[str, Iterable[str]] | None = None,
+    ) -> None:
+        given = {name: Bounds.model_validate(each) for name, each in (limits or {}).items()}
+        self.bounds = {
+            name: given.get(name) or BOUNDS.get(name) or Bounds() for name in schema.NUMERIC
+        }
+        self.known_words = {
+            name: frozenset(words)
+            for name, words in (known_words or {}).items()
+            if name in schema.CATEGORICAL and not schema.COLUMNS[name].words
+        }
+        self._numbers = [
+            (
+                name,
+                -_LARGEST if bounds.low is None else bounds.low,
+                _LARGEST if bounds.high is None else bounds.high,
+                f"must be {_words_of(bounds)}",
+            )
+            for name, bounds in self.bounds.items()
+        ]
+        self._words = [
+            (name, schema.COLUMNS[name].length or 0, schema.COLUMNS[name].words)
+            for name in schema.WORDS
+        ]
+        self._known = frozenset([*schema.FEATURES, CUSTOMER])
+
+    @classmethod
+    def of(cls, record: ScorerRecord) -> Self:
+        """The contract of a packaged model."""
+        limits = {
+            name: Bounds(low=each.low, high=each.high) for name, each in record.limits.items()
+        }
+        return cls(limits, record.known_words)
+
+    def problems(self, row: object) -> list[Problem]:
+        """What is wrong with a row, in the order of the schema; empty if it can be scored.
+
+        Args:
+            row: The raw features by name; None is a missing value. It may hold `customer_id`.
+        """
+        if not isinstance(row, dict):
+            return [Problem("", NOT_OBJECT)]
+        found: list[Problem] = []
+        for name, low, high, rule in self._numbers:
+            value = row.get(name, _NOWHERE)
+            kind = type(value)
+            if kind is float or kind is int:
+                # Neither NaN nor infinity lies between; an integer of any size is compared exactly.
+                if not low <= value <= high:
+                    found.append(Problem(name, rule))
+            elif value is not None:
+                found.append(Problem(name, ABSENT if value is _NOWHERE else NOT_NUMBER))
+        for name, length, words in self._words:
+            value = row.get(name, _NOWHERE)
+            if type(value) is str:
+                rule = _broken_by(value, length, words)
+                if rule:
+                    found.append(Problem(name, rule))
+            elif value is not None:
+                found.append(Problem(name, ABSENT if value is _NOWHERE else NOT_TEXT))
+        if len(row) != len(schema.FEATURES) or found:
+            found += self._of_other_fields(row)
+        return found[:_MANY]
+
+    def warnings(self, row: Mapping[str, Any]) -> list[Problem]:
+        """Words of a row without problems that training did not have: they are scored as unknown.
+
+        Lower-cased words are such. What the schema lists is a matter of `problems`.
+        """
+        return [
+            Problem(name, UNSEEN)
+            for name, words in self.known_words.items()
+            if row[name] and (word := row[name].strip()) and word not in words
+        ]
+
+    def _of_other_fields(self, row: Mapping[Any, Any]) -> list[Problem]:
+        found = []
+        customer = row.get(CUSTOMER)
+        if customer is not None:
+            rule = customer_rule(customer)
+            found += [Problem(CUSTOMER, rule)] if rule else []
+        for name in row:
+            if name not in self._known:
+                rule = PERSONAL if name in schema.PERSONAL else UNKNOWN
+                found.append(Problem(plain_name(name), rule))
+                if len(found) == _MANY:
+                    break
+        return found
+
+    def json_schema(self) -> dict[str, Any]:
+        """The same contract as a schema of OpenAPI 3.0, with descriptions and an example."""
+        properties: dict[str, Any] = {CUSTOMER: customer_schema(), **self._features_schema()}
+        return {
+            "type": "object",
+            "title": "Customer",
+            "description": "The raw features of one customer. Each must be given; null is a value"
+            " that is not known.",
+            "properties": properties,
+            "required": list(schema.FEATURES),
+            "additionalProperties": False,
+            "example": example(),
+        }
+
+    def _features_schema(self) -> dict[str, dict[str, Any]]:
+        values = example()
+        return {name: self._feature_schema(name) | {"example": values[name]}
+                for name in schema.FEATURES}  # fmt: skip
+
+    def _feature_schema(self, name: str) -> dict[str, Any]:
+        column = schema.COLUMNS[name]
+        described: dict[str, Any] = {"nullable": True, "description": column.description}
+        if column.kind == schema.Kind.number:
+            bounds = self.bounds[name]
+            described["type"] = "number"
+            described |= {} if bounds.low is None else {"minimum": bounds.low}
+            described |= {} if bounds.high is None else {"maximum": bounds.high}
+            return described
+        described["type"] = "string"
+        if column.words:
+            described["enum"] = [*column.words, None]
+        elif column.length is not None:
+            described["maxLength"] = column.length
+        return described
+
+
+def customer_rule(customer: object) -> str:
+    """The rule that a customer's identifier breaks; empty if none."""
+    length = schema.COLUMNS[CUSTOMER].length or 0
+    if not isinstance(customer, str) or not 0 < len(customer) <= length:
+        return f"must be text of 1 to {length} characters"
+    return "" if _can_be_stored(customer) else UNREADABLE
+
+
+def customer_schema() -> dict[str, Any]:
+    """A customer's identifier, as a schema of OpenAPI 3.0."""
+    column = schema.COLUMNS[CUSTOMER]
+    return {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": column.length,
+        "description": column.description,
+        "example": "CUS_0x1f4",
+    }
+
+
+def features_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The features of a row without problems, as they are scored: no blanks around words."""
+    features = {name: row[name] for name in schema.FEATURES}
+    for name in schema.WORDS:
+        word = features[name]
+        if word is not None:
+            features[name] = word.strip() or None
+    return features
+
+
+def _broken_by(text: str, length: int, words: tuple[str, ...]) -> str:
+    word = text.strip()
+    if not word or word in words:
+        return ""
+    if word in WORDS_FOR_MISSING:
+        return SPELT_MISSING
+    if words:
+        return f"must be {_listed(words)}"
+    if length and len(word) > length:
+        return f"must have at most {length} characters"
+    return "" if _can_be_stored(word) else UNREADABLE
+
+
+def _can_be_stored(text: str) -> bool:
+    if text.isascii():
+        return "\0" not in text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+def _words_of(bounds: Bounds) -> str:
+    return "a finite number" if bounds == Bounds() else str(bounds)
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

@@ -1,0 +1,107 @@
+"""What `credit-ct status` and `credit-ct doctor` say of the service."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from credit_ct_dagster.errors.serving import ServiceDegradedError, ServiceSilentError
+from credit_ct_dagster.operations.service import Service
+from credit_ct_dagster_tests.servers import free_port
+
+_FIRST = {"tag": "m:1", "base_dt": "2025-01-01", "version": "1"}
+_SECOND = {"tag": "m:2", "base_dt": "2025-01-02", "version": "2"}
+
+
+def _worker(serving: dict[str, str] | None, **more: Any) -> dict[str, Any]:
+    return {"pid": 7, "serving": serving, "problem": None, "log": {"status": "ready"}, **more}
+
+
+def _ready(*workers: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "status": "ready", "model": _FIRST, "champion": _FIRST, "problem": None,
+        "log": {"status": "ready"}, "workers": list(workers), **more,
+    }  # fmt: skip
+
+
+@contextmanager
+def _answering(answer: Any, key: str = "") -> Iterator[Service]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.path == "/readyz"
+            assert self.headers.get("X-API-Key", "") == key
+            body = json.dumps(answer).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Log nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield Service(f"http://127.0.0.1:{server.server_port}", key or None)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_service_that_is_not_used_fails_nothing() -> None:
+    """Unless somebody configured where it is."""
+    url = f"http://127.0.0.1:{free_port()}"
+    assert Service(url).summary() == f"not running at {url} (credit-ct serve)"
+    assert Service(url).require_healthy() == f"none runs at {url}"
+    with pytest.raises(ServiceSilentError, match="Nothing listens at"):
+        Service(url, is_expected=True).require_healthy()
+
+
+def test_a_healthy_service_is_one_sentence() -> None:
+    """With the model, its base date and the workers; asked with a key."""
+    expected = "serving m:1 of base date 2025-01-01, 2 workers"
+    with _answering(_ready(_worker(_FIRST), _worker(_FIRST)), key="k" * 16) as service:
+        assert service.summary() == expected
+        assert service.require_healthy() == expected
+    assert "k" * 16 not in repr(service)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            _ready(_worker(_FIRST, problem="Package m:2 is gone."), status="degraded"),
+            "Behind the champion: Package m:2 is gone.",
+        ),
+        (
+            _ready(_worker(_FIRST), _worker(_SECOND), model=_SECOND, champion=_SECOND),
+            "Worker 7 serves m:1, and the champion is m:2",
+        ),
+        (
+            _ready(_worker(_FIRST, log={"status": "degraded", "problem": "MariaDB is away."})),
+            "The log of predictions is degraded: MariaDB is away.",
+        ),
+        (_ready(status="not ready", model=None, champion=None), "it has no model"),
+        ({"status": "not ready"}, "with one of its SERVING_API_KEYS it tells its model"),
+    ],
+)
+def test_what_is_wrong_is_said(answer: dict[str, Any], said: str) -> None:
+    """By any worker; `doctor` fails with it, and `status` shows it."""
+    with _answering(answer) as service:
+        assert said in service.summary()
+        with pytest.raises(ServiceDegradedError, match=said):
+            service.require_healthy()
+
+
+def test_another_server_is_not_taken_for_the_service() -> None:
+    """Its answer is something else."""
+    with _answering(["hello"]) as service:
+        with pytest.raises(ServiceSilentError, match="does not answer as the service does"):
+            service.require_healthy()
+        with pytest.raises(ServiceSilentError):
+            service.summary()
