@@ -5,7 +5,7 @@ whom training would have put there is refused here. Nothing of it quotes a value
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -67,16 +67,22 @@ class RowContract:
         limits: Bounds of numbers that replace those of the rules, by column: those that the model
             was trained with. [default: the bounds of the rules]
         known_words: Words that training had, by category column. Any other is a warning.
+        features: What the model takes: one of an earlier release lacks what was added since.
+            [default: those of the schema]
     """
 
     def __init__(
         self,
         limits: Mapping[str, Bounds | Mapping[str, Any]] | None = None,
         known_words: Mapping[str, Iterable[str]] | None = None,
+        features: Sequence[str] = tuple(schema.FEATURES),
     ) -> None:
         given = {name: Bounds.model_validate(each) for name, each in (limits or {}).items()}
+        self.features = list(features)
         self.bounds = {
-            name: given.get(name) or BOUNDS.get(name) or Bounds() for name in schema.NUMERIC
+            name: given.get(name) or BOUNDS.get(name) or Bounds()
+            for name in features
+            if name in schema.NUMERIC
         }
         self.known_words = {
             name: frozenset(words)
@@ -95,8 +101,9 @@ class RowContract:
         self._words = [
             (name, schema.COLUMNS[name].length or 0, schema.COLUMNS[name].words)
             for name in schema.WORDS
+            if name in features
         ]
-        self._known = frozenset([*schema.FEATURES, CUSTOMER])
+        self._known = frozenset([*features, CUSTOMER])
 
     @classmethod
     def of(cls, record: ScorerRecord) -> Self:
@@ -104,7 +111,7 @@ class RowContract:
         limits = {
             name: Bounds(low=each.low, high=each.high) for name, each in record.limits.items()
         }
-        return cls(limits, record.known_words)
+        return cls(limits, record.known_words, record.features)
 
     def problems(self, row: object) -> list[Problem]:
         """What is wrong with a row, in the order of the schema; empty if it can be scored.
@@ -132,7 +139,7 @@ class RowContract:
                     found.append(Problem(name, rule))
             elif value is not None:
                 found.append(Problem(name, ABSENT if value is _NOWHERE else NOT_TEXT))
-        if len(row) != len(schema.FEATURES) or found:
+        if len(row) != len(self.features) or found:
             found += self._of_other_fields(row)
         return found[:_MANY]
 
@@ -170,15 +177,19 @@ class RowContract:
             "description": "The raw features of one customer. Each must be given; null is a value"
             " that is not known.",
             "properties": properties,
-            "required": list(schema.FEATURES),
+            "required": self.features,
             "additionalProperties": False,
-            "example": example(),
+            "example": self._example(),
         }
 
     def _features_schema(self) -> dict[str, dict[str, Any]]:
-        values = example()
-        return {name: self._feature_schema(name) | {"example": values[name]}
-                for name in schema.FEATURES}  # fmt: skip
+        return {
+            name: self._feature_schema(name) | {"example": value}
+            for name, value in self._example().items()
+        }
+
+    def _example(self) -> dict[str, Any]:
+        return {name: value for name, value in example().items() if name in self._known}
 
     def _feature_schema(self, name: str) -> dict[str, Any]:
         column = schema.COLUMNS[name]
@@ -219,9 +230,9 @@ def customer_schema() -> dict[str, Any]:
 
 def features_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """The features of a row without problems, as they are scored: no blanks around words."""
-    features = {name: row[name] for name in schema.FEATURES}
+    features = {name: row[name] for name in schema.FEATURES if name in row}
     for name in schema.WORDS:
-        word = features[name]
+        word = features.get(name)
         if word is not None:
             features[name] = word.strip() or None
     return features

@@ -183,3 +183,16 @@ def test_the_verdict_is_that_of_the_quarantine(changes: list[dict[str, Any]]) ->
     checked = check_features(frame.assign(**keys, date="2025-08-31"), RowRules())
     quarantined = set(checked.quarantined["id"].astype(int))
     assert {place for place, row in enumerate(rows) if broken(row)} == quarantined
+
+
+def test_a_model_of_an_earlier_release_asks_for_its_own_features() -> None:
+    """A feature that was added to the schema since is none of that model's, and not asked for."""
+    of_package = [name for name in schema.FEATURES if name != "interest_rate"]
+    rules = RowContract(features=of_package)
+    row = {name: value for name, value in example().items() if name != "interest_rate"}
+    assert rules.problems(row) == []
+    assert rules.json_schema()["required"] == of_package
+    assert "interest_rate" not in rules.json_schema()["properties"]
+    assert broken(row | {"interest_rate": 3.0}, rules) == {
+        "interest_rate": "is not a feature of the model"
+    }
