@@ -8,8 +8,8 @@ import uvicorn
 from credit_ct_dagster.cli.service_app import LIBRARIES
 from credit_ct_dagster.serving.contract import RowContract
 from credit_ct_dagster.serving.follower import ChampionFollower
-from credit_ct_dagster.serving.parts import Parts
-from credit_ct_dagster.serving.service import service_app
+from credit_ct_dagster.serving.http.parts import Parts
+from credit_ct_dagster.serving.http.service import service_app
 from credit_ct_dagster.settings import set_up_process
 from credit_ct_dagster.wiring import Wiring
 

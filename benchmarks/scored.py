@@ -44,6 +44,7 @@ def main(
     assert champion is not None
     package = wiring.promotions.load(champion)
     request = ScoringRequest(
+        model_name=wiring.settings.model_name,
         base_dt=base_dt,
         customers=Customers.of_base_date,
         reasons=reasons,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from credit_ct_dagster.resources.pruning import PruningRules
     from credit_ct_dagster.resources.study_storage import StudyStorage
     from credit_ct_dagster.resources.trained_model import TrainedModel
-    from credit_ct_dagster.serving.prediction_log import PredictionLog
+    from credit_ct_dagster.serving.log.prediction_log import PredictionLog
 
 # Modules are imported where a resource is built: a command pays only for those that it uses.
 
@@ -194,7 +194,7 @@ class Wiring:
     @cached_property
     def prediction_log(self) -> "PredictionLog":
         """The log of predictions (SERVING_DATABASE_URL, SERVING_STATE_PATH)."""
-        from credit_ct_dagster.serving.prediction_log import PredictionLog
+        from credit_ct_dagster.serving.log.prediction_log import PredictionLog
 
         own = self.settings.serving_database_url
         return PredictionLog(

@@ -119,12 +119,12 @@ def check_all_served(
         assert states == [TrialState.COMPLETE] * trials, name
 
     expected = {
-        each.identity.base_dt: dict(undisturbed.packages.get(each.tag).info.metadata)
+        each.identity.base_dt: _description(each.folder)["metadata"]
         for each in undisturbed.packages.packaged()
     }
     packaged: dict[str, set[str]] = {}
     for folder in packages_of(platform):
-        package: dict[str, Any] = yaml.safe_load((folder / "model.yaml").read_text())
+        package = _description(folder)
         base_dt = package["labels"]["base_dt"]
         assert package["metadata"] == expected[base_dt], base_dt
         packaged.setdefault(base_dt, set()).add(f"{platform.model_name}:{folder.name}")
@@ -137,3 +137,8 @@ def check_all_served(
     records = platform.promotions.records()
     assert [record.number for record in records] == list(range(1, len(records) + 1))
     assert {record.model.base_dt for record in records} == set(base_dts)
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    described: dict[str, Any] = yaml.safe_load((folder / "model.yaml").read_text())
+    return described

@@ -131,7 +131,7 @@ class Platform:
             mlflow_tracking_uri=f"sqlite:///{self.folder}/var/mlflow.db",
             optuna_storage_url=self.studies_url,
             bentoml_home=os.environ["BENTOML_HOME"],
-            # To start a server takes seconds; `serving/test_validation.py` does.
+            # To start a server takes seconds; `serving/server/test_validation.py` does.
             package_validation="process",
             model_name=self.model_name,
         )

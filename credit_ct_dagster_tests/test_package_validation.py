@@ -12,7 +12,7 @@ from credit_ct_dagster.contracts.golden import GoldenRow, GoldenRows
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.contracts.scorer import ScorerRecord
-from credit_ct_dagster.serving import validation
+from credit_ct_dagster.serving.server import validation
 from credit_ct_dagster.wiring import Wiring
 from credit_ct_dagster_tests.platform import (
     BASE_DT,
@@ -22,6 +22,7 @@ from credit_ct_dagster_tests.platform import (
     metadata_of,
 )
 from credit_ct_dagster_tests.resources.packages import any_data, any_model
+from credit_ct_dagster_tests.serving.server import crashing_server
 from credit_ct_dagster_tests.trained import Trained
 
 _PACKAGED = dg.AssetSelection.assets("bentoml_model", "champion_model")
@@ -101,7 +102,7 @@ def test_a_package_that_cannot_start_is_not_promoted(
 ) -> None:
     """The sentence has the exit code of its server; a retry decides the same, and adds nothing."""
     _without_champion(trained_copy.platform)
-    monkeypatch.setattr(validation, "_SERVER", "credit_ct_dagster_tests.serving.crashing_server")
+    monkeypatch.setattr(validation, "_SERVER", crashing_server.__name__)
     record, _ = _decided(trained_copy)
     assert record.decision.ground == Ground.package_does_not_serve
     assert ": its server ended with exit code 3 (" in record.decision.sentence

@@ -95,6 +95,7 @@ def customer_scores(
         base_date_lock.ensure_held()
         model = _pinned(promotions)
         request = ScoringRequest(
+            model_name=promotions.tracking.model_name,
             base_dt=base_dt,
             customers=config.customers,
             reasons=config.reasons,

@@ -34,7 +34,7 @@ def customers_are_scored(
         summary = artifacts.open(SCORES_FOLDER, base_dt).read(CustomerScoresSummary)
         database = feature_store.database
         rows = RowsToScore(database, base_dt, Customers(summary.customers)).count()
-        counts = CustomerScores(database).counts(base_dt)
+        counts = CustomerScores(database, artifacts.model_name).counts(base_dt)
     scored, refused = counts.get(summary.model.bentoml_tag, 0), summary.quarantine.rows
     others = sum(counts.values()) - scored
     sentence = (

@@ -11,7 +11,7 @@ from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.errors.inputs import RefusedRowsError, UnknownCustomerError
 from credit_ct_dagster.operations.model_choice import CHAMPION, ChosenModel, chosen_model
 from credit_ct_dagster.serving.contract import features_of
-from credit_ct_dagster.serving.prediction_files import flags_of
+from credit_ct_dagster.serving.files.prediction_files import flags_of
 
 
 @click.command("explain")

@@ -1,12 +1,13 @@
 """`credit-ct predict`: a file of customers in, their predictions out."""
 
 import csv
+import json
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from io import BufferedReader
+from io import BufferedReader, StringIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -17,9 +18,10 @@ from credit_ct_dagster.cli.options import separator_option
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.disk import replacing
 from credit_ct_dagster.operations.model_choice import CHAMPION, chosen_model
-from credit_ct_dagster.serving.customer_files import Format, format_of, input_format, readable
-from credit_ct_dagster.serving.files import FileScorer, Scoring, customer_file
-from credit_ct_dagster.serving.prediction_files import writable
+from credit_ct_dagster.serving.example import example_with_id
+from credit_ct_dagster.serving.files.customer_files import Format, format_of, input_format, readable
+from credit_ct_dagster.serving.files.file_scorer import FileScorer, Scoring, customer_file
+from credit_ct_dagster.serving.files.prediction_files import writable
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -33,7 +35,7 @@ _formats = click.Choice([each.value for each in Format])
 
 
 @click.command("predict")
-@click.argument("file", metavar="FILE|-")
+@click.argument("file", metavar="FILE|-", required=False)
 @click.option("--output", metavar="FILE", help="Where to. [default: the terminal]")
 @click.option(
     "--model", default=CHAMPION, show_default=True, metavar="@champion|DATE|TAG",
@@ -56,8 +58,12 @@ _formats = click.Choice([each.value for each in Format])
 @click.option(
     "--refused", metavar="FILE", help="Write line and rule of each such row to a CSV file."
 )
+@click.option(
+    "--example", "wants_example", is_flag=True,
+    help="Print a made-up customer, as a file to begin with (--format csv or jsonl).",
+)  # fmt: skip
 def command(
-    file: str,
+    file: str | None,
     output: str | None,
     model: str,
     reasons: bool,
@@ -66,6 +72,7 @@ def command(
     separator: str,
     bad_rows: str,
     refused: str | None,
+    wants_example: bool,
 ) -> None:
     """Predict the credit score of each customer of a file.
 
@@ -76,6 +83,13 @@ def command(
     The exit code is 0 when every row was scored, 3 when rows were left out, and 1 otherwise: then
     no output file was written.
     """
+    if wants_example:
+        if file or output:
+            raise click.UsageError("--example is printed: FILE and --output do not go with it.")
+        click.echo(_example(output_format), nl=False)
+        return
+    if file is None:
+        raise click.UsageError("Name a file of customers, or give --example to have one.")
     started = time.perf_counter()
     source, target = _path(file), _path(output)
     from_format = Format(given_format) if given_format else _format_in(source)
@@ -97,6 +111,19 @@ def command(
     click.echo(_summary(scoring, chosen.described, time.perf_counter() - started), err=True)
     if scoring.refused:
         sys.exit(_LEFT_OUT)
+
+
+def _example(output_format: str | None) -> str:
+    customer = example_with_id()
+    if output_format == Format.jsonl:
+        return json.dumps(customer) + "\n"
+    if output_format == Format.parquet:
+        raise click.UsageError("--example is printed as csv or jsonl.")
+    text = StringIO()
+    writer = csv.DictWriter(text, customer, lineterminator="\n")
+    writer.writeheader()
+    writer.writerow(customer)
+    return text.getvalue()
 
 
 def _path(text: str | None) -> Path | None:

@@ -21,25 +21,25 @@ def command(host: str | None, port: int | None, workers: int | None) -> None:
     reach needs API keys (SERVING_API_KEYS, SERVING_API_KEYS_FILE).
     """
     from credit_ct_dagster.cli import service_app
-    from credit_ct_dagster.serving import server
-    from credit_ct_dagster.serving.server_folder import ServerFolder
+    from credit_ct_dagster.serving.server import supervisor
+    from credit_ct_dagster.serving.server.folder import ServerFolder
 
     settings = set_up_process(service_app.LIBRARIES)
     host, port = host or settings.serving_host, port or settings.serving_port
-    server.require_protection(host, api_keys(settings))
+    supervisor.require_protection(host, api_keys(settings))
     with (
-        server.listening(host, port) as listener,
+        supervisor.listening(host, port) as listener,
         ServerFolder.running(settings.serving_state_path) as folder,
     ):
-        server.lead_own_group()
+        supervisor.lead_own_group()
         # prometheus-client reads it when a worker imports it.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder.metrics)
         address = f"[{host}]" if ":" in host else host
         console.print(f"The service: http://{address}:{port} (Ctrl-C ends it)")
-        server.serve(
+        supervisor.serve(
             partial(service_app.app, folder.path),
             listener,
             workers or settings.serving_workers,
             grace_seconds=settings.serving_timeout_seconds,
-            log_config=server.log_config(settings.log_format == "json"),
+            log_config=supervisor.log_config(settings.log_format == "json"),
         )

@@ -2,7 +2,7 @@
 
 from credit_ct_dagster.errors.inputs import SettingsError
 from credit_ct_dagster.operations.service import Service
-from credit_ct_dagster.serving.api_keys import read_api_keys
+from credit_ct_dagster.serving.http.api_keys import read_api_keys
 from credit_ct_dagster.settings import Settings
 
 # It imports no Dagster: the supervisor of the service needs none.

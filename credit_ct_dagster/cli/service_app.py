@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from credit_ct_dagster.serving.prediction_log import PredictionLog
+    from credit_ct_dagster.serving.log.prediction_log import PredictionLog
 
 LIBRARIES = {
     # While MLflow is away, the old champion serves; a look must not wait for minutes.
@@ -34,19 +34,19 @@ def app(folder: Path) -> "ASGIApp":
     Args:
         folder: That of the server.
     """
-    from credit_ct_dagster.serving import server
+    from credit_ct_dagster.serving.server import supervisor
 
     started = time.perf_counter()
-    server.end_with_supervisor()
+    supervisor.end_with_supervisor()
     try:
         made = _app(folder)
     except CreditCtError as error:
         logger.error(str(error), extra={"code": error.code})
-        sys.exit(server.fail_to_start(folder))
+        sys.exit(supervisor.fail_to_start(folder))
     except Exception:
         logger.exception("This worker cannot start")
-        sys.exit(server.fail_to_start(folder))
-    server.note_start(folder)
+        sys.exit(supervisor.fail_to_start(folder))
+    supervisor.note_start(folder)
     logger.info(f"This worker is ready after {time.perf_counter() - started:.1f} s")
     return made
 
@@ -58,11 +58,11 @@ def _app(path: Path) -> "ASGIApp":
     from credit_ct_dagster.cli.service import api_keys
     from credit_ct_dagster.operations.model_details import model_details
     from credit_ct_dagster.serving.follower import ChampionFollower, FollowerState
-    from credit_ct_dagster.serving.middleware import GateOptions
-    from credit_ct_dagster.serving.parts import Parts
-    from credit_ct_dagster.serving.server_folder import ServerFolder
-    from credit_ct_dagster.serving.service import service_app
-    from credit_ct_dagster.serving.worker_state import WorkerState
+    from credit_ct_dagster.serving.http.middleware import GateOptions
+    from credit_ct_dagster.serving.http.parts import Parts
+    from credit_ct_dagster.serving.http.service import service_app
+    from credit_ct_dagster.serving.server.folder import ServerFolder
+    from credit_ct_dagster.serving.server.worker_state import WorkerState
     from credit_ct_dagster.settings import redacted, set_up_process
     from credit_ct_dagster.wiring import Wiring
 

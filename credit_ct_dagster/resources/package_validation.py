@@ -10,7 +10,7 @@ from credit_ct_dagster.contracts.golden import GoldenRows
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.errors.models import PackageDoesNotServeError
 from credit_ct_dagster.serving.golden import difference_of
-from credit_ct_dagster.serving.validation import served_difference
+from credit_ct_dagster.serving.server.validation import served_difference
 
 if TYPE_CHECKING:
     from credit_ct_dagster.scorer.scorer import Scorer

@@ -58,6 +58,7 @@ class ScoringRequest:
     """What to score.
 
     Attributes:
+        model_name: Whose scores are replaced (MODEL_NAME).
         base_dt: The base date.
         customers: Which feature rows.
         reasons: Whether to give reasons.
@@ -67,6 +68,7 @@ class ScoringRequest:
         scheduler: Address of the Dask scheduler whose workers score; none: this process does.
     """
 
+    model_name: str
     base_dt: str
     customers: Customers
     reasons: bool
@@ -121,7 +123,7 @@ def score_customers(
                 if counted.too_many:
                     break
         if not counted.too_many:
-            CustomerScores(database).replace(
+            CustomerScores(database, request.model_name).replace(
                 request.base_dt, answers, _scored_by(model.identity, request, scored_at)
             )
     summary = counted.summary(request, model.identity, scored_at, time.perf_counter() - started)

@@ -13,7 +13,7 @@ from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.missing import WORDS_FOR_MISSING
 from credit_ct_dagster.modeling.row_rules import BOUNDS, Bounds
-from credit_ct_dagster.serving.example import example
+from credit_ct_dagster.serving.example import CUSTOMER_ID, example
 
 CUSTOMER = schema.CUSTOMER
 """May be given with the features; it is logged, and not scored."""
@@ -224,7 +224,7 @@ def customer_schema() -> dict[str, Any]:
         "minLength": 1,
         "maxLength": column.length,
         "description": column.description,
-        "example": "CUS_0x1f4",
+        "example": CUSTOMER_ID,
     }
 
 

@@ -30,10 +30,17 @@ _EXAMPLE: dict[str, float | str] = {
     "monthly_balance": 336.73,
 }
 
+CUSTOMER_ID = "CUS_0x1f4"
+
 
 def example() -> dict[str, Any]:
     """The features of a realistic customer, in the order of the schema."""
     return {name: _EXAMPLE.get(name, _any_value(name)) for name in schema.FEATURES}
+
+
+def example_with_id() -> dict[str, Any]:
+    """The same customer, with an identifier."""
+    return {schema.CUSTOMER: CUSTOMER_ID} | example()
 
 
 def _any_value(name: str) -> float | str:

@@ -13,7 +13,7 @@ from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.errors.models import MissingPackageError
 from credit_ct_dagster.errors.operation import AlertNotDeliveredError
 from credit_ct_dagster.serving.follower import FollowerState
-from credit_ct_dagster.serving.server_folder import ServerFolder
+from credit_ct_dagster.serving.server.folder import ServerFolder
 from credit_ct_dagster_tests.servers import Receiver
 
 

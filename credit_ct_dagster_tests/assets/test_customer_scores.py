@@ -31,6 +31,11 @@ def _score(
     )
 
 
+def _counts(platform: Platform) -> dict[str, int]:
+    scores = CustomerScores(platform.store.database, platform.model_name)
+    return scores.counts(BASE_DT)
+
+
 def _summary(platform: Platform, base_dt: str = BASE_DT) -> CustomerScoresSummary:
     return platform.artifacts.open(SCORES_FOLDER, base_dt).read(CustomerScoresSummary)
 
@@ -45,7 +50,7 @@ def test_all_assets_of_a_base_date_include_its_scores(trained: Trained) -> None:
     assert summary.dagster_run_id == trained.result.run_id
     _, features = platform.store.arrived(BASE_DT)
     assert summary.rows + summary.quarantine.rows == features > 50
-    counts = CustomerScores(platform.store.database).counts(BASE_DT)
+    counts = _counts(platform)
     assert counts == {champion.bentoml_tag: summary.rows}
     assert summary.training is not None
     assert summary.training.labels == platform.splits_summary().labels["train"]
@@ -77,13 +82,13 @@ def test_without_a_champion_nobody_is_scored(
 def test_a_champion_that_cannot_be_loaded_scores_nobody(trained_copy: Trained) -> None:
     """The scores of earlier runs stay."""
     platform = trained_copy.platform
-    before = CustomerScores(platform.store.database).counts(BASE_DT)
+    before = _counts(platform)
     [package] = platform.packages.packaged()
     platform.packages.remove([package.tag])
     result = _score(platform, trained_copy.instance)
     assert not result.success
     assert f"Package {package.tag} is not in the BentoML store" in failure_of(result)
-    assert CustomerScores(platform.store.database).counts(BASE_DT) == before
+    assert _counts(platform) == before
 
 
 def test_a_champion_that_changes_meanwhile_scores_no_row(
@@ -108,7 +113,7 @@ def test_a_champion_that_changes_meanwhile_scores_no_row(
     assert len(ranges) > 2
     assert platform.promotions.champion() is None
     assert _summary(platform).model == champion
-    assert {*CustomerScores(platform.store.database).counts(BASE_DT)} == {champion.bentoml_tag}
+    assert {*_counts(platform)} == {champion.bentoml_tag}
 
 
 def test_too_many_refused_rows_fail_with_the_rows_in_a_private_file(trained_copy: Trained) -> None:

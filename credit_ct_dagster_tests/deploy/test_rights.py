@@ -22,12 +22,12 @@ from credit_ct_dagster.resources.feature_store.scores import (
 )
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.study_storage import StudyStorage
-from credit_ct_dagster.serving.log_table import create_statements
-from credit_ct_dagster.serving.prediction_log import PredictionLog
+from credit_ct_dagster.serving.log.prediction_log import PredictionLog
+from credit_ct_dagster.serving.log.table import create_statements
 from credit_ct_dagster_tests.deploy.conftest import USERS
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import BASE_DT, REPOSITORY
-from credit_ct_dagster_tests.serving.predictions import eventually, prediction
+from credit_ct_dagster_tests.serving.log.predictions import eventually, prediction
 
 _OWN_DATABASE = {
     "feature_store": "mlops",
@@ -64,7 +64,7 @@ def test_the_platform_merges_and_reads_what_the_loader_loaded(loaded: MariaDB) -
 
 def test_the_platform_replaces_the_scores_of_customers(loaded: MariaDB) -> None:
     """In a table that it creates itself."""
-    scores = CustomerScores(_store(loaded, "feature_store").database)
+    scores = CustomerScores(_store(loaded, "feature_store").database, "m")
     by = ScoredBy("m:tag", "2025-03-01", "1", "run", "2025-03-11 00:00:00")
     answers = pd.DataFrame(
         {

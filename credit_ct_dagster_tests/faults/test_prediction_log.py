@@ -14,18 +14,18 @@ import pytest
 import sqlalchemy as sa
 
 from credit_ct_dagster.errors.stores import DuplicateRequestError, PredictionNotLoggedError
-from credit_ct_dagster.serving.prediction_log import PredictionLog
+from credit_ct_dagster.serving.log.prediction_log import PredictionLog
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import REPOSITORY
-from credit_ct_dagster_tests.serving.predictions import eventually, prediction
+from credit_ct_dagster_tests.serving.log.predictions import eventually, prediction
 
 _SECONDS = 30
 _NOWHERE = "mysql+pymysql://nobody@127.0.0.1:1/mlops"
 _WRITER = """
 import sys
 from pathlib import Path
-from credit_ct_dagster.serving.prediction_log import PredictionLog
-from credit_ct_dagster_tests.serving.predictions import prediction
+from credit_ct_dagster.serving.log.prediction_log import PredictionLog
+from credit_ct_dagster_tests.serving.log.predictions import prediction
 
 log = PredictionLog(sys.argv[1], Path(sys.argv[2]))
 log.start()

@@ -15,7 +15,7 @@ from credit_ct_dagster_tests.faults.attempts import report
 from credit_ct_dagster_tests.faults.load import Call, Load
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import Platform, Templates
-from credit_ct_dagster_tests.serving.served_platform import DAYS, RunningServer, TwoModels
+from credit_ct_dagster_tests.serving.server.served_platform import DAYS, RunningServer, TwoModels
 
 _SWAPS = 10
 _REQUESTS = 5_000

@@ -9,15 +9,15 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from credit_ct_dagster.serving.example import example
-from credit_ct_dagster.serving.parts import Parts
-from credit_ct_dagster_tests.serving.malformed import (
+from credit_ct_dagster.serving.http.parts import Parts
+from credit_ct_dagster_tests.serving.http.malformed import (
     CANARY,
     CANARY_NUMBER,
     Malformed,
     malformed_requests,
     require_harmless,
 )
-from credit_ct_dagster_tests.serving.small_service import (
+from credit_ct_dagster_tests.serving.http.small_service import (
     FixedModel,
     KnownCustomers,
     MemoryLog,

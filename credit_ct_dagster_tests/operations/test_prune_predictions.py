@@ -13,9 +13,9 @@ from credit_ct_dagster.partitions import Calendar, end_of, last_expired
 from credit_ct_dagster.resources.feature_store import predictions
 from credit_ct_dagster.resources.feature_store.predictions import LoggedPredictions
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
-from credit_ct_dagster.serving.log_table import LogTable
+from credit_ct_dagster.serving.log.table import LogTable
 from credit_ct_dagster_tests.platform import Platform
-from credit_ct_dagster_tests.serving.predictions import prediction
+from credit_ct_dagster_tests.serving.log.predictions import prediction
 
 _CALENDAR = Calendar()
 _DAYS = 400

@@ -11,8 +11,8 @@ from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.resources.feature_store.rows_to_score import Customers
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.scoring.scoring import PinnedModel, ScoringRequest
-from credit_ct_dagster_tests.scoring.customers import DAY, ROWS
-from credit_ct_dagster_tests.serving.small_service import small_model
+from credit_ct_dagster_tests.scoring.customers import DAY, MODEL, ROWS
+from credit_ct_dagster_tests.serving.http.small_service import small_model
 
 Request = Callable[..., ScoringRequest]
 
@@ -53,6 +53,7 @@ def request_of() -> Request:
 
     def make(**options: object) -> ScoringRequest:
         defaults: dict[str, object] = {
+            "model_name": MODEL,
             "base_dt": DAY,
             "customers": Customers.of_base_date,
             "reasons": True,

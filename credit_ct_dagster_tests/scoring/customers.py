@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 
 DAY = "2025-03-10"
+MODEL = "m"
 ROWS = 450
 
 

@@ -20,7 +20,7 @@ from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.scoring import dask_workers
 from credit_ct_dagster.scoring.scoring import PinnedModel, ScoringRequest, score_customers
 from credit_ct_dagster_tests.processes import serve_scheduler, serve_worker, started
-from credit_ct_dagster_tests.scoring.customers import DAY, ROWS, execute, scores_of
+from credit_ct_dagster_tests.scoring.customers import DAY, MODEL, ROWS, execute, scores_of
 from credit_ct_dagster_tests.servers import free_port
 
 _LOG = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ def cluster(tmp_path: Path) -> Iterator[_Cluster]:
 
 def _request(scheduler: str | None = None, chunk_rows: int = 30) -> ScoringRequest:
     return ScoringRequest(
+        model_name=MODEL,
         base_dt=DAY,
         customers=Customers.of_base_date,
         reasons=True,

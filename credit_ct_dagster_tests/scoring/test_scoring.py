@@ -15,7 +15,7 @@ from credit_ct_dagster.resources.feature_store.scores import CustomerScores
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.scoring.scoring import PinnedModel, score_customers
 from credit_ct_dagster_tests.scoring.conftest import Request
-from credit_ct_dagster_tests.scoring.customers import DAY, ROWS, execute, scores_of
+from credit_ct_dagster_tests.scoring.customers import DAY, MODEL, ROWS, execute, scores_of
 
 _LOG = logging.getLogger(__name__)
 _PROBABILITIES = [f"probability_{name.lower()}" for name in schema.CLASSES]
@@ -117,7 +117,7 @@ def test_a_base_date_without_features_has_no_scores(
     execute(store, "DELETE FROM credit_score_features")
     scoring = score_customers(request_of(), model, store.database, _LOG)
     assert (scoring.summary.rows, len(scoring.quarantined)) == (0, 0)
-    assert CustomerScores(store.database).counts(DAY) == {}
+    assert CustomerScores(store.database, MODEL).counts(DAY) == {}
 
 
 def test_the_newest_row_of_every_customer_can_be_scored_instead(

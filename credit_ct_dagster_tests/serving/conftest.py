@@ -3,7 +3,7 @@
 import pytest
 
 from credit_ct_dagster.serving.follower import ServedModel
-from credit_ct_dagster_tests.serving.small_service import served, small_model
+from credit_ct_dagster_tests.serving.http.small_service import served, small_model
 
 
 @pytest.fixture(scope="session")

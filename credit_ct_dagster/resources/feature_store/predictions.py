@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from credit_ct_dagster.resources.feature_store.columns import has_table
 from credit_ct_dagster.resources.feature_store.engine import Database, until_not_rolled_back
-from credit_ct_dagster.serving.log_table import predictions_table
+from credit_ct_dagster.serving.log.table import predictions_table
 
 _BATCH_ROWS = 5_000
 

@@ -1,4 +1,4 @@
-"""The scores of customers: one table, replaced base date by base date."""
+"""The scores of customers: one table, replaced base date by base date, for each model by itself."""
 
 import pickle
 import tempfile
@@ -30,6 +30,8 @@ if TYPE_CHECKING:  # half a second to import, which only scoring needs
 SCORES = "credit_customer_scores"
 
 _LOCK_TIMEOUT_SECONDS = 600
+_MODEL_NAME = "model_name"
+_MODEL_NAME_LENGTH = 63  # the longest MODEL_NAME
 _OF_ROW = [
     *schema.KEY, "credit_score", "is_most_probable", "probability_poor", "probability_standard",
     "probability_good", "reasons", "compliance_flags",
@@ -42,7 +44,10 @@ def scores_table() -> sa.Table:
 
     `id`, `customer_id` and `date` are those of the features that were scored.
     """
-    key = {name: KeyText(schema.COLUMNS[name].length) for name in [schema.BASE_DATE, *schema.KEY]}
+    of_schema = [schema.BASE_DATE, *schema.KEY]
+    key = {_MODEL_NAME: KeyText(_MODEL_NAME_LENGTH)} | {
+        name: KeyText(schema.COLUMNS[name].length) for name in of_schema
+    }
     return sa.Table(
         SCORES,
         sa.MetaData(),
@@ -136,10 +141,17 @@ class AnswersFile:
 
 
 class CustomerScores:
-    """The table of scores in a database."""
+    """The scores of one model in a database; those of other models are never touched."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, model_name: str) -> None:
+        """Read nothing yet.
+
+        Args:
+            database: Has the table, or gets it.
+            model_name: Whose scores these are (MODEL_NAME).
+        """
         self._database = database
+        self._model_name = model_name
 
     def replace(self, base_dt: str, answers: AnswersFile, by: ScoredBy) -> None:
         """Replace the scores of a base date, in one transaction.
@@ -165,7 +177,7 @@ class CustomerScores:
         table = scores_table()
         query = (
             sa.select(table.c.model_tag, sa.func.count())
-            .where(table.c.base_dt == base_dt)
+            .where(self._are_ours(table), table.c.base_dt == base_dt)
             .group_by(table.c.model_tag)
         )
         with self._database.transaction() as connection:
@@ -173,27 +185,53 @@ class CustomerScores:
                 return {}
             return {str(tag): rows for tag, rows in connection.execute(query)}
 
-    def delete(self, base_dts: Sequence[str]) -> int:
-        """Delete the scores of base dates; returns how many rows."""
+    def per_base_date(self) -> dict[str, int]:
+        """Rows per base date; empty without the table."""
+        table = scores_table()
+        query = (
+            sa.select(table.c.base_dt, sa.func.count())
+            .where(self._are_ours(table))
+            .group_by(table.c.base_dt)
+        )
+        with self._database.transaction() as connection:
+            if not has_table(connection, table):
+                return {}
+            return {str(base_dt): rows for base_dt, rows in connection.execute(query)}
+
+    def delete(self, base_dt: str) -> int:
+        """Delete the scores of a base date, in one transaction; returns how many rows.
+
+        Raises:
+            FeatureStoreError: The database does not answer, or refuses.
+        """
+        return until_not_rolled_back(lambda: self._delete(base_dt))
+
+    def _delete(self, base_dt: str) -> int:
         table = scores_table()
         with self._database.transaction(writes=True) as connection:
             if not has_table(connection, table):
                 return 0
-            return connection.execute(table.delete().where(table.c.base_dt.in_(base_dts))).rowcount
+            return connection.execute(self._deletion(table, base_dt)).rowcount
 
     def _replace(self, base_dt: str, answers: AnswersFile, by: ScoredBy) -> None:
         table = scores_table()
-        fixed = {schema.BASE_DATE: base_dt, **vars(by)}
+        fixed = {_MODEL_NAME: self._model_name, schema.BASE_DATE: base_dt, **vars(by)}
         with self._database.connection(writes=True) as connection:
             self._wait_for_other_writers(connection)
             with connection.begin():
                 table.create(connection, checkfirst=True)
                 self._require_columns(connection, table)
             with connection.begin():
-                connection.execute(table.delete().where(table.c.base_dt == base_dt))
+                connection.execute(self._deletion(table, base_dt))
                 insert, order = _insert(connection, table), table.columns.keys()
                 for columns in answers.chunks():
                     connection.exec_driver_sql(insert, _rows(columns, fixed, order))
+
+    def _are_ours(self, table: sa.Table) -> sa.ColumnElement[bool]:
+        return table.c[_MODEL_NAME] == self._model_name
+
+    def _deletion(self, table: sa.Table, base_dt: str) -> sa.Delete:
+        return table.delete().where(self._are_ours(table), table.c.base_dt == base_dt)
 
     def _wait_for_other_writers(self, connection: Connection) -> None:
         """As for merges, two deletes of empty base dates would block each other's inserts."""

@@ -20,9 +20,14 @@ from credit_ct_dagster.resources.feature_store.scores import (
 )
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 
+_MODEL = "credit_score"
 _DAY, _OTHER = "2025-03-10", "2025-03-09"
 _BY = ScoredBy("m:first", "2025-03-01", "3", "run", "2025-03-11 00:00:00")
 _LATER = ScoredBy("m:second", "2025-03-02", "4", "another", "2025-03-11 01:00:00")
+
+
+def _scores(store: FeatureStore, model_name: str = _MODEL) -> CustomerScores:
+    return CustomerScores(store.database, model_name)
 
 
 def _answers(rows: int, start: int = 0) -> pd.DataFrame:
@@ -49,11 +54,12 @@ def _replace(
     by: ScoredBy = _BY,
     base_dt: str = _DAY,
     kind: type[AnswersFile] = AnswersFile,
+    model_name: str = _MODEL,
 ) -> None:
     with kind() as answers:
         for chunk in chunks:
             answers.append(chunk)
-        CustomerScores(store.database).replace(base_dt, answers, by)
+        _scores(store, model_name).replace(base_dt, answers, by)
 
 
 def _dump(store: FeatureStore, base_dt: str = _DAY) -> list[dict[str, Any]]:
@@ -82,7 +88,7 @@ def test_replacing_twice_gives_the_same_state(store: FeatureStore) -> None:
     for _ in range(2):
         _replace(store, _answers(3), by=_LATER)
         assert [row["model_tag"] for row in _dump(store)] == ["m:second"] * 3
-    scores = CustomerScores(store.database)
+    scores = _scores(store)
     assert scores.counts(_DAY) == {"m:second": 3}
     assert scores.counts(_OTHER) == {"m:first": 2}
     _replace(store)
@@ -115,24 +121,39 @@ def test_writers_of_several_base_dates_wait_for_each_other(store: FeatureStore) 
         thread.start()
     for thread in threads:
         thread.join()
-    scores = CustomerScores(store.database)
+    scores = _scores(store)
     assert [scores.counts(day) for day in days] == [{"m:first": 200}] * 6
 
 
 def test_without_a_table_there_are_no_scores(store: FeatureStore) -> None:
     """Neither to count nor to delete."""
-    scores = CustomerScores(store.database)
+    scores = _scores(store)
     assert scores.counts(_DAY) == {}
-    assert scores.delete([_DAY]) == 0
+    assert scores.per_base_date() == {}
+    assert scores.delete(_DAY) == 0
 
 
-def test_scores_of_base_dates_can_be_deleted(store: FeatureStore) -> None:
-    """And of no others."""
+def test_the_scores_of_a_base_date_can_be_deleted(store: FeatureStore) -> None:
+    """And those of no other one."""
     _replace(store, _answers(5))
     _replace(store, _answers(2), base_dt=_OTHER)
-    scores = CustomerScores(store.database)
-    assert scores.delete([_DAY, "2025-01-01"]) == 5
-    assert scores.counts(_OTHER) == {"m:first": 2}
+    scores = _scores(store)
+    assert scores.per_base_date() == {_DAY: 5, _OTHER: 2}
+    assert [scores.delete(day) for day in ("2025-01-01", _DAY, _DAY)] == [0, 5, 0]
+    assert scores.per_base_date() == {_OTHER: 2}
+
+
+def test_two_models_on_one_feature_store_do_not_overwrite_each_other(store: FeatureStore) -> None:
+    """The same customers of the same base date: each model replaces, counts and deletes its own."""
+    _replace(store, _answers(5))
+    _replace(store, _answers(3), model_name="another", by=_LATER)
+    ours, theirs = _scores(store), _scores(store, "another")
+    assert (ours.counts(_DAY), theirs.counts(_DAY)) == ({"m:first": 5}, {"m:second": 3})
+    _replace(store, _answers(4))
+    assert (ours.per_base_date(), theirs.per_base_date()) == ({_DAY: 4}, {_DAY: 3})
+    assert ours.delete(_DAY) == 4
+    assert (ours.per_base_date(), theirs.per_base_date()) == ({}, {_DAY: 3})
+    assert [row["model_name"] for row in _dump(store)] == ["another"] * 3
 
 
 def test_a_table_that_lacks_a_column_is_named(store: FeatureStore) -> None:
@@ -142,7 +163,7 @@ def test_a_table_that_lacks_a_column_is_named(store: FeatureStore) -> None:
         connection.exec_driver_sql("ALTER TABLE credit_customer_scores DROP COLUMN dagster_run_id")
     with pytest.raises(MissingColumnError, match=r"customer_scores of .* lacks dagster_run_id"):
         _replace(store, _answers(2))
-    assert CustomerScores(store.database).counts(_DAY) == {"m:first": 1}
+    assert _scores(store).counts(_DAY) == {"m:first": 1}
 
 
 def test_the_table_holds_no_personal_data() -> None:

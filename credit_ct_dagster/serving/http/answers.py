@@ -1,0 +1,177 @@
+"""What the service answers, as OpenAPI describes it."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from credit_ct_dagster.serving.follower import ServedModel
+from credit_ct_dagster.serving.log.prediction import Prediction
+
+
+class _Answered(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ReasonGiven(_Answered):
+    """One feature that moved the customer away from the next better class."""
+
+    feature: str = Field(description="The feature.", examples=["outstanding_debt"])
+    direction: Literal["higher", "lower", "other", "missing"] = Field(
+        description="How its value differs from what is typical of the next better class."
+    )
+    contribution: float = Field(
+        description="By how much it raised the margin between the two classes, in log-odds; > 0.",
+        examples=[0.61],
+    )
+    sentence: str = Field(description="For the customer.")
+    protected: bool = Field(description="Whether the bank marks the feature as protected.")
+
+
+class ModelGiven(_Answered):
+    """The model that answered."""
+
+    tag: str = Field(description="Its package in the BentoML store.")
+    base_dt: str = Field(description="The base date whose rows it was trained on, YYYY-MM-DD.")
+    version: str = Field(description="Its version of the registered model in MLflow.")
+
+
+class Warned(_Answered):
+    """Something of the row that the model has not seen in training."""
+
+    field: str
+    rule: str
+
+
+class PredictionAnswer(_Answered):
+    """What the model says of one customer."""
+
+    request_id: str = Field(
+        description="Identifies the answer in the log of predictions: the caller's Idempotency-Key,"
+        " or one that the service made."
+    )
+    customer_id: str | None = Field(default=None, description="As given by the caller.")
+    feature_date: str | None = Field(
+        default=None,
+        description="The date of the features, where the service looked them up; YYYY-MM-DD.",
+    )
+    credit_score: str = Field(
+        description="The class, by the rule that the model was judged by.", examples=["Standard"]
+    )
+    is_most_probable: bool = Field(
+        description="Whether the class is also the most probable one. After calibration, it need"
+        " not be."
+    )
+    probabilities: dict[str, float] = Field(
+        description="Calibrated, per class from worst to best; they sum to 1.",
+        examples=[{"Poor": 0.21, "Standard": 0.68, "Good": 0.11}],
+    )
+    reasons: list[ReasonGiven] = Field(
+        description="Up to four, the strongest first; none for the best class."
+    )
+    compliance_flags: list[str] = Field(
+        description="The protected features among the reasons: have such an answer reviewed before"
+        " it is used."
+    )
+    warnings: list[Warned] = Field(
+        default_factory=list,
+        description="Words that the model has not seen in training; they were scored as unknown.",
+    )
+    model: ModelGiven
+
+
+class ProblemGiven(_Answered):
+    """What is wrong with a field. It never holds the value."""
+
+    field: str = Field(examples=["age"])
+    rule: str = Field(examples=["must be 14 to 120"])
+
+
+class ErrorGiven(_Answered):
+    """Why a request, or a row of it, has no answer."""
+
+    code: str = Field(description="For programs.", examples=["invalid_customer"])
+    message: str = Field(description="For a person.")
+    problems: list[ProblemGiven] = Field(description="Field by field.")
+
+
+class ErrorAnswer(_Answered):
+    """A request without an answer."""
+
+    error: ErrorGiven
+
+
+class RowAnswer(_Answered):
+    """One row of many: the prediction, or the error."""
+
+    row: int = Field(description="The row's place in the request, from 0.")
+    prediction: PredictionAnswer | None = None
+    error: ErrorGiven | None = None
+
+
+class PredictionsAnswer(_Answered):
+    """The rows' answers, in their order."""
+
+    request_id: str
+    answered: int = Field(description="Rows with a prediction.")
+    refused: int = Field(description="Rows with an error.")
+    results: list[RowAnswer]
+
+
+class ModelAnswer(_Answered):
+    """The model that serves now."""
+
+    tag: str
+    base_dt: str
+    version: str
+    registered_model: str
+    mlflow_run_id: str
+    data_fingerprint: str
+    package_sha256: str
+    serving_since: str
+    classes: list[str] = Field(description="From worst to best.")
+    protected: list[str] = Field(description="The features that the bank marks as protected.")
+    features: dict[str, Any] = Field(description="The schema of a customer, as in OpenAPI.")
+    details: dict[str, Any] = Field(description="Metrics, versions and card of the model.")
+
+
+def answer_of(prediction: Prediction) -> dict[str, Any]:
+    """A `PredictionAnswer`, as JSON takes it, of a new prediction or of one from the log.
+
+    It is no object of that class, which takes longer to make than the model takes to answer.
+    """
+    return {
+        "request_id": prediction.request_id,
+        "customer_id": prediction.customer_id,
+        "feature_date": prediction.feature_date,
+        "credit_score": prediction.credit_score,
+        "is_most_probable": prediction.is_most_probable,
+        "probabilities": prediction.probabilities,
+        "reasons": prediction.reasons,
+        "compliance_flags": prediction.compliance_flags,
+        "warnings": prediction.warnings,
+        "model": {
+            "tag": prediction.model_tag,
+            "base_dt": prediction.base_dt,
+            "version": prediction.registered_version or "",
+        },
+    }
+
+
+def model_answer(model: ServedModel, details: Mapping[str, Any]) -> ModelAnswer:
+    """What GET /model says."""
+    identity = model.identity
+    return ModelAnswer(
+        tag=identity.bentoml_tag,
+        base_dt=identity.base_dt,
+        version=identity.registered_version,
+        registered_model=identity.registered_model,
+        mlflow_run_id=identity.mlflow_run_id,
+        data_fingerprint=identity.data_fingerprint,
+        package_sha256=identity.package_sha256,
+        serving_since=model.since.isoformat(timespec="seconds"),
+        classes=model.scorer.classes,
+        protected=model.scorer.protected,
+        features=model.contract.json_schema(),
+        details=dict(details),
+    )
