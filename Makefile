@@ -10,7 +10,7 @@ COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(INSTALLED): constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
@@ -31,7 +31,7 @@ dev: install ## Serve the Dagster UI on http://127.0.0.1:3000
 	$(BIN)/credit-ct ui --host 127.0.0.1 --port 3000
 
 .PHONY: serve
-serve: install ## Answer with the champion over HTTP on http://127.0.0.1:8000
+serve: install ## Serve the champion over HTTP on http://127.0.0.1:8000, with a page to try it on
 	$(BIN)/credit-ct serve --host 127.0.0.1 --port 8000
 
 .PHONY: mlflow
@@ -67,7 +67,7 @@ faults: install ## Break what a run depends on: kill, disconnect, fill disks, se
 	$(BIN)/pytest credit_ct_dagster_tests/faults
 
 .PHONY: e2e
-e2e: install ## Train a base date in a real browser (needs chromium; screenshots in build/e2e), and a backfill
+e2e: install ## Train and score a base date in a real browser, and a customer on the page of the service (needs chromium; screenshots in build/e2e), and a backfill
 	$(BIN)/pytest -n 2 --maxschedchunk 1 credit_ct_dagster_tests/e2e
 
 .PHONY: backfills

@@ -24,6 +24,8 @@ _DECLARED = re.compile(r'"?sep=(.)"?\s*')
 """Excel's first line, which names the separator of the others."""
 _NAMELESS = re.compile(r"(unnamed: \d+)?")
 """A column without a name, as it is and as pandas reads it."""
+_PLAIN_NUMBERS = re.compile(r"[0-9eE+.\- ]*")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -37,6 +39,28 @@ def separator_of(text: str) -> str:
     if len(named) != 1 or named in '"\r\n' or named.isalnum():
         raise ValueError(f"'{text}' is no separator: write one character, or tab.")
     return named
+
+
+def numbers_of(cells: Sequence[str]) -> list[float | str | None]:
+    """The numbers of cells, exactly as Python reads them; pandas errs in the last bit of some.
+
+    Returns:
+        None for a blank cell. A cell that holds no number stays the text that it is.
+    """
+    if _PLAIN_NUMBERS.fullmatch(" ".join(cells)):
+        try:
+            return [float(cell) if cell else None for cell in cells]
+        except ValueError:
+            pass
+    return [_number(cell) for cell in cells]
+
+
+def _number(cell: str) -> float | str | None:
+    text = cell.strip()
+    if not text:
+        return None
+    # Python itself also reads 1_000, nan, infinity and the digits of other scripts.
+    return float(text) if _NUMBER.fullmatch(text) else cell
 
 
 @dataclass(frozen=True)

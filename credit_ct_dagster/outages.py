@@ -171,8 +171,9 @@ TABLE: dict[Dependency, list[Rule]] = {
             name,
             DaskUnavailableError,
             "The Dask scheduler at {where} does not answer ({doing}): {cause}. Start it and its"
-            " workers, then run this base date again: finished trials are retained. Without"
-            " DASK_SCHEDULER_ADDRESS, trials are fitted in the process of the run.",
+            " workers, then run this base date again: finished trials are retained, and earlier"
+            " scores of customers stay. Without DASK_SCHEDULER_ADDRESS, trials are fitted and"
+            " customers scored in the process of the run.",
         )
         for name in ("builtins.OSError", "concurrent.futures._base.CancelledError")
     ],

@@ -52,18 +52,23 @@ class RecordedModels:
             MissingPackageError: It does not exist.
             ChangedPackageError: It is not the package that was recorded.
         """
-        recorded = [
+        decided = [
             record.model.package_sha256
             for record in self.records
-            if record.model.bentoml_tag == model.bentoml_tag and record.model.package_sha256
+            if record.model.bentoml_tag == model.bentoml_tag
         ]
+        recorded = [digest for digest in decided if digest]
         expected = recorded[-1] if recorded else model.package_sha256
         if not expected:
-            logger.warning(
-                f"Package {model.bentoml_tag} of base date {model.base_dt} is loaded unverified: an"
-                " earlier release recorded it without its hash. Materialize bentoml_model and"
+            of_package = f"Package {model.bentoml_tag} of base date {model.base_dt}"
+            reason = (
+                "an earlier release recorded it without its hash. Materialize bentoml_model and"
                 " champion_model for this base date to have it recorded."
+                if decided
+                else "no decision on its model has recorded its hash yet. Materialize"
+                " champion_model for this base date to have the gate decide."
             )
+            logger.warning(f"{of_package} is loaded unverified: {reason}")
         return self.packages.load(model.bentoml_tag, expected)
 
     def of_version(self, version: str) -> ModelIdentity | None:

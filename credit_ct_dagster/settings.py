@@ -40,7 +40,8 @@ class Settings(BaseSettings):
     )
     dask_scheduler_address: str | None = Field(
         default=None,
-        description="Fit trials on the workers of this Dask scheduler, such as tcp://host:8786",
+        description="Fit trials, and score customers, on the workers of this Dask scheduler, such"
+        " as tcp://host:8786",
     )
     mlflow_ui_url: str = Field(
         default="http://127.0.0.1:5000", description="Where people open MLflow (make mlflow)"

@@ -46,7 +46,8 @@ hypothesis.settings.load_profile("no deadline")
 
 _LONGEST = [
     "test_commands", "test_champion", "test_tuned_runs", "test_chain", "test_tuning", "test_dask",
-    "test_expiry", "test_prune", "test_tracking", "test_sample_data", "test_store",
+    "test_expiry", "test_killed_prune", "test_prune", "test_tracking", "test_sample_data",
+    "test_store",
 ]  # fmt: skip
 
 

@@ -28,7 +28,11 @@ def delete_old_base_dates(context: dg.OpExecutionContext) -> None:
     resources = context.resources
     try:
         retention = Retention(
-            resources.promotions, resources.study_storage, resources.calendar, context.instance
+            resources.promotions,
+            resources.study_storage,
+            resources.feature_store,
+            resources.calendar,
+            context.instance,
         )
         outcomes = []
         for outcome in retention.carry_out(retention.plan(resources.pruning_rules.keep_days)):

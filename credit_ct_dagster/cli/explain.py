@@ -10,8 +10,8 @@ from credit_ct_dagster.cli.console import console, silence_libraries
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.errors.inputs import RefusedRowsError, UnknownCustomerError
 from credit_ct_dagster.operations.model_choice import CHAMPION, ChosenModel, chosen_model
+from credit_ct_dagster.scorer.reasons import protected_features
 from credit_ct_dagster.serving.contract import features_of
-from credit_ct_dagster.serving.files.prediction_files import flags_of
 
 
 @click.command("explain")
@@ -62,7 +62,7 @@ def _explained(customer: str, date: str, features: Any, chosen: ChosenModel) -> 
         "is_most_probable": answer.is_most_probable,
         "probabilities": answer.probabilities,
         "reasons": [reason.as_dict() for reason in answer.reasons],
-        "compliance_flags": flags_of(answer.reasons),
+        "compliance_flags": protected_features(answer.reasons),
         "warnings": [warning.as_dict() for warning in chosen.contract.warnings(row)],
         "model": {"tag": identity.bentoml_tag, "base_dt": identity.base_dt},
     }

@@ -30,8 +30,9 @@ if TYPE_CHECKING:  # MLflow takes seconds to import, which --help does not need
 def command(keep_days: int | None, yes: bool, as_json: bool) -> None:
     """Delete everything that belongs to old base dates, and old predictions.
 
-    Artifacts, packages, MLflow runs, studies and Dagster runs. Retained are the base dates of the
-    champion and of its predecessor, those with any alias in MLflow, and all records of decisions.
+    Scores of customers, artifacts, packages, MLflow runs, studies and Dagster runs. Retained are
+    the base dates of the champion and of its predecessor, those with any alias in MLflow, and all
+    records of decisions.
     From the log of the service, predictions older than PREDICTIONS_KEEP_DAYS are deleted.
     If it is interrupted, start it again: it continues where it stopped. The exit code is 1 if a
     base date could not be deleted.
@@ -43,7 +44,13 @@ def command(keep_days: int | None, yes: bool, as_json: bool) -> None:
     wiring = wired()
     keep_days = keep_days or wiring.settings.prune_keep_days
     with configured_instance() as instance:
-        retention = Retention(wiring.promotions, wiring.study_storage, wiring.calendar, instance)
+        retention = Retention(
+            wiring.promotions,
+            wiring.study_storage,
+            wiring.feature_store,
+            wiring.calendar,
+            instance,
+        )
         plan = retention.plan(keep_days)
         outcomes = []
         for outcome in retention.carry_out(plan) if yes else ():

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from credit_ct_dagster.csv_lines import COMMA, CsvLines
+from credit_ct_dagster.csv_lines import COMMA, CsvLines, numbers_of
 from credit_ct_dagster.errors.inputs import FileError
 from credit_ct_dagster.loading.repeated_keys import RepeatedKeys, key_hashes
 from credit_ct_dagster.modeling import schema
@@ -158,10 +158,14 @@ def _check_batch(frame: pd.DataFrame, path: Path) -> int:
 
 def _numbers(frame: pd.DataFrame, path: Path, name: str) -> pd.Series:
     cells = frame[name]
-    numbers = pd.to_numeric(cells, errors="coerce")
-    unusable = ~np.isfinite(numbers) & (cells != "")
-    if unusable.any():
-        unusable &= cells.str.strip() != ""
+    found = numbers_of(cells.tolist())
+    numbers = pd.Series(
+        [None if isinstance(each, str) else each for each in found],
+        index=cells.index,
+        dtype="float64",
+    )
+    is_text = np.array([isinstance(each, str) for each in found], dtype=bool)
+    unusable = np.isinf(numbers) | is_text
     if unusable.any():
         cell = cells[unusable.idxmax()].strip()
         reason = "is not a number"
@@ -170,7 +174,7 @@ def _numbers(frame: pd.DataFrame, path: Path, name: str) -> pd.Series:
         elif "," in cell:
             reason += ": write a decimal point, and nothing between thousands"
         _reject(frame, path, name, unusable, reason)
-    return numbers.astype("float64")
+    return numbers
 
 
 def _reject(frame: pd.DataFrame, path: Path, column: str, unusable: pd.Series, reason: str) -> None:

@@ -33,26 +33,30 @@ _NUMBERS = {
 }  # fmt: skip
 _WORDS = {
     "occupation": "Occupation",
-    "type_of_loan": "The kinds of loans held",
+    "type_of_loan": "The combination of loans held",
     "credit_mix": "The mix of kinds of credit",
     "payment_of_min_amount": "Whether only the minimum amount is paid",
     "payment_behaviour": "The pattern of spending and payments",
 }
 _THAN = "than is typical of customers with the next better score."
-_TOGETHER = "together with the other details, lowers the score."
+_TOGETHER = "together with the other details, {lowers} the score."
 
 
 def _of_number(subject: str, higher: str, lower: str) -> dict[str, str]:
+    are_many = higher.startswith("are")
     return {
         "higher": f"{subject} {higher} {_THAN}",
         "lower": f"{subject} {lower} {_THAN}",
-        "other": f"{subject}, {_TOGETHER}",
-        "missing": f"{subject} {'are' if higher.startswith('are') else 'is'} not known.",
+        "other": f"{subject}, {_TOGETHER.format(lowers='lower' if are_many else 'lowers')}",
+        "missing": f"{subject} {'are' if are_many else 'is'} not known.",
     }
 
 
 def _of_word(subject: str) -> dict[str, str]:
-    return {"other": f"{subject}, {_TOGETHER}", "missing": f"{subject} is not known."}
+    return {
+        "other": f"{subject}, {_TOGETHER.format(lowers='lowers')}",
+        "missing": f"{subject} is not known.",
+    }
 
 
 def sentences() -> dict[str, Mapping[str, str]]:

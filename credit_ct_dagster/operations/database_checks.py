@@ -15,13 +15,16 @@ from credit_ct_dagster.resources.feature_store.columns import (
     has_table,
     missing_columns,
     require_sources,
+    require_written,
 )
 from credit_ct_dagster.resources.feature_store.customers import create_index, has_index
 from credit_ct_dagster.resources.feature_store.requirements import require_target, usable_sources
+from credit_ct_dagster.resources.feature_store.scores import scores_table
 from credit_ct_dagster.resources.feature_store.shapes import TableShape
 from credit_ct_dagster.resources.feature_store.statements import bound
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.feature_store.tables import Tables
+from credit_ct_dagster.serving.log.table import predictions_table
 
 _STRICT = {"STRICT_TRANS_TABLES", "STRICT_ALL_TABLES"}
 
@@ -77,6 +80,24 @@ def require_suitable_tables(store: FeatureStore) -> str:
             " to no window"
         )
     return "; ".join(["keys, types and collations are suitable", *notes])
+
+
+def require_answer_tables(store: FeatureStore) -> str:
+    """Make sure that the tables of predictions and scores have the columns of this release.
+
+    Returns:
+        Which of them exist; whoever writes the first row creates them.
+
+    Raises:
+        MissingColumnError: One lacks columns; names them, with the ALTER.
+    """
+    tables = [predictions_table(), scores_table()]
+    with store.database.transaction() as connection:
+        found = [table for table in tables if has_table(connection, table)]
+        for table in found:
+            require_written(connection, table, store.location)
+    absent = [f"{table.name} does not exist yet" for table in tables if table not in found]
+    return "; ".join([*(f"{table.name} has all columns" for table in found), *absent])
 
 
 def _notes(shape: TableShape) -> Iterator[str]:

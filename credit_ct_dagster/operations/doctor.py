@@ -100,6 +100,7 @@ class Examination:
                 "keys and types": lambda: database_checks.require_suitable_tables(self.store),
                 "rights": lambda: ", ".join(database_checks.require_rights(self.store)),
                 "SQL mode": lambda: database_checks.require_strict_mode(self.store),
+                "tables of answers": lambda: database_checks.require_answer_tables(self.store),
             },
             {"Optuna": self._optuna},
             {"artifacts": self._artifacts, "private files": self._private_files},

@@ -11,7 +11,7 @@ class Amount:
     """How much a store holds.
 
     Attributes:
-        items: How many files, packages, runs, versions or studies.
+        items: How many files, packages, runs, versions, studies or scores.
         bytes: Size of their files; rows in databases are not counted.
     """
 

@@ -1,7 +1,7 @@
 """Scoring of many customers: rows of the feature table in, rows of the table of scores out."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,8 +12,6 @@ from credit_ct_dagster.modeling.row_rules import Bounds, RowRules
 # pandas and pandera take seconds to import; definitions reach this module.
 if TYPE_CHECKING:
     import pandas as pd
-
-    from credit_ct_dagster.scorer.reasons import Reason
 
 
 class BatchScorer(Protocol):
@@ -77,6 +75,7 @@ def score_chunk(
     import pandas as pd
 
     from credit_ct_dagster.modeling.quarantine import check_features
+    from credit_ct_dagster.scorer.reasons import protected_features
 
     checked = check_features(rows, rules)
     accepted = checked.accepted
@@ -96,15 +95,9 @@ def score_chunk(
         }
     )
     if reasons:
-        # `as_dict` copies deeply, which takes longer than to find the reasons.
-        answers["reasons"] = [_json([*map(vars, of)]) for of in found["reasons"]]
-        answers["compliance_flags"] = [_json(_flags(of)) for of in found["reasons"]]
+        answers["reasons"] = [_json([each.as_dict() for each in of]) for of in found["reasons"]]
+        answers["compliance_flags"] = [_json(protected_features(of)) for of in found["reasons"]]
     return ScoredChunk(answers, checked.quarantined, checked.per_rule)
-
-
-def _flags(reasons: "Sequence[Reason]") -> list[str]:
-    """The features among the reasons that the bank marks as protected."""
-    return [each.feature for each in reasons if each.protected]
 
 
 def _json(value: object) -> str:

@@ -13,7 +13,9 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.feature_store.rows_to_score import KeyRange, RowsToScore
 from credit_ct_dagster.resources.feature_store.scores import CustomerScores
 from credit_ct_dagster_tests.checks.execution import execute_check, execute_sql, results_of
+from credit_ct_dagster_tests.decided import WINS, decide
 from credit_ct_dagster_tests.platform import BASE_DT, Platform, failure_of, metadata_of
+from credit_ct_dagster_tests.resources.packages import any_model
 from credit_ct_dagster_tests.trained import Trained
 
 _SELECTION = dg.AssetSelection.assets("customer_scores")
@@ -91,7 +93,7 @@ def test_a_champion_that_cannot_be_loaded_scores_nobody(trained_copy: Trained) -
     assert _counts(platform) == before
 
 
-def test_a_champion_that_changes_meanwhile_scores_no_row(
+def test_a_model_that_is_promoted_meanwhile_scores_no_row(
     trained_copy: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All rows are scored by the model that was the champion when the run began."""
@@ -101,17 +103,18 @@ def test_a_champion_that_changes_meanwhile_scores_no_row(
     read = RowsToScore.read
     ranges: list[KeyRange] = []
 
-    def read_after_a_change(rows: RowsToScore, keys: KeyRange) -> Any:
-        if not ranges:
-            name = platform.tracking.model_name
-            platform.tracking.client.delete_registered_model_alias(name, "champion")
+    def read_after_a_promotion(rows: RowsToScore, keys: KeyRange) -> Any:
+        if len(ranges) == 1:
+            decide(platform, any_model(), "2025-03-01", WINS)
         ranges.append(keys)
         return read(rows, keys)
 
-    monkeypatch.setattr(RowsToScore, "read", read_after_a_change)
+    monkeypatch.setattr(RowsToScore, "read", read_after_a_promotion)
     assert _score(platform, trained_copy.instance, chunk_rows=20).success
     assert len(ranges) > 2
-    assert platform.promotions.champion() is None
+    promoted = platform.promotions.champion()
+    assert promoted is not None
+    assert promoted.base_dt == "2025-03-01"
     assert _summary(platform).model == champion
     assert {*_counts(platform)} == {champion.bentoml_tag}
 

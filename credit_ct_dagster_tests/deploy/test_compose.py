@@ -58,7 +58,9 @@ _SECRETS = {
     "daemon": {"dagster_password"},
     "load": {"feature_loader_password"},
     "dask-scheduler": {"dask_certificate", "dask_key"},
-    "dask-worker": {"optuna_password", "dask_certificate", "dask_key"},
+    "dask-worker": {
+        "feature_store_password", "optuna_password", "dask_certificate", "dask_key",
+    },
     "prometheus": {"serving_metrics_key"},
     "adminer": set(),
 }  # fmt: skip
@@ -68,6 +70,12 @@ _SECRETS = {
 def test_a_service_has_the_secrets_that_it_needs_and_no_others(name: str) -> None:
     """The UI cannot read the feature store, and Dask's workers not Dagster's history."""
     assert set(_SERVICES[name].get("secrets", [])) == _SECRETS[name]
+
+
+def test_dask_workers_read_the_feature_store_of_the_run() -> None:
+    """The customers that they score are those of its base date."""
+    run, worker = (_SERVICES[name]["environment"] for name in ("code", "dask-worker"))
+    assert worker["FEATURE_STORE_URL"] == run["FEATURE_STORE_URL"]
 
 
 @pytest.mark.parametrize("name", ["code", "dask-scheduler", "dask-worker"])

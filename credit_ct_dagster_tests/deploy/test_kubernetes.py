@@ -132,10 +132,13 @@ def test_only_the_guarded_ui_is_served() -> None:
 
 
 def _secrets(pod: dict[str, Any]) -> set[str]:
-    """The Secrets that are variables of a pod of ours."""
+    """The Secrets that are variables of a pod of ours, as a whole or by a single key."""
     (container,) = pod["containers"]
     named = (each.get("secretRef", {}).get("name") for each in container.get("envFrom", []))
-    return {name for name in named if name}
+    single = (each.get("valueFrom", {}).get("secretKeyRef") for each in container.get("env", []))
+    return {name for name in named if name} | {
+        "{name}/{key}".format_map(each) for each in single if each
+    }
 
 
 def test_a_pod_has_the_secrets_that_it_needs_and_no_others() -> None:
@@ -145,7 +148,7 @@ def test_a_pod_has_the_secrets_that_it_needs_and_no_others() -> None:
         "credit-ct-webserver": {"credit-ct-history", "credit-ct-ui"},
         "credit-ct-serving": {"credit-ct-serving"},
         "credit-ct-dask-scheduler": set(),
-        "credit-ct-dask-worker": {"credit-ct-search"},
+        "credit-ct-dask-worker": {"credit-ct-search", "credit-ct/FEATURE_STORE_URL"},
     }
     assert {
         name: {each["name"] for each in pod["envSecrets"]} for name, pod in _CHART_PODS.items()

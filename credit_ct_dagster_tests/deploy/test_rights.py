@@ -7,7 +7,6 @@ from pathlib import Path
 
 import dagster as dg
 import mlflow
-import pandas as pd
 import pytest
 import sqlalchemy as sa
 
@@ -15,11 +14,7 @@ from credit_ct_dagster.errors.stores import DuplicateRequestError, FeatureStoreE
 from credit_ct_dagster.loading import sample_data
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.resources.feature_store.predictions import LoggedPredictions
-from credit_ct_dagster.resources.feature_store.scores import (
-    AnswersFile,
-    CustomerScores,
-    ScoredBy,
-)
+from credit_ct_dagster.resources.feature_store.scores import CustomerScores
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster.serving.log.prediction_log import PredictionLog
@@ -27,6 +22,7 @@ from credit_ct_dagster.serving.log.table import create_statements
 from credit_ct_dagster_tests.deploy.conftest import USERS
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import BASE_DT, REPOSITORY
+from credit_ct_dagster_tests.resources.feature_store.scored import BY, write_scores
 from credit_ct_dagster_tests.serving.log.predictions import eventually, prediction
 
 _OWN_DATABASE = {
@@ -63,28 +59,13 @@ def test_the_platform_merges_and_reads_what_the_loader_loaded(loaded: MariaDB) -
 
 
 def test_the_platform_replaces_the_scores_of_customers(loaded: MariaDB) -> None:
-    """In a table that it creates itself."""
-    scores = CustomerScores(_store(loaded, "feature_store").database, "m")
-    by = ScoredBy("m:tag", "2025-03-01", "1", "run", "2025-03-11 00:00:00")
-    answers = pd.DataFrame(
-        {
-            "id": ["1"],
-            "customer_id": ["c"],
-            "date": [BASE_DT],
-            "credit_score": ["Poor"],
-            "is_most_probable": [True],
-            "probability_poor": [1.0],
-            "probability_standard": [0.0],
-            "probability_good": [0.0],
-            "reasons": [None],
-            "compliance_flags": [None],
-        }
-    )
+    """In a table that it creates itself; `credit-ct prune` deletes them."""
+    store = _store(loaded, "feature_store")
+    scores = CustomerScores(store.database, "m")
     for _ in range(2):
-        with AnswersFile() as file:
-            file.append(answers)
-            scores.replace(BASE_DT, file, by)
-        assert scores.counts(BASE_DT) == {"m:tag": 1}
+        write_scores(store, "m", BASE_DT)
+        assert scores.counts(BASE_DT) == {BY.model_tag: 3}
+    assert scores.delete(BASE_DT) == 3
 
 
 def test_the_platform_adds_a_feature_to_its_own_table(loaded: MariaDB) -> None:

@@ -13,6 +13,7 @@ from credit_ct_dagster.automation.base_date_runs import is_in_progress, was_star
 from credit_ct_dagster.contracts.files import MODEL_FOLDER
 from credit_ct_dagster.operations.prune import Retention
 from credit_ct_dagster.partitions import Calendar
+from credit_ct_dagster.resources.feature_store.scores import CustomerScores
 from credit_ct_dagster.runs.history import RunHistory
 from credit_ct_dagster.runs.model_runs import MODEL_TAG, ModelRuns
 from credit_ct_dagster_tests.dagster_internals import create_run_for_test
@@ -43,6 +44,9 @@ def test_two_models_do_not_touch_each_other(trained_copy: Trained, other: Platfo
     """Neither by their runs, nor by a promotion and a rollback, nor by a prune."""
     ours, instance = trained_copy.platform, trained_copy.instance
     champion = ours.promotions.champion()
+    scores = {each: CustomerScores(each.store.database, each.model_name) for each in (ours, other)}
+    scored = {each: scores[each].per_base_date() for each in scores}
+    assert [sorted(of) for of in scored.values()] == [[BASE_DT], [_BEFORE, BASE_DT]]
     history = {each: RunHistory(instance, each.model_name) for each in (ours, other)}
     assert history[ours].finished() == {BASE_DT: [trained_copy.result.run_id]}
     assert {base_dt: len(ids) for base_dt, ids in history[other].finished().items()} == {
@@ -70,12 +74,13 @@ def test_two_models_do_not_touch_each_other(trained_copy: Trained, other: Platfo
     third.artifacts.write(MODEL_FOLDER, BASE_DT, {"anything.json": {}})
     tags = {"dagster/partition": BASE_DT, MODEL_TAG: third.model_name}
     run = create_run_for_test(instance, tags=tags, status=dg.DagsterRunStatus.FAILURE)
-    retention = Retention(third.promotions, third.studies, _MuchLater(), instance)
+    retention = Retention(third.promotions, third.studies, third.store, _MuchLater(), instance)
     assert retention.plan(90).expired.keys() == {BASE_DT}
     assert retention.remove(BASE_DT)
     assert instance.get_run_by_id(run.run_id) is None
     assert instance.get_run_by_id(trained_copy.result.run_id) is not None
     assert history[other].finished()[BASE_DT]
+    assert {each: scores[each].per_base_date() for each in scores} == scored
     assert ours.models().path.exists()
 
 

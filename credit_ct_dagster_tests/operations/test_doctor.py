@@ -78,7 +78,8 @@ def test_a_healthy_platform_is_described(healthy: Examination) -> None:
     found = _found(healthy)
     assert {state for state, _ in found.values()} == {State.ok}
     assert list(found) == [
-        "feature store", "source tables", "keys and types", "rights", "SQL mode", "Optuna",
+        "feature store", "source tables", "keys and types", "rights", "SQL mode",
+        "tables of answers", "Optuna",
         "artifacts", "private files", "BentoML", "decisions", "MLflow", "champion", "Dagster",
         "schedules and sensors", "daemon",
     ]  # fmt: skip
@@ -158,7 +159,9 @@ def test_servers_that_do_not_answer(healthy: Examination) -> None:
     assert all("does not answer" in found[subject][1] for subject in failed)
     assert all("try again" in found[subject][1] for subject in failed)
     skipped = {subject for subject, (state, _) in found.items() if state == State.skipped}
-    assert skipped == {"source tables", "keys and types", "rights", "SQL mode"}
+    assert skipped == {
+        "source tables", "keys and types", "rights", "SQL mode", "tables of answers"
+    }  # fmt: skip
     assert "s3cret" not in str(found)
 
 

@@ -14,8 +14,10 @@ from credit_ct_dagster.contracts.files import MODEL_FOLDER, PREPROCESSING_FOLDER
 from credit_ct_dagster.definitions import build
 from credit_ct_dagster.errors.stores import ArtifactsNotWritableError
 from credit_ct_dagster.operations.prune import Retention
+from credit_ct_dagster.resources.feature_store.scores import CustomerScores
 from credit_ct_dagster.settings import Settings
 from credit_ct_dagster_tests.platform import REPOSITORY, Platform, failure_of
+from credit_ct_dagster_tests.resources.feature_store.scored import write_scores
 
 _OLD, _STUCK = "2025-01-31", "2025-02-01"
 
@@ -43,6 +45,12 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "rmtree", refuse)
 
 
+def _retention(platform: Platform, instance: dg.DagsterInstance) -> Retention:
+    return Retention(
+        platform.promotions, platform.studies, platform.store, platform.wiring.calendar, instance
+    )
+
+
 def _execute(platform: Platform, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     return pruning_job({}).execute_in_process(
         instance=instance, resources=platform.resources(), raise_on_error=False
@@ -54,9 +62,12 @@ def test_the_job_deletes_what_the_command_deletes(
 ) -> None:
     """By PRUNE_KEEP_DAYS; a second run has nothing to do."""
     _fill(platform)
+    write_scores(platform.store, platform.model_name, _OLD)
     assert _execute(platform, instance).success
     assert _remaining(platform) == []
-    retention = Retention(platform.promotions, platform.studies, platform.wiring.calendar, instance)
+    scores = CustomerScores(platform.store.database, platform.model_name)
+    assert scores.per_base_date() == {}
+    retention = _retention(platform, instance)
     assert retention.plan(90).expired == {}
     assert _execute(platform, instance).success
 
@@ -71,7 +82,7 @@ def test_a_base_date_that_cannot_be_deleted_holds_up_no_other(
     result = _execute(platform, instance)
     assert f"Base date {_STUCK}: Artifacts below" in failure_of(result)
     assert "Permission denied" in failure_of(result)
-    retention = Retention(platform.promotions, platform.studies, platform.wiring.calendar, instance)
+    retention = _retention(platform, instance)
     assert set(retention.plan(90).expired) == {_STUCK}
     [outcome] = retention.carry_out(retention.plan(90))
     assert isinstance(outcome.error, ArtifactsNotWritableError)

@@ -1,6 +1,7 @@
 """Why a customer is not in the next better class."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.reasons import sentences
-from credit_ct_dagster.scorer.reasons import Reasons
+from credit_ct_dagster.scorer.reasons import Reasons, protected_features
 from credit_ct_dagster.scorer.scorer import Scorer
 
 
@@ -76,6 +77,8 @@ def test_a_protected_feature_is_marked_not_left_out() -> None:
         ("age", "lower", True),
         ("occupation", "other", False),
     ]
+    assert protected_features(found) == ["age"]
+    assert found[0].as_dict() == asdict(found[0])
     assert found[0].sentence == (
         "Age is lower than is typical of customers with the next better score."
     )

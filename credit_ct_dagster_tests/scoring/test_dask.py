@@ -1,15 +1,16 @@
 """Customers scored on Dask workers: a real scheduler and worker processes over TCP."""
 
 import logging
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 from distributed import Client
 
 from credit_ct_dagster.errors.inputs import RunConfigError
@@ -82,49 +83,61 @@ def _request(scheduler: str | None = None, chunk_rows: int = 30) -> ScoringReque
     )
 
 
-class _KillWhenScored(threading.Thread):
-    """Kills a worker as soon as the run has the first ranges."""
+class _Blocked(logging.Handler):
+    """Nobody can read the features any more, as soon as the run knows which ranges there are."""
 
-    def __init__(self, doomed: BaseProcess) -> None:
+    def __init__(self, store: FeatureStore) -> None:
         super().__init__()
-        self._doomed = doomed
-        self.begun = threading.Event()
-
-    def run(self) -> None:
-        assert self.begun.wait(_PATIENCE)
-        self._doomed.kill()
-        self._doomed.join()
-
-
-class _Told(logging.Handler):
-    """Sets an event at the first range that was scored."""
-
-    def __init__(self, event: threading.Event) -> None:
-        super().__init__()
-        self._event = event
+        self._engine = sa.create_engine(store.url, poolclass=sa.NullPool)
+        self._holder: sa.Connection | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        if "rows scored" in record.getMessage():
-            self._event.set()
+        if "feature rows to score" in record.getMessage():
+            self._holder = self._engine.connect()
+            self._holder.exec_driver_sql("LOCK TABLES credit_score_features WRITE")
+
+    def wait_for_a_reader(self) -> None:
+        """Until somebody is inside of a range."""
+        waiting = sa.text(
+            "SELECT COUNT(*) FROM information_schema.processlist"
+            " WHERE db = DATABASE() AND state LIKE 'Waiting for table%'"
+        )
+        deadline = time.monotonic() + _PATIENCE
+        with self._engine.connect() as connection:
+            while not connection.scalar(waiting):
+                assert time.monotonic() < deadline, "no worker began a range"
+                time.sleep(0.05)
+
+    def unlock_table(self) -> None:
+        """Everybody can read them again."""
+        assert self._holder is not None
+        self._holder.close()
 
 
 @_ON_MARIADB
-def test_workers_score_what_one_process_scores_and_one_may_die(
+def test_workers_score_what_one_process_scores_and_one_may_die_inside_a_range(
     store: FeatureStore, model: PinnedModel, cluster: _Cluster
 ) -> None:
-    """The same rows and the same quarantine; ranges of a killed worker are scored by another."""
+    """The same rows and the same quarantine; ranges of a killed worker are scored by others."""
     execute(store, f"UPDATE credit_score_features SET age = 900 WHERE id = '{_first_id(store)}'")
     local = score_customers(_request(), model, store.database, _LOG)
     expected = scores_of(store).drop(columns="scored_at")
     doomed = cluster.start_worker("doomed", store.url)
-    cluster.start_worker("survivor", store.url)
-    cluster.wait_for(2)
-    kill = _KillWhenScored(doomed)
-    kill.start()
-    log = logging.Logger("observed")
-    log.addHandler(_Told(kill.begun))
-    shared = score_customers(_request(cluster.address, 10), model, store.database, log)
-    kill.join()
+    cluster.wait_for(1)
+    blocked, log = _Blocked(store), logging.Logger("observed")
+    log.addHandler(blocked)
+    with ThreadPoolExecutor(1) as thread:
+        scoring = thread.submit(
+            score_customers, _request(cluster.address, 10), model, store.database, log
+        )
+        blocked.wait_for_a_reader()
+        doomed.kill()
+        doomed.join()
+        assert not scoring.done()
+        blocked.unlock_table()
+        for name in ("second", "third"):
+            cluster.start_worker(name, store.url)
+        shared = scoring.result(_PATIENCE)
     assert shared.summary.rows == ROWS - 1
     pd.testing.assert_frame_equal(scores_of(store).drop(columns="scored_at"), expected)
     pd.testing.assert_frame_equal(shared.quarantined, local.quarantined)

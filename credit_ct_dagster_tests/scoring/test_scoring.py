@@ -13,6 +13,7 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.feature_store.rows_to_score import Customers
 from credit_ct_dagster.resources.feature_store.scores import CustomerScores
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.scorer.reasons import protected_features
 from credit_ct_dagster.scoring.scoring import PinnedModel, score_customers
 from credit_ct_dagster_tests.scoring.conftest import Request
 from credit_ct_dagster_tests.scoring.customers import DAY, MODEL, ROWS, execute, scores_of
@@ -39,8 +40,7 @@ def test_every_customer_gets_what_the_model_answers_one_by_one(
         assert [row[name] for name in _PROBABILITIES] == [*answer.probabilities.values()]
         assert bool(row["is_most_probable"]) == answer.is_most_probable
         assert row["reasons"] == [each.as_dict() for each in answer.reasons]
-        flagged = [each.feature for each in answer.reasons if each.protected]
-        assert row["compliance_flags"] == flagged
+        assert row["compliance_flags"] == protected_features(answer.reasons)
     assert set(found["model_tag"]) == {"m:tag"}
     assert set(found["registered_version"]) == {"3"}
 

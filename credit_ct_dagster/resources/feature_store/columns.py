@@ -134,6 +134,35 @@ def add_missing_columns(connection: Connection, location: str) -> None:
             ) from error
 
 
+def require_written(connection: Connection, table: sa.Table, location: str) -> None:
+    """Make sure that an existing table of answers has every column; rows in it may get NULL.
+
+    Args:
+        connection: To its database.
+        table: The table of predictions, or of scores, as it is created where it is missing.
+        location: Of the database, for a person.
+
+    Raises:
+        MissingColumnError: It lacks some; has the statement that corrects it.
+    """
+    missing = missing_columns(connection, table)
+    if not missing:
+        return
+    if any(column.primary_key for column in missing):
+        old = f"{table.name}_of_an_earlier_release"
+        raise MissingColumnError(
+            f"Table {table.name} of {location} lacks {_listed(missing)}, and with it a part of"
+            f" its key: rename it (ALTER TABLE {table.name} RENAME TO {old}); whoever writes it"
+            " next creates it as it should be."
+        )
+    # Rows in it have no value for what is new.
+    added = [sa.Column(column.name, column.type, nullable=True) for column in missing]
+    raise MissingColumnError(
+        f"Table {table.name} of {location} lacks {_listed(missing)}, as that of an earlier release."
+        f" Have what is missing added ({_added(table, added, connection.dialect)}), then try again."
+    )
+
+
 def _listed(columns: Sequence[sa.Column]) -> str:
     names = ", ".join(column.name for column in columns)
     return f"the column{'s' if len(columns) > 1 else ''} {names}"

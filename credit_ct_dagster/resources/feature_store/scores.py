@@ -14,14 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from credit_ct_dagster.databases import KeyText
-from credit_ct_dagster.errors.stores import (
-    LowDiskSpaceError,
-    MergeBusyError,
-    MissingColumnError,
-)
+from credit_ct_dagster.errors.stores import LowDiskSpaceError, MergeBusyError
 from credit_ct_dagster.locks import take_server_lock
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.resources.feature_store.columns import has_table, missing_columns
+from credit_ct_dagster.resources.feature_store.columns import has_table, require_written
 from credit_ct_dagster.resources.feature_store.engine import Database, until_not_rolled_back
 
 if TYPE_CHECKING:  # half a second to import, which only scoring needs
@@ -220,7 +216,7 @@ class CustomerScores:
             self._wait_for_other_writers(connection)
             with connection.begin():
                 table.create(connection, checkfirst=True)
-                self._require_columns(connection, table)
+                require_written(connection, table, self._database.location)
             with connection.begin():
                 connection.execute(self._deletion(table, base_dt))
                 insert, order = _insert(connection, table), table.columns.keys()
@@ -242,15 +238,6 @@ class CustomerScores:
             raise MergeBusyError(
                 f"Another run has been writing scores to {self._database.location} for"
                 f" {_LOCK_TIMEOUT_SECONDS} s: wait for it to end, then score this base date again."
-            )
-
-    def _require_columns(self, connection: Connection, table: sa.Table) -> None:
-        missing = missing_columns(connection, table)
-        if missing:
-            raise MissingColumnError(
-                f"Table {SCORES} of {self._database.location} lacks"
-                f" {', '.join(column.name for column in missing)}: add what is missing, or rename"
-                " the table, and score this base date again."
             )
 
 

@@ -1,19 +1,15 @@
 """CustomerFile in files of CSV, JSON lines or Parquet, row by row, for the contract to judge."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
-from credit_ct_dagster.csv_lines import COMMA, CsvLines
+from credit_ct_dagster.csv_lines import COMMA, CsvLines, numbers_of
 from credit_ct_dagster.errors.inputs import FileError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.serving import contract
-
-_PLAIN_NUMBERS = re.compile(r"[0-9eE+.\- ]*")
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class Format(StrEnum):
@@ -143,7 +139,7 @@ class CsvCustomers:
                 problem = f"has {len(cells)} cells instead of {self._width}"
                 yield CustomerRow(line, (), {}, problem)
                 continue
-            values: list[Any] = _numbers([cells[place] for place in self._numbers])
+            values: list[Any] = numbers_of([cells[place] for place in self._numbers])
             values += [cells[place] or None for place in self._words]
             yield CustomerRow(
                 line,
@@ -200,21 +196,3 @@ def require_columns(where: str, columns: Sequence[str], features: Sequence[str])
 def empty(name: str, features: Sequence[str]) -> FileError:
     """The error for a file without content."""
     return FileError(f"{name} is empty: expected the columns {', '.join(features)}.")
-
-
-def _numbers(cells: list[str]) -> list[float | str | None]:
-    """The numbers of cells, exactly as Python reads them; a cell that holds none stays text."""
-    if _PLAIN_NUMBERS.fullmatch(" ".join(cells)):
-        try:
-            return [float(cell) if cell else None for cell in cells]
-        except ValueError:
-            pass
-    return [_number(cell) for cell in cells]
-
-
-def _number(cell: str) -> float | str | None:
-    text = cell.strip()
-    if not text:
-        return None
-    # Python itself also reads 1_000, nan, infinity and the digits of other scripts.
-    return float(text) if _NUMBER.fullmatch(text) else cell

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from credit_ct_dagster.causes import cause_of
 from credit_ct_dagster.errors.inputs import PredictionsNotWrittenError
-from credit_ct_dagster.scorer.reasons import MOST, Reason
+from credit_ct_dagster.scorer.reasons import MOST, Reason, protected_features
 from credit_ct_dagster.serving.files.customer_files import Format
 
 # Only who writes Parquet needs it.
@@ -111,7 +111,7 @@ class _JsonLines:
         columns = {**keys, **answers}
         if self._with_reasons:
             columns["reasons"] = [[each.as_dict() for each in row] for row in reasons]
-            columns[FLAGS] = [flags_of(row) for row in reasons]
+            columns[FLAGS] = [protected_features(row) for row in reasons]
         lines = (
             json.dumps(
                 dict(zip(columns, row, strict=True)),
@@ -192,13 +192,8 @@ def _flat(
     if reasons:
         for place, name in enumerate(REASONS):
             columns[name] = [row[place].sentence if place < len(row) else None for row in reasons]
-        columns[FLAGS] = ["; ".join(flags_of(row)) or None for row in reasons]
+        columns[FLAGS] = ["; ".join(protected_features(row)) or None for row in reasons]
     return columns
-
-
-def flags_of(reasons: Sequence[Reason]) -> list[str]:
-    """The protected features among reasons."""
-    return [reason.feature for reason in reasons if reason.protected]
 
 
 def _as_text(key: Any) -> Any:

@@ -1,6 +1,7 @@
-"""Whether a request has one of the service's keys."""
+"""Whether a request has one of the service's keys, or needs none."""
 
 import hmac
+import ipaddress
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -26,6 +27,26 @@ class Keys:
         given = sha256(_given(headers)).digest()
         # All are compared, wherever the match is.
         return sum(hmac.compare_digest(given, digest) for digest in self._digests) > 0
+
+
+def is_own_address(host: bytes) -> bool:
+    """Whether a request calls the service by an address, or as localhost, and not by a name.
+
+    The page of a foreign site can have a name of its own lead to this machine (DNS rebinding), and
+    would then read answers that need no key. Addresses cannot be made to lead elsewhere.
+
+    Args:
+        host: The header, with or without a port; empty if there is none, which no browser sends.
+    """
+    name = host.decode("latin-1").strip().lower()
+    name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
+    if name in ("", "localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _given(headers: Mapping[bytes, bytes]) -> bytes:

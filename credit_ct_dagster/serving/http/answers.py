@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from credit_ct_dagster.serving.contract import UNSEEN
+from credit_ct_dagster.serving.example import CUSTOMER_ID
 from credit_ct_dagster.serving.follower import ServedModel
 from credit_ct_dagster.serving.log.prediction import Prediction
 
@@ -18,29 +20,45 @@ class ReasonGiven(_Answered):
 
     feature: str = Field(description="The feature.", examples=["outstanding_debt"])
     direction: Literal["higher", "lower", "other", "missing"] = Field(
-        description="How its value differs from what is typical of the next better class."
+        description="How its value differs from what is typical of the next better class.",
+        examples=["higher"],
     )
     contribution: float = Field(
         description="By how much it raised the margin between the two classes, in log-odds; > 0.",
         examples=[0.61],
     )
-    sentence: str = Field(description="For the customer.")
-    protected: bool = Field(description="Whether the bank marks the feature as protected.")
+    sentence: str = Field(
+        description="For the customer.",
+        examples=[
+            "Outstanding debt is higher than is typical of customers with the next better score."
+        ],
+    )
+    protected: bool = Field(
+        description="Whether the bank marks the feature as protected.", examples=[False]
+    )
 
 
 class ModelGiven(_Answered):
     """The model that answered."""
 
-    tag: str = Field(description="Its package in the BentoML store.")
-    base_dt: str = Field(description="The base date whose rows it was trained on, YYYY-MM-DD.")
-    version: str = Field(description="Its version of the registered model in MLflow.")
+    tag: str = Field(
+        description="Its package in the BentoML store.",
+        examples=["credit_score_classification:nbncexxjlckeaax4"],
+    )
+    base_dt: str = Field(
+        description="The base date whose rows it was trained on, YYYY-MM-DD.",
+        examples=["2025-01-31"],
+    )
+    version: str = Field(
+        description="Its version of the registered model in MLflow.", examples=["3"]
+    )
 
 
 class Warned(_Answered):
     """Something of the row that the model has not seen in training."""
 
-    field: str
-    rule: str
+    field: str = Field(examples=["occupation"])
+    rule: str = Field(examples=[UNSEEN])
 
 
 class PredictionAnswer(_Answered):
@@ -48,19 +66,24 @@ class PredictionAnswer(_Answered):
 
     request_id: str = Field(
         description="Identifies the answer in the log of predictions: the caller's Idempotency-Key,"
-        " or one that the service made."
+        " or one that the service made.",
+        examples=["73fd8f2ac8e34b4fa0e3cf4a56b7b8f0"],
     )
-    customer_id: str | None = Field(default=None, description="As given by the caller.")
+    customer_id: str | None = Field(
+        default=None, description="As given by the caller.", examples=[CUSTOMER_ID]
+    )
     feature_date: str | None = Field(
         default=None,
         description="The date of the features, where the service looked them up; YYYY-MM-DD.",
+        examples=["2025-01-30"],
     )
     credit_score: str = Field(
         description="The class, by the rule that the model was judged by.", examples=["Standard"]
     )
     is_most_probable: bool = Field(
         description="Whether the class is also the most probable one. After calibration, it need"
-        " not be."
+        " not be.",
+        examples=[True],
     )
     probabilities: dict[str, float] = Field(
         description="Calibrated, per class from worst to best; they sum to 1.",
@@ -71,11 +94,13 @@ class PredictionAnswer(_Answered):
     )
     compliance_flags: list[str] = Field(
         description="The protected features among the reasons: have such an answer reviewed before"
-        " it is used."
+        " it is used.",
+        examples=[[]],
     )
     warnings: list[Warned] = Field(
         default_factory=list,
         description="Words that the model has not seen in training; they were scored as unknown.",
+        examples=[[]],
     )
     model: ModelGiven
 
@@ -91,7 +116,10 @@ class ErrorGiven(_Answered):
     """Why a request, or a row of it, has no answer."""
 
     code: str = Field(description="For programs.", examples=["invalid_customer"])
-    message: str = Field(description="For a person.")
+    message: str = Field(
+        description="For a person.",
+        examples=["The customer cannot be scored: 1 of its fields breaks a rule."],
+    )
     problems: list[ProblemGiven] = Field(description="Field by field.")
 
 

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.scorer.reasons import protected_features
 from credit_ct_dagster.serving.contract import Problem
 from credit_ct_dagster.serving.follower import ServedModel
 from credit_ct_dagster.serving.http.refusals import RefusedError
@@ -79,7 +80,7 @@ def prediction_of(
         customer_id=row.customer_id,
         feature_date=row.feature_date,
         reasons=[reason.as_dict() for reason in answer.reasons],
-        compliance_flags=[reason.feature for reason in answer.reasons if reason.protected],
+        compliance_flags=protected_features(answer.reasons),
         warnings=[warning.as_dict() for warning in row.warnings],
     )
 

@@ -14,7 +14,7 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from credit_ct_dagster.serving.http.admission import Keys
+from credit_ct_dagster.serving.http.admission import Keys, is_own_address
 from credit_ct_dagster.serving.http.bodies import require_json
 from credit_ct_dagster.serving.http.failures import failed
 from credit_ct_dagster.serving.http.metrics import OTHER, Metrics
@@ -142,6 +142,12 @@ class Gate:
                 "Give one of the service's keys, as X-API-Key: KEY or Authorization: Bearer KEY.",
                 # By which a browser asks for the key: as the password of any user.
                 headers={"WWW-Authenticate": 'Basic realm="credit-ct", charset="UTF-8"'},
+            )
+        if not self._keys.required and not is_own_address(headers.get(b"host", b"")):
+            raise RefusedError(
+                HTTPStatus.MISDIRECTED_REQUEST,
+                "unknown_host",
+                "Without API keys, the service answers only as localhost or by an address.",
             )
         if route == OTHER:
             raise RefusedError(

@@ -1,7 +1,8 @@
 """The service's OpenAPI document, and the page that shows it.
 
 BentoML makes such a document of its own; it knows neither null nor the bounds, and its page asks a
-server of Google for a script. The files of its Swagger UI are used as they are.
+server of Google for a script. The files of its Swagger UI are used, without its style, which hides
+the title.
 """
 
 from collections.abc import Mapping
@@ -24,8 +25,13 @@ PAGE = """<!DOCTYPE html>
     <meta charset="UTF-8">
     <title>Credit scores</title>
     <link rel="stylesheet" type="text/css" href="./static_content/swagger-ui.css">
-    <link rel="stylesheet" type="text/css" href="./static_content/index.css">
     <link rel="icon" type="image/png" href="./static_content/favicon-light-32x32.png">
+    <style>
+      body { margin: 0; background: #fafafa; }
+      .topbar, .swagger-ui .servers-title, .swagger-ui .servers { display: none; }
+      .swagger-ui .scheme-container { margin: 0; padding: 0; box-shadow: none; }
+      .swagger-ui .info { margin: 30px 0; }
+    </style>
   </head>
   <body>
     <div id="swagger-ui"></div>
@@ -49,6 +55,16 @@ _ERRORS = {
     "503": "There is no model, or neither the database nor its spool can take the prediction.",
     "504": "There was no answer in time.",
 }
+_REFUSED_ROW = "422"
+_EXAMPLES = {
+    "4": {"code": "unauthorized", "message": "Give one of the service's keys.", "problems": []},
+    "5": {
+        "code": "CT-SERVE-1",
+        "message": "There is no model to answer with yet.",
+        "problems": [],
+    },
+}
+"""Of errors that are not of a row, by the first digit of their status."""
 _PREDICTING = ("400", "401", "408", "409", "413", "415", "422", "503", "504")
 
 
@@ -192,12 +208,27 @@ def _get(
 
 
 def _errors(statuses: tuple[str, ...]) -> dict[str, Any]:
+    """The answers to what is not fulfilled.
+
+    They have one shape: the page would show it again for every status. The refusal of a row is
+    described by itself, and others by the hundred where there are several.
+    """
+    groups: dict[str, list[str]] = {}
+    for status in sorted(statuses):
+        groups.setdefault(status if status == _REFUSED_ROW else status[0], []).append(status)
     return {
-        status: {
-            "description": _ERRORS[status],
-            "content": {"application/json": {"schema": _ref("ErrorAnswer")}},
+        members[0] if len(members) == 1 else f"{group}XX": {
+            "description": _ERRORS[members[0]]
+            if len(members) == 1
+            else "\n".join(f"- {status}: {_ERRORS[status]}" for status in members),
+            "content": {
+                "application/json": {
+                    "schema": _ref("ErrorAnswer"),
+                    **({"example": {"error": _EXAMPLES[group]}} if group in _EXAMPLES else {}),
+                }
+            },
         }
-        for status in sorted(statuses)
+        for group, members in groups.items()
     }
 
 
@@ -218,7 +249,8 @@ def _of_openapi_3_0(schema: Any) -> Any:
     changed = {name: _of_openapi_3_0(each) for name, each in schema.items()}
     choices = [each for each in changed.pop("anyOf", []) if each != {"type": "null"}]
     if choices:
-        changed |= {"nullable": True, "allOf": choices}
+        [choice] = choices
+        changed |= {"nullable": True, **({"allOf": choices} if "$ref" in choice else choice)}
     examples = changed.pop("examples", None) if "type" in changed else None
     return changed | ({"example": examples[0]} if examples else {})
 

@@ -13,6 +13,7 @@ import pytest
 
 from credit_ct_dagster.errors.inputs import RefusedRowsError
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.scorer.reasons import protected_features
 from credit_ct_dagster.serving.files import file_scorer
 from credit_ct_dagster.serving.files.customer_files import Format, input_format
 from credit_ct_dagster.serving.files.file_scorer import FileScorer, Scoring, customer_file
@@ -111,7 +112,7 @@ def test_reasons_are_sentences_in_columns(
         assert [each for each in row[REASONS] if not pd.isna(each)] == [
             reason.sentence for reason in reasons
         ]
-        flags = "; ".join(reason.feature for reason in reasons if reason.protected)
+        flags = "; ".join(protected_features(reasons))
         assert (row[FLAGS] if flags else pd.isna(row[FLAGS])) == (flags or True)
     assert found[FLAGS].notna().any()
 
@@ -126,7 +127,7 @@ def test_reasons_are_objects_in_json_lines(
     for line, reasons in zip(target.read_text().splitlines(), expected, strict=True):
         found = json.loads(line)
         assert found["reasons"] == [reason.as_dict() for reason in reasons]
-        assert found[FLAGS] == [reason.feature for reason in reasons if reason.protected]
+        assert found[FLAGS] == protected_features(reasons)
 
 
 def test_rows_are_refused_by_line_and_rule(

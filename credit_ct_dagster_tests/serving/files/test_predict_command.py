@@ -18,6 +18,7 @@ from credit_ct_dagster.cli.main import main
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.operations.model_choice import ChosenModel
 from credit_ct_dagster.resources.bentoml_packages import PackagedModel
+from credit_ct_dagster.scorer.reasons import protected_features
 from credit_ct_dagster.scorer.scorer import Scorer
 from credit_ct_dagster.serving.contract import RowContract
 from credit_ct_dagster.serving.example import CUSTOMER_ID
@@ -271,7 +272,7 @@ def test_explain_says_why(trained: Trained) -> None:
         "is_most_probable": answer.is_most_probable,
         "probabilities": answer.probabilities,
         "reasons": [reason.as_dict() for reason in answer.reasons],
-        "compliance_flags": [each.feature for each in answer.reasons if each.protected],
+        "compliance_flags": protected_features(answer.reasons),
         "warnings": [],
         "model": {"tag": champion.bentoml_tag, "base_dt": BASE_DT},
     }

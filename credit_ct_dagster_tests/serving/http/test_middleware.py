@@ -43,6 +43,19 @@ def code_of(reply: Reply) -> str:
     return ErrorAnswer.model_validate(reply.json()).error.code
 
 
+def test_a_page_with_a_name_of_its_own_for_this_machine_is_refused(
+    model: ServedModel, guarded: Client
+) -> None:
+    """DNS rebinding: without keys, the service answers only as localhost or by an address."""
+    with running(Parts(FixedModel(model)), GateOptions()) as client:
+        for host in ("evil.example", f"evil.example:{client.port}", "localhost.evil.example", "[x"):
+            refused = client.post("/predict", example(), Host=host)
+            assert (refused.status, code_of(refused)) == (421, "unknown_host")
+        for host in ("localhost", f"LOCALHOST:{client.port}", "127.0.0.1", "[::1]:8000", ""):
+            assert client.post("/predict", example(), Host=host).status == 200
+    assert guarded.get("/model", Host="scores.example", X_API_Key=KEYS[0]).status == 200
+
+
 @pytest.mark.parametrize("path", ["/", "/docs.json", "/model", "/metrics", "/nowhere", "/predict",
                                   "/static_content/swagger-ui.css", "/schema.json"])  # fmt: skip
 def test_everything_but_health_needs_a_key(guarded: Client, path: str) -> None:
