@@ -123,9 +123,7 @@ class Replaced:
                 typical = record.typical[scorer.classes[number[place] + 1]]
                 for name in names:
                     changed.loc[place, name] = typical[name]
-            raw = scorer.margins(changed.infer_objects())
-            places = np.arange(len(number))
-            return raw[places, number] - raw[places, number + 1]
+            return scorer.margins(changed.infer_objects())[np.arange(len(number)), number]
 
         return cls(
             number,

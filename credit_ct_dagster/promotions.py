@@ -28,6 +28,7 @@ from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 from credit_ct_dagster.resources.package_validation import PackageValidation
+from credit_ct_dagster.serving.golden import typical_rows
 
 if TYPE_CHECKING:
     from credit_ct_dagster.resources.bentoml_store import PackagedModel
@@ -154,8 +155,10 @@ class Promotions(dg.ConfigurableResource):
     def require_serves(self, model: ModelIdentity) -> int | None:
         """Make sure that a model's package answers golden rows as the pipeline does.
 
+        One that an earlier release packaged without any must start, and answer typical customers.
+
         Returns:
-            The number of golden rows; None if an earlier release packaged the model without any.
+            The number of golden rows; None without any.
 
         Raises:
             PackageDoesNotServeError: It answers something else, or cannot be started.
@@ -166,13 +169,14 @@ class Promotions(dg.ConfigurableResource):
         if package.golden is None:
             logger.warning(
                 f"Package {model.bentoml_tag} of base date {model.base_dt} was not asked any golden"
-                " rows: an earlier release packaged it without them. Materialize bentoml_model and"
-                " champion_model for this base date to have it validated."
+                " rows, only typical customers: an earlier release packaged it without them."
+                " Materialize bentoml_model and champion_model for this base date to have it"
+                " validated."
             )
-            return None
-        folder = self.packages.scorer_folder(model.bentoml_tag)
-        self.validation.require_serves(model, folder, package.golden, package.scorer)
-        return len(package.golden.rows)
+        golden = package.golden or typical_rows(package.scorer, package.data)
+        folder = self.packages.mlflow_model(model.bentoml_tag)
+        self.validation.require_serves(model, folder, golden, package.scorer)
+        return len(golden.rows) if package.golden else None
 
     def if_it_serves(self, model: ModelIdentity, decision: Decision) -> Decision:
         """The gate's decision, once the package of a model to promote was validated.

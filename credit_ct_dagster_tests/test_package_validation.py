@@ -12,6 +12,8 @@ from credit_ct_dagster.contracts.golden import GoldenRow, GoldenRows
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.contracts.scorer import ScorerRecord
+from credit_ct_dagster.errors.models import PackageDoesNotServeError
+from credit_ct_dagster.scorer.scorer import MODEL_FILE
 from credit_ct_dagster.serving.server import validation
 from credit_ct_dagster.wiring import Wiring
 from credit_ct_dagster_tests.platform import (
@@ -121,6 +123,28 @@ def test_the_champion_is_not_packaged_again_as_something_that_does_not_serve(
     assert "does not serve as the pipeline predicts" in failure_of(result)
     assert platform.promotions.champion() == champion
     assert len(platform.promotions.records()) == 1
+
+
+def test_a_package_without_golden_rows_is_started_all_the_same(
+    trained_copy: Trained, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It must answer typical customers: a person cannot promote what does not start."""
+    platform = trained_copy.platform
+    champion = platform.promotions.champion()
+    assert champion is not None
+    found = platform.promotions.load(champion)
+    model = (platform.packages.scorer_folder(champion.bentoml_tag) / MODEL_FILE).read_bytes()
+    identity = champion.model_copy(update={"dagster_run_id": "early", "package_sha256": ""})
+    tag = platform.packages.save(model, found.data, identity, found.record, metadata={})
+    early = identity.model_copy(update={"bentoml_tag": tag})
+    by_server = platform.settings.model_copy(update={"package_validation": "server"})
+    promotions = Wiring(by_server).promotions
+    assert promotions.require_serves(early) is None
+    assert "was not asked any golden rows, only typical customers" in caplog.text
+    code = platform.packages.scorer_folder(tag) / "code" / "scorer.py"
+    code.write_text(f"{code.read_text()}\nraise RuntimeError('no such library')\n")
+    with pytest.raises(PackageDoesNotServeError, match="it fails with RuntimeError: no such"):
+        promotions.require_serves(early)
 
 
 def _golden(credit_score: str) -> GoldenRows:

@@ -44,7 +44,7 @@ def model_card(
     """
     # Measured: what assesses a model takes 2 s to import, which only this step needs.
     from credit_ct_dagster.modeling.assessment import assess
-    from credit_ct_dagster.modeling.evaluation import shap_importances
+    from credit_ct_dagster.modeling.evaluation import mean_contributions
     from credit_ct_dagster.modeling.model_card import Links, ModelCard
 
     base_dt = context.partition_key
@@ -75,9 +75,8 @@ def model_card(
             assessments={"val": report.val, "holdout": report.holdout},
             calibration=package.record.calibration,
             log_losses=package.record.log_loss_per_calibration,
-            importances=shap_importances(
-                tuned_runs[files.BEST_MODEL_FILE],
-                preprocessed_splits[files.SPLIT_FILES["holdout"]],
+            importances=mean_contributions(
+                package.scorer, raw_rows(artifacts, base_dt, "holdout")
             ),
             drift=drift.columns,
             drift_not_computed=drift.not_computed,

@@ -7,19 +7,17 @@ import click
 from rich.table import Table
 
 from credit_ct_dagster.cli.console import console, silence_libraries
+from credit_ct_dagster.cli.options import model_option
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.errors.inputs import RefusedRowsError, UnknownCustomerError
-from credit_ct_dagster.operations.model_choice import CHAMPION, ChosenModel, chosen_model
+from credit_ct_dagster.operations.model_choice import ChosenModel, chosen_model
 from credit_ct_dagster.scorer.reasons import protected_features
 from credit_ct_dagster.serving.contract import features_of
 
 
 @click.command("explain")
 @click.option("--customer", required=True, metavar="ID", help="The customer_id.")
-@click.option(
-    "--model", default=CHAMPION, show_default=True, metavar="@champion|DATE|TAG",
-    help="The champion, the newest package of a base date, or a package.",
-)  # fmt: skip
+@model_option
 @click.option(
     "--date", "until", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD",
     help="By the newest features up to this day. [default: the newest of all]",

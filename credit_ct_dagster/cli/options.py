@@ -6,6 +6,13 @@ from typing import Any
 import click
 
 from credit_ct_dagster.csv_lines import COMMA, separator_of
+from credit_ct_dagster.operations.model_choice import CHAMPION
+
+model_option = click.option(
+    "--model", default=CHAMPION, show_default=True, metavar="@champion|@previous|DATE|TAG",
+    help="The champion, the one before it, the newest package of a base date, or a package.",
+)  # fmt: skip
+"""`--model`: what `chosen_model` takes."""
 
 
 def separator_option(help_text: str) -> Callable[[Any], Any]:

@@ -14,10 +14,10 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from credit_ct_dagster.cli.console import silence_libraries
-from credit_ct_dagster.cli.options import separator_option
+from credit_ct_dagster.cli.options import model_option, separator_option
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.disk import replacing
-from credit_ct_dagster.operations.model_choice import CHAMPION, chosen_model
+from credit_ct_dagster.operations.model_choice import chosen_model
 from credit_ct_dagster.serving.example import example_with_id
 from credit_ct_dagster.serving.files.customer_files import Format, format_of, input_format, readable
 from credit_ct_dagster.serving.files.file_scorer import FileScorer, Scoring, customer_file
@@ -37,10 +37,7 @@ _formats = click.Choice([each.value for each in Format])
 @click.command("predict")
 @click.argument("file", metavar="FILE|-", required=False)
 @click.option("--output", metavar="FILE", help="Where to. [default: the terminal]")
-@click.option(
-    "--model", default=CHAMPION, show_default=True, metavar="@champion|DATE|TAG",
-    help="The champion, the newest package of a base date, or a package.",
-)  # fmt: skip
+@model_option
 @click.option("--reasons", is_flag=True, help="Add reasons and compliance flags.")
 @click.option(
     "--format", "output_format", type=_formats,

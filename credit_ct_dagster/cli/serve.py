@@ -37,7 +37,7 @@ def command(host: str | None, port: int | None, workers: int | None) -> None:
         address = f"[{host}]" if ":" in host else host
         console.print(f"The service: http://{address}:{port} (Ctrl-C ends it)")
         supervisor.serve(
-            partial(service_app.app, folder.path),
+            partial(service_app.app, folder.path, host),
             listener,
             workers or settings.serving_workers,
             grace_seconds=settings.serving_timeout_seconds,

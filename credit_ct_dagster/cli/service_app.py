@@ -28,18 +28,19 @@ LIBRARIES = {
 logger = logging.getLogger(__name__)
 
 
-def app(folder: Path) -> "ASGIApp":
+def app(folder: Path, host: str) -> "ASGIApp":
     """Make the application of this worker, with the champion loaded if it can be.
 
     Args:
         folder: That of the server.
+        host: The address that the server listens on.
     """
     from credit_ct_dagster.serving.server import supervisor
 
     started = time.perf_counter()
     supervisor.end_with_supervisor()
     try:
-        made = _app(folder)
+        made = _app(folder, host)
     except CreditCtError as error:
         logger.error(str(error), extra={"code": error.code})
         sys.exit(supervisor.fail_to_start(folder))
@@ -51,7 +52,7 @@ def app(folder: Path) -> "ASGIApp":
     return made
 
 
-def _app(path: Path) -> "ASGIApp":
+def _app(path: Path, host: str) -> "ASGIApp":
     from functools import partial
 
     from credit_ct_dagster.alerting.service import ServiceAlerts
@@ -61,12 +62,16 @@ def _app(path: Path) -> "ASGIApp":
     from credit_ct_dagster.serving.http.middleware import GateOptions
     from credit_ct_dagster.serving.http.parts import Parts
     from credit_ct_dagster.serving.http.service import service_app
+    from credit_ct_dagster.serving.server import supervisor
     from credit_ct_dagster.serving.server.folder import ServerFolder
     from credit_ct_dagster.serving.server.worker_state import WorkerState
     from credit_ct_dagster.settings import redacted, set_up_process
     from credit_ct_dagster.wiring import Wiring
 
     settings = set_up_process(LIBRARIES)
+    keys = api_keys(settings)
+    # Read anew by every worker: keys that were taken away meanwhile must not open the service.
+    supervisor.require_protection(host, keys)
     wiring = Wiring(settings)
     folder, log = ServerFolder(path), wiring.prediction_log
     log_state = partial(_log_state, log)
@@ -89,7 +94,7 @@ def _app(path: Path) -> "ASGIApp":
         workers=lambda: [asdict(worker) for worker in folder.workers()],
     )
     options = GateOptions(
-        keys=api_keys(settings),
+        keys=keys,
         max_body_bytes=settings.serving_max_body_bytes,
         timeout_s=settings.serving_timeout_seconds,
     )

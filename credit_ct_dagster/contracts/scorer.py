@@ -54,6 +54,7 @@ class ScorerRecord(Record):
         calibration: How scores become probabilities.
         typical: Per class, the median or the most frequent word of each feature in the training
             rows; None where no row had a value.
+        orders: Orders of the features, along which their contributions are measured.
         sentences: Per feature and direction, the sentence of a reason.
         protected: The features that the bank marks as protected.
         limits: Of the numbers, by the rules for rows at training.
@@ -74,6 +75,7 @@ class ScorerRecord(Record):
     class_rule: str
     calibration: CalibrationData
     typical: Mapping[str, Mapping[str, float | str | None]]
+    orders: Sequence[Sequence[str]]
     sentences: Mapping[str, Mapping[str, str]]
     protected: Sequence[str]
     limits: Mapping[str, Limits]

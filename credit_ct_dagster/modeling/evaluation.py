@@ -11,10 +11,12 @@ from credit_ct_dagster.modeling.calibration import aligned, probability_log_loss
 if TYPE_CHECKING:
     from catboost import CatBoostClassifier
 
+    from credit_ct_dagster.scorer.scorer import Scorer
+
 # CatBoost and scikit-learn take seconds to import; definitions import this module, and only
 # measuring needs them.
 
-_SHAP_ROWS = 500
+_MOST_ROWS = 500
 
 
 def predict(model: "CatBoostClassifier", features: pd.DataFrame) -> np.ndarray:
@@ -65,18 +67,23 @@ def confusion(model: "CatBoostClassifier", rows: pd.DataFrame) -> np.ndarray:
     return confusion_matrix(rows[schema.TARGET], predict(model, rows), labels=schema.CLASSES)
 
 
-def shap_importances(model: "CatBoostClassifier", rows: pd.DataFrame) -> dict[str, float]:
-    """Mean absolute SHAP value per feature, in log-odds, over classes and rows, highest first.
+def mean_contributions(scorer: "Scorer", rows: pd.DataFrame) -> dict[str, float]:
+    """How much each feature moves the margins between neighbouring classes, highest first.
 
-    How much each feature moves the raw scores (Lundberg and Lee 2017, "A Unified Approach to
-    Interpreting Model Predictions"), on at most 500 of the rows.
+    Args:
+        scorer: The model.
+        rows: Raw rows, of which at most 500 are looked at.
+
+    Returns:
+        The mean absolute contribution per feature, in log-odds, over rows and margins; empty for a
+        package of an earlier release, which does not know its typical customers.
     """
-    from credit_ct_dagster.modeling.training import pool_of
-
-    few = rows.sample(min(len(rows), _SHAP_ROWS), random_state=0)
-    values = model.get_feature_importance(pool_of(few), type="ShapValues")[:, :, :-1]
-    means = np.abs(values).mean(axis=(0, 1))
-    named = dict(zip(schema.FEATURES, map(float, means), strict=True))
+    if not scorer.explains:
+        return {}
+    few = rows.sample(min(len(rows), _MOST_ROWS), random_state=0)
+    margins = range(len(scorer.classes) - 1)
+    moved = np.abs([scorer.contributions(few, number) for number in margins]).mean(axis=(0, 1))
+    named = dict(zip(scorer.columns, map(float, moved), strict=True))
     return dict(sorted(named.items(), key=lambda item: -item[1]))
 
 

@@ -15,10 +15,9 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.calibration import CalibratedModel, aligned
 from credit_ct_dagster.modeling.preparation import Scalers, prepare
 from credit_ct_dagster.modeling.row_rules import RowRules
+from credit_ct_dagster.modeling.scorer_data import frequent_word
 
 _QUANTILES = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99]
-# A word that fewer training rows hold may point to one customer.
-_LEAST_ROWS_OF_A_WORD = 10
 # Where a number has no bound: far beyond any amount, and within CatBoost's single precision.
 _UNBOUNDED = 1e12
 
@@ -102,7 +101,7 @@ def _made(train: pd.DataFrame, limits: Mapping[str, Limits]) -> Iterator[tuple[s
 def _typical(rows: pd.DataFrame) -> _Row:
     """Median numbers and the most frequent words; None where no row has any."""
     numbers = rows[schema.NUMERIC].median()
-    words = {name: _frequent(rows[name]) for name in schema.WORDS}
+    words = {name: frequent_word(rows[name]) for name in schema.WORDS}
     return {
         name: words[name] if name in words else _number(numbers[name]) for name in schema.FEATURES
     }
@@ -127,13 +126,6 @@ def _words(train: pd.DataFrame, everyone: _Row) -> Iterator[tuple[str, _Row]]:
             unseen[name] = _unseen(train[name], column)
             yield f"unseen {name}", everyone | {name: unseen[name]}
     yield "unseen words", everyone | unseen
-
-
-def _frequent(words: pd.Series) -> str | None:
-    counts = words.dropna().astype(str).str.strip().value_counts()
-    counts = counts[(counts >= _LEAST_ROWS_OF_A_WORD) & (counts.index != "")]
-    # In alphabetical order where several are as frequent: the order of the rows does not matter.
-    return min(counts.index[counts == counts.max()], default=None) if len(counts) else None
 
 
 def _unseen(words: pd.Series, column: schema.Column) -> str:

@@ -61,7 +61,7 @@ class ModelCard:
         assessments: Per split, `val` and `holdout`.
         calibration: How its probabilities are calibrated.
         log_losses: Per calibration, in cross-validation on validation.
-        importances: Mean absolute SHAP value per feature.
+        importances: Mean absolute contribution per feature; may be empty.
         drift: Per column, against the champion that it was compared with.
         drift_not_computed: Why there is none although there was a champion.
         record: The decision on it.

@@ -100,8 +100,9 @@ def _data_of(contents: Mapping[str, Any]) -> ScorerRecord:
         classes=schema.CLASSES,
         class_rule=HIGHEST_SCORE,
         calibration=calibration_data(model.calibrated),
-        # Unknown: reasons name features, but not in which direction they differ.
+        # Unknown, and so are reasons, which compare a customer with a typical one.
         typical={name: {} for name in schema.CLASSES},
+        orders=[],
         sentences={
             name: known_sentences.get(name) or _plain_sentences(name) for name in model.features
         },

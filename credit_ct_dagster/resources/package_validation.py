@@ -1,5 +1,6 @@
 """How a package is validated before it becomes the champion."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,36 +22,42 @@ class PackageValidation(dg.ConfigurableResource):
 
     start_server: bool = Field(
         default=True,
-        description="Start the package as a server of its own, and ask it over HTTP. Otherwise the"
-        " process that decides answers by itself: that finds a package with another content, but"
-        " not one that cannot be served here",
+        description="Start the package as a server of its own, and ask it over HTTP, then as MLflow"
+        " loads it. Otherwise the process that decides answers by itself, and executes no code of"
+        " the package: that finds a package with another content, but neither one that cannot be"
+        " served here nor one whose own code fails",
     )
     timeout_s: int = Field(
         default=120,
         ge=1,
         description="Seconds within which the server must have started and answered everything;"
-        " two, on a machine that is not busy",
+        " five, on a machine that is not busy",
     )
 
     def require_serves(
-        self, model: ModelIdentity, folder: Path, golden: GoldenRows, scorer: "Scorer"
+        self,
+        model: ModelIdentity,
+        mlflow_model: AbstractContextManager[Path],
+        golden: GoldenRows,
+        scorer: "Scorer",
     ) -> None:
         """Make sure that a package answers golden rows as the pipeline does.
 
         Args:
             model: Names the package.
-            folder: Of the scorer inside of it.
+            mlflow_model: Gives the folder of the MLflow model inside of it; entered only if a
+                server is started.
             golden: Its golden rows.
             scorer: Opened from that folder.
 
         Raises:
             PackageDoesNotServeError: It does not.
         """
-        problem = (
-            served_difference(folder, golden, self.timeout_s)
-            if self.start_server
-            else difference_of(scorer, golden)
-        )
+        if self.start_server:
+            with mlflow_model as folder:
+                problem = served_difference(folder, golden, self.timeout_s)
+        else:
+            problem = difference_of(scorer, golden)
         if problem:
             raise PackageDoesNotServeError(
                 f"Package {model.bentoml_tag} of base date {model.base_dt} does not serve as the"

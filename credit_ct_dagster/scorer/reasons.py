@@ -69,28 +69,22 @@ class Reasons:
     def of(
         self,
         row: Mapping[str, float | str | None],
-        shap: "np.ndarray[Any, np.dtype[np.float64]]",
+        contributions: "np.ndarray[Any, np.dtype[np.float64]]",
         number: int,
     ) -> tuple[Reason, ...]:
-        """The reasons of one answer, the strongest first; none for the best class.
-
-        SHAP values are additive: those of a class and their base value sum up to its raw value
-        (Lundberg and Lee 2017). So do their differences to the margin between two classes.
+        """The reasons of one answer, the strongest first.
 
         Args:
             row: The raw values, None for missing ones.
-            shap: Of the raw values, shape (classes, features + 1), classes worst to best.
-            number: Of the class of the answer, 0 for the worst.
+            contributions: Of each feature to the margin over the next better class.
+            number: Of the class of the answer, 0 for the worst; the best one has no reasons.
         """
-        if number == len(self._classes) - 1:
-            return ()
-        moved = shap[number, :-1] - shap[number + 1, :-1]
-        strongest = np.argsort(-moved, kind="stable")[:MOST]
+        strongest = np.argsort(-contributions, kind="stable")[:MOST]
         typical = self._typical[self._classes[number + 1]]
         return tuple(
-            self._reason(self._features[place], row, typical, float(moved[place]))
+            self._reason(self._features[place], row, typical, float(contributions[place]))
             for place in strongest
-            if moved[place] > 0
+            if contributions[place] > 0
         )
 
     def _reason(

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from catboost import CatBoostClassifier, Pool
+from catboost import CatBoostClassifier
 
 from .calibration import Calibration
 from .class_rule import class_numbers
+from .contributions import Contributions
 from .reasons import Reason, Reasons
 from .values import Columns
 
@@ -93,8 +94,15 @@ class Scorer:
         self._reasons = Reasons(
             self.columns, self.classes, data["typical"], data["sentences"], self.protected
         )
-        self._categories = list(data["categorical"])
-        self._texts = list(data["text"])
+        self.explains: bool = bool(data["orders"])
+        self._typical = [
+            self._columns.of_row(data["typical"][name]) if self.explains else []
+            for name in self.classes
+        ]
+        places = {name: place for place, name in enumerate(self.columns)}
+        self._contributions = Contributions(
+            self._margins, [[places[name] for name in order] for order in data["orders"]]
+        )
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
@@ -173,13 +181,43 @@ class Scorer:
         return answers
 
     def margins(self, rows: "pd.DataFrame") -> "np.ndarray[Any, np.dtype[np.float64]]":
-        """Raw values per class from worst to best, shape (rows, 3), in log-odds.
+        """Margins of each class but the best over the next better one, in log-odds.
 
-        The reasons explain differences of these.
+        Reasons explain these: they are differences of CatBoost's raw values.
+
+        Args:
+            rows: Raw columns.
+
+        Returns:
+            Shape (rows, 2), classes from the worst on.
         """
         prepared = self._columns.of_frame(rows)
-        found = self.model.predict(prepared, prediction_type="RawFormulaVal")
-        return found[:, self._order]
+        return np.stack(
+            [self._margins(prepared, number) for number in range(len(self.classes) - 1)], axis=1
+        )
+
+    def contributions(
+        self, rows: "pd.DataFrame", number: int
+    ) -> "np.ndarray[Any, np.dtype[np.float64]]":
+        """By how much each feature moves a margin away from that of the typical customer.
+
+        Args:
+            rows: Raw columns.
+            number: Of the class whose margin over the next better one is explained, 0 for the
+                worst; it is compared with the typical customer of the better one.
+
+        Returns:
+            Shape (rows, columns), in log-odds; a row adds up to the difference of the margins.
+        """
+        prepared = self._columns.of_frame(rows)
+        return self._contributions.of_rows(prepared, self._typical[number + 1], number)
+
+    def _margins(
+        self, prepared: "list[list[float | str]] | pd.DataFrame", number: int
+    ) -> "np.ndarray[Any, np.dtype[np.float64]]":
+        threads = 1 if isinstance(prepared, list) else -1
+        raw = self.model.predict(prepared, prediction_type="RawFormulaVal", thread_count=threads)
+        return raw[:, self._order[number]] - raw[:, self._order[number + 1]]
 
     def _scores(self, prepared: "pd.DataFrame") -> "np.ndarray[Any, np.dtype[np.float64]]":
         if prepared.empty:  # CatBoost refuses no rows
@@ -201,22 +239,18 @@ class Scorer:
         numbers: "np.ndarray[Any, np.dtype[np.int64]]",
     ) -> list[tuple[Reason, ...]]:
         """The reasons per row; those in the best class, which have none, take no time."""
-        explained = np.flatnonzero(numbers < len(self.classes) - 1)
         found: list[tuple[Reason, ...]] = [()] * len(raw)
-        if len(explained) == 0:
+        if not self.explains:
             return found
-        few = prepared if isinstance(prepared, list) else prepared.iloc[explained]
-        pool = Pool(
-            few,
-            cat_features=self._places(self._categories),
-            text_features=self._places(self._texts),
-            feature_names=self.columns,
-        )
-        threads = 1 if len(explained) == 1 else -1
-        shap = self.model.get_feature_importance(pool, type="ShapValues", thread_count=threads)
-        for values, place in zip(shap[:, self._order], explained, strict=True):
-            found[place] = self._reasons.of(raw[place], values, int(numbers[place]))
+        for number in range(len(self.classes) - 1):
+            explained = np.flatnonzero(numbers == number)
+            if len(explained) == 0:
+                continue
+            typical = self._typical[number + 1]
+            if isinstance(prepared, list):
+                moved = [self._contributions.of_row(prepared[0], typical, number)]
+            else:
+                moved = list(self._contributions.of_rows(prepared.iloc[explained], typical, number))
+            for values, place in zip(moved, explained, strict=True):
+                found[place] = self._reasons.of(raw[place], values, number)
         return found
-
-    def _places(self, names: list[str]) -> list[int]:
-        return [self.columns.index(name) for name in names]

@@ -1,4 +1,4 @@
-"""Who knows the champion, and who is told when it is not served."""
+"""Who knows the champion, and who is notified when it is not served."""
 
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -42,7 +42,7 @@ class Champions(Protocol):
 
 
 class Reporter(Protocol):
-    """Is told, once per cause, of what keeps the champion from being served; it must not wait."""
+    """Is notified, once per cause, of what keeps the champion from being served; must not wait."""
 
     def failed(self, error: CreditCtError, state: "FollowerState") -> None:
         """The champion is not served."""

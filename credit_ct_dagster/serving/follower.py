@@ -95,7 +95,7 @@ class ChampionFollower:
         Args:
             champions: Knows the champion.
             contract_of: Makes the contract of a model's rows.
-            reporter: Is told of causes that keep the champion from being served.
+            reporter: Is notified of causes that keep the champion from being served.
             publish: Called with every new state, and once a second, for other processes to know.
         """
         self._champions, self._contract_of = champions, contract_of

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from credit_ct_dagster.contracts.golden import GoldenRow, GoldenRows
+from credit_ct_dagster.contracts.scorer import ScorerRecord
 
 if TYPE_CHECKING:
     from credit_ct_dagster.scorer.scorer import Scorer
@@ -52,6 +53,27 @@ def difference_of(scorer: "Scorer", golden: GoldenRows) -> str | None:
             return f"the golden row with index {place} cannot be scored ({type(error).__name__})"
         answers.append((answer.credit_score, answer.probabilities))
     return difference(golden, answers)
+
+
+def typical_rows(scorer: "Scorer", data: ScorerRecord) -> GoldenRows:
+    """Stand-ins for the golden rows of a package without any: its typical customers.
+
+    Their answers are those of the scorer in this process, not of a pipeline. So a server that
+    answers them as well shows that the package can be started, loaded and asked.
+    """
+    rows = []
+    for name in data.classes:
+        features = {each: data.typical[name].get(each) for each in data.features}
+        answer = scorer.score(features, reasons=False)
+        rows.append(
+            GoldenRow(
+                kind=f"typical {name}",
+                features=features,
+                credit_score=answer.credit_score,
+                probabilities=answer.probabilities,
+            )
+        )
+    return GoldenRows(rows=rows)
 
 
 def _difference(row: GoldenRow, credit_score: str, probabilities: Mapping[str, float]) -> str:

@@ -10,7 +10,7 @@ from threading import Thread
 
 import aiohttp
 
-from credit_ct_dagster.serving.contract import example
+from credit_ct_dagster.serving.example import example
 
 _BODY = json.dumps(example()).encode()
 _HEADERS = {"Content-Type": "application/json"}

@@ -112,11 +112,9 @@ def test_malformed_labels_are_refused_with_their_line(path: Path, text: str, mes
 
 
 def test_numbers_are_read_to_the_last_bit(path: Path) -> None:
-    """As Python and `credit-ct predict` read them; pandas is one bit off in a third of these."""
+    """As Python and `credit-ct predict` read them; pandas is one bit off in one of seven."""
     exact = np.random.default_rng(0).normal(scale=1e4, size=300).tolist()
-    cells = [
-        f" {number!r} " if place % 7 == 0 else repr(number) for place, number in enumerate(exact)
-    ]
+    cells = [*(f" {number!r} " for number in exact[:20]), *map(repr, exact[20:])]
     rows = [_ROW | {"id": str(place), "age": cell} for place, cell in enumerate(cells)]
     _write(path, rows, schema.FEATURE_COLUMNS, header=True)
     assert read_features(path)["age"].tolist() == exact
@@ -124,7 +122,7 @@ def test_numbers_are_read_to_the_last_bit(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["many", "inf", "nan", "1,5", "1_000", "1e999", "٤", "0x10", "1 5"]
+    "cell", ["many", "inf", "nan", "1,5", "1_000", "1e999", "\u0664", "0x10", "1 5"]
 )
 def test_a_cell_that_is_not_a_number_is_refused(path: Path, cell: str) -> None:
     """Only finite numbers and empty cells are numbers."""

@@ -287,7 +287,7 @@ def test_the_command_prints_a_line_each_and_exits_with_1(
     printed = platform.command("doctor")
     assert printed.exit_code == 1, printed.output
     lines = printed.output.splitlines()
-    assert len(lines) == 16
+    assert len(lines) == 17
     assert [line.split()[1] for line in lines if line.startswith("failed")] == ["daemon"]
     findings = json.loads(platform.command("doctor", "--json").output)
     failed = [(each["subject"], each["code"]) for each in findings if each["state"] == "failed"]

@@ -32,6 +32,7 @@ def any_data(center: float = 0.0) -> ScorerRecord:
         class_rule=HIGHEST_SCORE,
         calibration=CalibrationData(method="none"),
         typical={name: {"x": 1.0} for name in schema.CLASSES},
+        orders=[["x"]],
         sentences={
             "x": dict.fromkeys(("higher", "lower", "other", "missing"), "x lowers the score.")
         },

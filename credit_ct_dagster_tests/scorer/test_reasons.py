@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from catboost import CatBoostClassifier
 
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.reasons import sentences
+from credit_ct_dagster.modeling.scorer_data import frequent_word
+from credit_ct_dagster.scorer.contributions import Contributions
 from credit_ct_dagster.scorer.reasons import Reasons, protected_features
 from credit_ct_dagster.scorer.scorer import Scorer
 
@@ -31,16 +35,43 @@ def test_the_best_class_needs_no_reason(answers: pd.DataFrame) -> None:
         assert contributions == sorted(contributions, reverse=True)
 
 
-def test_reasons_add_up_to_the_margin(scorer: Scorer, rows: Mapping[str, pd.DataFrame]) -> None:
-    """What all features contribute, and the base value, are the margin between two classes."""
-    from catboost import Pool
-
+def test_contributions_add_up_to_the_margin(
+    scorer: Scorer, rows: Mapping[str, pd.DataFrame]
+) -> None:
+    """Those of all features are what a customer's margin differs by from the typical one's."""
     raw = rows["holdout"].head(40)
-    prepared = scorer._columns.of_frame(raw)
-    pool = Pool(prepared, cat_features=schema.CATEGORICAL, text_features=schema.TEXT)
-    shap = scorer.model.get_feature_importance(pool, type="ShapValues")[:, scorer._order]
-    margins = scorer.margins(raw)
-    assert (shap[:, 0] - shap[:, 1]).sum(axis=1) == pytest.approx(margins[:, 0] - margins[:, 1])
+    for number, better in enumerate(["Standard", "Good"]):
+        of_class = rows["train"][rows["train"][schema.TARGET] == better]
+        typical = pd.DataFrame([_typical(of_class)])
+        difference = scorer.margins(raw)[:, number] - scorer.margins(typical)[0, number]
+        found = scorer.contributions(raw, number).sum(axis=1)
+        assert found == pytest.approx(difference, abs=1e-12)
+
+
+def test_a_contribution_is_credited_to_the_feature_that_has_the_effect() -> None:
+    """CatBoost 1.2.10 credits the effect of categories to texts; only predictions count here."""
+    rng = np.random.default_rng(0)
+    words = ["red", "green", "blue", "black"]
+    prepared = pd.DataFrame(
+        {
+            "kind": rng.choice(list("abcde"), 1_000),
+            "text": [" ".join(rng.choice(words, 3)) for _ in range(1_000)],
+        }
+    )
+    classes = np.where(prepared["kind"].isin(["a", "b"]), "Poor", "Good")
+    model = CatBoostClassifier(
+        iterations=20, depth=3, verbose=False, random_seed=0, allow_writing_files=False,
+        loss_function="MultiClassOneVsAll",
+    ).fit(prepared, classes, cat_features=["kind"], text_features=["text"])  # fmt: skip
+    poor = list(model.classes_).index("Poor")
+
+    def margins(rows: Any, _number: int) -> Any:
+        raw = model.predict(rows, prediction_type="RawFormulaVal")
+        return raw[:, poor] - raw[:, 1 - poor]
+
+    found = Contributions(margins, [[0, 1], [1, 0]]).of_rows(prepared, ["e", "red red red"], 0)
+    kind, text = np.abs(found).mean(axis=0)
+    assert kind > 20 * text
 
 
 def test_the_first_reason_is_what_moved_the_customer(
@@ -57,10 +88,9 @@ def test_the_first_reason_is_what_moved_the_customer(
             continue
         row = raw.iloc[[place]].copy()
         feature = reasons[0].feature
-        better = rows["train"].loc[rows["train"][schema.TARGET] == "Standard", feature]
-        row[feature] = better.median() if feature in schema.NUMERIC else better.mode().iloc[0]
-        after = scorer.margins(row)[0]
-        smaller.append(after[0] - after[1] < before[place, 0] - before[place, 1])
+        better = rows["train"][rows["train"][schema.TARGET] == "Standard"]
+        row[feature] = _typical(better)[feature]
+        smaller.append(scorer.margins(row)[0, 0] < before[place, 0])
     assert len(smaller) > 30
     assert np.mean(smaller) >= 0.8
 
@@ -71,8 +101,7 @@ def test_a_protected_feature_is_marked_not_left_out() -> None:
         ["age", "occupation"], ["Poor", "Good"], {"Good": {"age": 40.0, "occupation": "Lawyer"}},
         sentences(), ["age"],
     )  # fmt: skip
-    shap = np.array([[2.0, 0.5, 0.0], [-2.0, 0.1, 0.0]])
-    found = reasons.of({"age": 25.0, "occupation": "Writer"}, shap, 0)
+    found = reasons.of({"age": 25.0, "occupation": "Writer"}, np.array([4.0, 0.4]), 0)
     assert [(reason.feature, reason.direction, reason.protected) for reason in found] == [
         ("age", "lower", True),
         ("occupation", "other", False),
@@ -95,3 +124,10 @@ def test_every_feature_has_its_sentences() -> None:
             directions |= {"higher", "lower"}
         assert set(of_feature) == directions
         assert all(sentence.endswith(".") for sentence in of_feature.values())
+
+
+def _typical(rows: pd.DataFrame) -> dict[str, Any]:
+    return {
+        name: rows[name].median() if name in schema.NUMERIC else frequent_word(rows[name])
+        for name in schema.FEATURES
+    }

@@ -1,4 +1,4 @@
-"""CustomerFile in files of CSV, JSON lines or Parquet, row by row, for the contract to judge."""
+"""Customers in files: what every format has in common, and CSV."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

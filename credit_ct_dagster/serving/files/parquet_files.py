@@ -1,4 +1,4 @@
-"""CustomerFile in Parquet files."""
+"""Customers in Parquet files."""
 
 import shutil
 import tempfile

@@ -35,11 +35,14 @@ from credit_ct_dagster.serving.http.refusals import (
     invalid_customer,
     unavailable,
 )
+from credit_ct_dagster.serving.http.turns import Turns
 from credit_ct_dagster.serving.log.prediction import Prediction
 
 if TYPE_CHECKING:  # CatBoost takes seconds to import
     from credit_ct_dagster.scorer.scorer import Answer
 
+_ROWS_AT_A_TIME = 250
+"""Of many; other requests are answered between them."""
 _LONGEST_KEY_OF_MANY = LONGEST_KEY - len(f"-{MOST_ROWS - 1}")
 
 
@@ -68,6 +71,7 @@ class Predictor:
 
     def __init__(self, parts: Parts, metrics: Metrics) -> None:
         self._parts, self._metrics = parts, metrics
+        self._turns = Turns()
 
     async def predict(self, asked: Asked) -> dict[str, Any]:
         """Answer for one customer whose features were sent.
@@ -84,19 +88,31 @@ class Predictor:
         """Answer for many customers; what is wrong with one does not concern the others.
 
         Raises:
-            RefusedError: The body is no list of customers, or there is no model.
+            RefusedError: The body is no list of customers, there is no model, or too many such
+                requests wait.
         """
         model = self._model()
         key = given_key(asked.headers, _LONGEST_KEY_OF_MANY)
+        bodies = rows_of(parsed(asked.body))
+        async with self._turns.taken():
+            return await self._answer_many(model, bodies, key, asked)
+
+    async def _answer_many(
+        self, model: ServedModel, bodies: Sequence[Any], key: str | None, asked: Asked
+    ) -> dict[str, Any]:
         request_id = key or asked.request_id
         results: dict[int, dict[str, Any]] = {}
         rows: dict[int, AskedRow] = {}
-        for place, body in enumerate(rows_of(parsed(asked.body))):
+        for place, body in enumerate(bodies):
             try:
                 rows[place] = self._accepted(model, body, f"{request_id}-{place}")
             except RefusedError as refusal:
                 results[place] = {"row": place, "error": refusal.as_dict()}
-        made = await self._predictions(model, list(rows.values()), key is not None, asked.started)
+        made: list[Prediction | RefusedError] = []
+        asked_rows = list(rows.values())
+        for start in range(0, len(asked_rows), _ROWS_AT_A_TIME):
+            part = asked_rows[start : start + _ROWS_AT_A_TIME]
+            made += await self._predictions(model, part, key is not None, asked.started)
         for place, each in zip(rows, made, strict=True):
             results[place] = {"row": place} | (
                 {"error": each.as_dict()}

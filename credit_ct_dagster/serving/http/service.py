@@ -3,10 +3,11 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -34,7 +35,8 @@ if TYPE_CHECKING:  # BentoML takes a second to import
 NAME = "credit_score"
 _POSTS = ("/predict", "/predict_many", "/predict_customer")
 
-type_of_handler = Callable[[Asked], Awaitable[dict[str, Any]]]
+Handler = Callable[[Asked], Awaitable[dict[str, Any]]]
+_Answer = TypeVar("_Answer")
 
 
 def service_app(parts: Parts, options: GateOptions | None = None) -> ASGIApp:
@@ -107,7 +109,7 @@ def bentoml_service(predictor: Predictor) -> "bentoml.Service[Any]":
     return CreditScore
 
 
-async def _answered(request: Request, handler: type_of_handler) -> Response:
+async def _answered(request: Request, handler: Handler) -> Response:
     """Whatever happens is answered here: BentoML would log it with the values of the row."""
     try:
         state = request.scope["state"]
@@ -124,6 +126,8 @@ class _Pages:
 
     def __init__(self, parts: Parts, metrics: Metrics, needs_key: bool) -> None:
         self._parts, self._metrics, self._needs_key = parts, metrics, needs_key
+        # Whoever asks how the service is does not wait for customers who are looked up.
+        self._asking = ThreadPoolExecutor(1, "readiness")
         self._details: tuple[ServedModel, Mapping[str, Any]] | None = None
 
     def routes(self) -> list[Route]:
@@ -163,7 +167,7 @@ class _Pages:
         return JSONResponse({"status": "alive"})
 
     async def _ready(self, request: Request) -> Response:
-        details = await asyncio.to_thread(self._readiness)
+        details = await self._asked(self._readiness)
         if not request.scope["state"]["admitted"]:
             details = {"status": details["status"]}
         is_ready = self._parts.models.current is not None
@@ -175,7 +179,10 @@ class _Pages:
             self._metrics.state(self._readiness())
             return self._metrics.text()
 
-        return Response(await asyncio.to_thread(text), media_type=CONTENT_TYPE)
+        return Response(await self._asked(text), media_type=CONTENT_TYPE)
+
+    async def _asked(self, work: Callable[[], _Answer]) -> _Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._asking, work)
 
     def _readiness(self) -> dict[str, Any]:
         """Of this worker; the details are for whoever has a key."""

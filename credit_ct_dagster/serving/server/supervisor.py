@@ -23,6 +23,7 @@ from credit_ct_dagster.errors.serving import (
     UnprotectedServiceError,
     UnusableAddressError,
 )
+from credit_ct_dagster.serving.server.connections import Connection
 
 CANNOT_START = 3
 """The exit code by which a worker ends its server, as uvicorn has it."""
@@ -102,6 +103,7 @@ def serve(
         factory=True,
         workers=workers,
         interface="asgi3",
+        http=Connection,
         lifespan="on",
         ws="none",
         access_log=False,

@@ -2,7 +2,8 @@
 
 As TFX's InfraValidator: what a model answers in the process that trained it says little of what it
 answers where it serves. The server is a process of its own on a free port of this machine, with an
-environment that holds no secrets, and is always stopped.
+environment that holds no secrets, and is always stopped. It answers twice: as the service does,
+with the code that is installed here, and as MLflow does anywhere else, with the package's own code.
 """
 
 import json
@@ -15,6 +16,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,11 @@ from typing import Any
 from credit_ct_dagster.contracts.golden import GoldenRows
 from credit_ct_dagster.serving.golden import Answered, difference
 
+INVOCATIONS = "/invocations"
+"""Takes rows, and answers with those of the frame that the package gives; MLflow's own path."""
+
 _SERVER = "credit_ct_dagster.serving.server.package_server"
-_INSTALLED_IN = str(Path(__file__).parents[2])
+_INSTALLED_IN = str(Path(__file__).parents[3])
 # What an interpreter and its libraries need to run at all; none of them is a secret.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
 _MOST_BYTES = 10_000_000
@@ -34,7 +39,7 @@ def served_difference(folder: Path, golden: GoldenRows, timeout_s: float) -> str
     """Start a package as a server, and compare its answers with those of the pipeline.
 
     Args:
-        folder: Of the scorer inside the package.
+        folder: Of the package's MLflow model.
         golden: The rows and the pipeline's answers.
         timeout_s: Within so many seconds it must have started and answered everything.
 
@@ -100,13 +105,20 @@ class _PackageServer:
             server._stop()
 
     def difference(self, golden: GoldenRows) -> str | None:
-        """Ask for all rows in one request, then for each by itself."""
+        """Ask for all rows in one request, then for each by itself, then the package's own code."""
         rows = [dict(row.features) for row in golden.rows]
         many = _results(self._asked("/predict_many", rows))
         found = difference(golden, [_answered(each) for each in many])
         if found:
             return found
-        return difference(golden, [_answered(self._asked("/predict", row)) for row in rows])
+        found = difference(golden, [_answered(self._asked("/predict", row)) for row in rows])
+        if found:
+            return found
+        status, invoked = self._answer(INVOCATIONS, rows)
+        if status != HTTPStatus.OK:
+            return f"loaded by MLflow, it fails with {_error(invoked)}"
+        found = difference(golden, _records(golden, invoked))
+        return f"loaded by MLflow, {found}" if found else None
 
     def why_silent(self, error: Exception) -> str:
         """Why there is no answer."""
@@ -119,15 +131,21 @@ class _PackageServer:
         return f"its server broke the connection ({type(error).__name__})"
 
     def _asked(self, path: str, content: Any) -> Any:
+        status, answer = self._answer(path, content)
+        if status != HTTPStatus.OK:
+            raise _UnusableAnswerError(f"it answers {path} with HTTP {status}")
+        return answer
+
+    def _answer(self, path: str, content: Any) -> tuple[int, Any]:
         body = json.dumps(content, allow_nan=False)
         self._connection.request("POST", path, body, {"Content-Type": "application/json"})
         response = self._connection.getresponse()
         text = response.read(_MOST_BYTES)
-        if response.status != 200:
-            raise _UnusableAnswerError(f"it answers {path} with HTTP {response.status}")
         try:
-            return json.loads(text)
+            return response.status, json.loads(text)
         except ValueError:
+            if response.status != HTTPStatus.OK:
+                return response.status, None
             raise _UnusableAnswerError(f"it answers {path} with something else than JSON") from None
 
     def _expire(self) -> None:
@@ -156,6 +174,9 @@ def _environment(workspace: Path) -> dict[str, str]:
         "HOME": str(workspace),
         "BENTOML_HOME": str(workspace / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "True",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        # MLflow compiles what it loads; a package stays as it was written.
+        "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
@@ -177,3 +198,23 @@ def _answered(answer: Any) -> Answered:
         }
     except (TypeError, LookupError, AttributeError, ValueError):
         raise _UnusableAnswerError("it refuses a golden row, or answers something else") from None
+
+
+def _records(golden: GoldenRows, answer: Any) -> list[Answered]:
+    """The classes and the probabilities in the rows of a frame."""
+    columns = {f"probability_{name.lower()}": name for name in golden.rows[0].probabilities}
+    found = []
+    for row in answer:
+        if not isinstance(row, dict) or list(row) != ["credit_score", *columns]:
+            raise _UnusableAnswerError("loaded by MLflow, it answers with other columns")
+        probabilities = {name: row[column] for column, name in columns.items()}
+        found.append(
+            _answered({"credit_score": row["credit_score"], "probabilities": probabilities})
+        )
+    return found
+
+
+def _error(answer: Any) -> str:
+    """The error of a package's own code, in one line."""
+    text = answer.get("error", "") if isinstance(answer, dict) else ""
+    return " ".join(str(text).split())[:_MOST_CHARACTERS]

@@ -67,7 +67,7 @@ def small_model(iterations: int = 15, depth: int = 3) -> tuple[Scorer, ScorerRec
         calibrated=None,
         train=rows,
         limits={name: Limits(low=each.low, high=each.high) for name, each in BOUNDS.items()},
-        protected=["age"],
+        protected=["age", "credit_mix"],
     )
     return Scorer(fitted, record.model_dump(mode="json")), record
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from credit_ct_dagster.cli import service_app
 from credit_ct_dagster.errors.inputs import SettingsError
 from credit_ct_dagster.errors.serving import UnprotectedServiceError, UnusableAddressError
 from credit_ct_dagster.serving.http.api_keys import read_api_keys
 from credit_ct_dagster.serving.server import supervisor
+from credit_ct_dagster.settings import Settings
 from credit_ct_dagster_tests.servers import free_port
 
 _FIRST, _SECOND = "k" * 16, "0123456789abcdef0123"
@@ -54,6 +56,17 @@ def test_other_addresses_need_a_key(host: str) -> None:
     with pytest.raises(UnprotectedServiceError, match="SERVING_API_KEYS"):
         supervisor.require_protection(host, [])
     supervisor.require_protection(host, [_FIRST])
+
+
+def test_a_worker_without_keys_does_not_open_a_protected_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys that were taken away before SIGHUP leave the service without that worker."""
+    monkeypatch.setattr(
+        "credit_ct_dagster.settings.set_up_process", lambda _: Settings(serving_api_keys=None)
+    )
+    with pytest.raises(UnprotectedServiceError, match="SERVING_API_KEYS"):
+        service_app._app(tmp_path, "0.0.0.0")
 
 
 def test_an_address_that_cannot_be_used_is_explained() -> None:

@@ -14,6 +14,7 @@ from credit_ct_dagster.contracts.golden import GoldenRows
 from credit_ct_dagster.resources.bentoml_packages import PackagedModel
 from credit_ct_dagster.scorer.scorer import DATA_FILE
 from credit_ct_dagster.serving.golden import difference_of
+from credit_ct_dagster.serving.packaging import SCORER
 from credit_ct_dagster.serving.server import validation
 from credit_ct_dagster.serving.server.validation import served_difference
 from credit_ct_dagster_tests.platform import REPOSITORY
@@ -33,9 +34,9 @@ def packaged(trained: Trained) -> PackagedModel:
 
 @pytest.fixture
 def folder(trained: Trained, packaged: PackagedModel, tmp_path: Path) -> Path:
-    """A copy of the folder of its scorer."""
-    scorer = trained.platform.packages.scorer_folder(packaged.identity.bentoml_tag)
-    return Path(shutil.copytree(scorer, tmp_path / "scorer"))
+    """A copy of the folder of its MLflow model."""
+    with trained.platform.packages.mlflow_model(packaged.identity.bentoml_tag) as model:
+        return Path(shutil.copytree(model, tmp_path / "model"))
 
 
 def _golden(packaged: PackagedModel) -> GoldenRows:
@@ -53,7 +54,7 @@ def test_golden_answers_are_the_scorers_to_the_last_bit(packaged: PackagedModel)
 def test_a_package_serves_and_its_server_is_stopped(
     packaged: PackagedModel, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every golden row is answered as the pipeline does, in one request and one by one."""
+    """Every golden row is answered as the pipeline does, and nothing in the package changes."""
     started = []
     popen = subprocess.Popen
 
@@ -67,25 +68,57 @@ def test_a_package_serves_and_its_server_is_stopped(
     assert process.returncode is not None
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
+    assert not list(folder.rglob("__pycache__"))
 
 
 def test_a_wrong_scale_is_found(packaged: PackagedModel, folder: Path) -> None:
     """In the server as in this process: the first row that differs is named, and no value."""
-    file = folder / DATA_FILE
+    file = folder / SCORER / DATA_FILE
     data = json.loads(file.read_text())
     data["scales"]["outstanding_debt"]["scale"] *= 3
     file.write_text(json.dumps(data))
     problem = served_difference(folder, _golden(packaged), _SECONDS)
     assert problem is not None
     assert " golden rows get another answer than the pipeline's; the first has index " in problem
-    assert problem == difference_of(type(packaged.scorer).open(folder), _golden(packaged))
+    assert problem == difference_of(type(packaged.scorer).open(folder / SCORER), _golden(packaged))
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "problem"),
+    [
+        (
+            f"{SCORER}/code/scorer.py",
+            "raise RuntimeError('no such library')",
+            "loaded by MLflow, it fails with RuntimeError: no such library",
+        ),
+        (
+            "mlflow_model.py",
+            "CreditScore.predict = lambda *_, **__: pd.DataFrame({'score': [1.0]})",
+            "loaded by MLflow, it answers with other columns",
+        ),
+        (
+            f"{SCORER}/code/class_rule.py",
+            "class_numbers = lambda _rule, scores, _probabilities: 0 * scores[:, 0].astype(int)",
+            "loaded by MLflow, ",
+        ),
+    ],
+)
+def test_the_packages_own_code_is_asked(
+    packaged: PackagedModel, folder: Path, file: str, line: str, problem: str
+) -> None:
+    """It answers where this platform is not installed, whose own code is right meanwhile."""
+    script = folder / file
+    script.write_text(f"{script.read_text()}\n{line}\n")
+    found = served_difference(folder, _golden(packaged), _SECONDS)
+    assert found is not None
+    assert found.startswith(problem)
 
 
 def test_a_package_that_cannot_start_is_named_with_its_error(
     packaged: PackagedModel, folder: Path
 ) -> None:
     """The last line of the server is the reason."""
-    (folder / DATA_FILE).write_text("{")
+    (folder / SCORER / DATA_FILE).write_text("{")
     problem = served_difference(folder, _golden(packaged), _SECONDS)
     assert problem is not None
     assert problem.startswith("its server ended with exit code 1 (")
