@@ -31,8 +31,8 @@ dev: install ## Serve the Dagster UI on http://127.0.0.1:3000
 	$(BIN)/credit-ct ui --host 127.0.0.1 --port 3000
 
 .PHONY: serve
-serve: install ## Serve the champion over HTTP on http://127.0.0.1:8000, with a page to try it on
-	$(BIN)/credit-ct serve --host 127.0.0.1 --port 8000
+serve: install ## Serve the champion over HTTP (SERVING_HOST, SERVING_PORT: 127.0.0.1:8000), with a page to try it on
+	$(BIN)/credit-ct serve
 
 .PHONY: mlflow
 mlflow: install ## Serve the MLflow UI of the embedded store on http://127.0.0.1:5000

@@ -1,12 +1,9 @@
 """The platform's service with one worker, without reasons and without a log."""
 
-from typing import Any
-
 import click
 import uvicorn
 
 from credit_ct_dagster.cli.service_app import LIBRARIES
-from credit_ct_dagster.serving.contract import RowContract
 from credit_ct_dagster.serving.follower import ChampionFollower
 from credit_ct_dagster.serving.http.parts import Parts
 from credit_ct_dagster.serving.http.service import service_app
@@ -18,18 +15,12 @@ from credit_ct_dagster.wiring import Wiring
 @click.option("--port", type=int, required=True)
 def main(port: int) -> None:
     """Serve the champion of the working directory's platform, and follow it."""
-    follower = ChampionFollower(Wiring(set_up_process(LIBRARIES)).promotions, _contract_of)
+    follower = ChampionFollower(Wiring(set_up_process(LIBRARIES)).promotions)
     app = service_app(Parts(models=follower, reasons=False))
     follower.start()
     uvicorn.run(
         app, port=port, interface="asgi3", lifespan="on", access_log=False, log_level="warning"
     )
-
-
-def _contract_of(packaged: Any) -> RowContract:
-    data = packaged.data
-    limits = {name: limit.model_dump() for name, limit in data.limits.items()}
-    return RowContract(limits, data.known_words)
 
 
 if __name__ == "__main__":

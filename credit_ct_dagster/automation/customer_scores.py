@@ -64,8 +64,8 @@ def daily_customer_scores_schedule(
     job_name=CUSTOMER_SCORES,
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Scores the customers of the newest trained base date again when another model has"
-    " become the champion, by the gate or by a person.",
+    description="Scores the customers of the newest base date that was trained or scored again when"
+    " another model has become the champion, by the gate or by a person.",
 )
 def champion_scores_sensor(
     context: dg.SensorEvaluationContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
@@ -82,9 +82,9 @@ def champion_scores_sensor(
         return dg.SkipReason(f"Version {now.champion} is the champion: waiting for another one")
     if now.champion == before.champion:
         return dg.SkipReason(f"Version {now.champion} is still the champion")
-    base_dt = _newest_trained(artifacts)
+    base_dt = _newest(artifacts)
     if base_dt is None:
-        return dg.SkipReason("No base date was trained yet")
+        return dg.SkipReason("No base date was trained or scored yet")
     if _scored_by(artifacts, base_dt) == now.champion:
         return dg.SkipReason(f"Version {now.champion} has scored base date {base_dt} already")
     # One run per decision: a model may become the champion a second time.
@@ -105,10 +105,21 @@ def _newest_decision(artifacts: ArtifactsIOManager) -> ChampionCursor:
     return ChampionCursor(decision=name, champion=record.champion)
 
 
-def _newest_trained(artifacts: ArtifactsIOManager) -> str | None:
-    """The newest base date with a decision on its model."""
-    folders = reversed(list(artifacts.open_all(MODEL_FOLDER)))
-    return next((base_dt for base_dt, folder in folders if DECISION_FILE in folder), None)
+def _newest(artifacts: ArtifactsIOManager) -> str | None:
+    """The newest base date with a decision on its model, or with scores.
+
+    Labels come later than features: the schedule scores base dates that cannot be trained yet.
+    """
+    found = [
+        _newest_with(artifacts, MODEL_FOLDER, DECISION_FILE),
+        _newest_with(artifacts, SCORES_FOLDER, CustomerScoresSummary.FILE),
+    ]
+    return max(filter(None, found), default=None)
+
+
+def _newest_with(artifacts: ArtifactsIOManager, template: str, file: str) -> str | None:
+    folders = reversed(list(artifacts.open_all(template)))
+    return next((base_dt for base_dt, folder in folders if file in folder), None)
 
 
 def _scored_by(artifacts: ArtifactsIOManager, base_dt: str) -> str | None:

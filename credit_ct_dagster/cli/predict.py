@@ -1,7 +1,9 @@
 """`credit-ct predict`: a file of customers in, their predictions out."""
 
 import csv
+import errno
 import json
+import os
 import signal
 import sys
 import time
@@ -17,6 +19,7 @@ from credit_ct_dagster.cli.console import silence_libraries
 from credit_ct_dagster.cli.options import model_option, separator_option
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.disk import replacing
+from credit_ct_dagster.errors.inputs import FileError
 from credit_ct_dagster.operations.model_choice import chosen_model
 from credit_ct_dagster.serving.example import example_with_id
 from credit_ct_dagster.serving.files.customer_files import Format, format_of, input_format, readable
@@ -92,6 +95,8 @@ def command(
     from_format = Format(given_format) if given_format else _format_in(source)
     to_format = Format(output_format) if output_format else _format_out(target)
     _require_usable(source, target, to_format)
+    if refused:
+        _require_other(Path(refused), source, target)
     silence_libraries()
     with ExitStack() as stack:
         stack.enter_context(_ended_by_sigterm())
@@ -150,9 +155,28 @@ def _require_usable(source: Path | None, target: Path | None, format_: Format) -
         raise click.UsageError("--output is the file of customers: name another one.")
 
 
+def _require_other(refused: Path, source: Path | None, target: Path | None) -> None:
+    """Make sure that the file of refused rows replaces neither the customers nor the answers."""
+    if target and (
+        refused.absolute() == target.absolute() or _is_same(refused, lambda: target.stat())
+    ):
+        raise click.UsageError("--refused is the file of --output: name another one.")
+    if _is_same(refused, source.stat if source else lambda: os.fstat(0)):
+        raise click.UsageError("--refused is the file of customers: name another one.")
+
+
+def _is_same(file: Path, other: Callable[[], os.stat_result]) -> bool:
+    try:
+        return file.is_file() and os.path.samestat(file.stat(), other())
+    except OSError:  # one of them is not there
+        return False
+
+
 @contextmanager
 def _reading(source: Path | None) -> Iterator[tuple[str, IO[bytes]]]:
     if source is None:
+        if sys.stdin is None:
+            raise FileError("Standard input is closed: name a file, or send one with | or <.")
         stream: Any = sys.stdin.buffer
         # What replaces standard input may lack `peek`.
         yield "standard input", stream if hasattr(stream, "peek") else BufferedReader(stream)
@@ -166,6 +190,8 @@ def _reading(source: Path | None) -> Iterator[tuple[str, IO[bytes]]]:
 @contextmanager
 def _writing(target: Path | None) -> Iterator[IO[bytes]]:
     if target is None:
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, "it is closed")
         stream: Any = sys.stdout.buffer
         yield stream
         stream.flush()
@@ -182,12 +208,11 @@ def _refusals(name: str, place: str, path: str | None) -> Iterator[Callable[[int
     """Names the first refused rows on the terminal, and all of them in a file if there is one."""
     count = 0
     with ExitStack() as stack:
-        rows = None
         if path:
             with writable(path):
-                file = stack.enter_context(Path(path).open("w", newline="", encoding="utf8"))
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow([place, "rule"])
+                # Nothing is left to be written, and to fail, when it is closed.
+                file = stack.enter_context(Path(path).open("wb", buffering=0))
+                _write_line(file, place, "rule")
 
         def note(line: int, rule: str) -> None:
             nonlocal count
@@ -196,12 +221,21 @@ def _refusals(name: str, place: str, path: str | None) -> Iterator[Callable[[int
                 click.echo(f"{name}, {place} {line}: {rule}", err=True)
             elif count == _MOST_NAMED + 1:
                 click.echo(
-                    "… and others" + ("" if rows else " (--refused FILE names all)"), err=True
+                    "… and others" + ("" if path else " (--refused FILE names all)"), err=True
                 )
-            if rows:
-                rows.writerow([line, rule])
+            if path:
+                with writable(path):
+                    _write_line(file, line, rule)
 
         yield note
+
+
+def _write_line(file: IO[bytes], *cells: object) -> None:
+    text = StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    remaining = text.getvalue().encode()
+    while remaining:
+        remaining = remaining[file.write(remaining) :]
 
 
 @contextmanager

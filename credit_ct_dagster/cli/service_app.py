@@ -25,6 +25,8 @@ LIBRARIES = {
 }
 """Variables of libraries in the service's processes."""
 
+_LOOK_SECONDS = 0.2
+
 logger = logging.getLogger(__name__)
 
 
@@ -81,7 +83,6 @@ def _app(path: Path, host: str) -> "ASGIApp":
 
     follower = ChampionFollower(
         wiring.promotions,
-        _contract_of,
         ServiceAlerts(folder, [wiring.webhook, wiring.mail], redacted),
         publish,
     )
@@ -89,7 +90,7 @@ def _app(path: Path, host: str) -> "ASGIApp":
         models=follower,
         log=log,
         customers=wiring.serving_store,
-        details=partial(model_details, wiring.bentoml_store, wiring.artifacts),
+        details=partial(model_details, wiring.bentoml_store, wiring.artifacts, wiring.tracking),
         log_state=log_state,
         workers=lambda: [asdict(worker) for worker in folder.workers()],
     )
@@ -101,6 +102,10 @@ def _app(path: Path, host: str) -> "ASGIApp":
     made = service_app(parts, options)
     log.start()
     follower.start()
+    if follower.current is None and folder.another_serves():
+        logger.warning("This worker has no model, and accepts no requests while another one does")
+        while follower.current is None and folder.another_serves():
+            time.sleep(_LOOK_SECONDS)
 
     def stop() -> None:
         follower.stop()
@@ -127,12 +132,6 @@ class _Stopping:
             await send(message)
 
         await self._app(scope, receive, sent)
-
-
-def _contract_of(packaged: Any) -> Any:
-    from credit_ct_dagster.serving.contract import RowContract
-
-    return RowContract.of(packaged.data)
 
 
 def _log_state(log: "PredictionLog") -> dict[str, Any]:

@@ -73,9 +73,15 @@ class BaseDateStatus:
 
 @click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-def command(as_json: bool) -> None:
-    """List the base dates, newest first."""
+@click.option(
+    "--service", is_flag=True, help="Only the HTTP service; with --json, as a JSON object."
+)
+def command(as_json: bool, service: bool) -> None:
+    """List the base dates, newest first, and what the HTTP service serves."""
     wiring = wired()
+    if service:
+        _show_service(wiring, as_json)
+        return
     found = _collect(wiring)
     for error in wiring.bentoml_store.broken():
         click.echo(str(error), err=True)
@@ -89,6 +95,13 @@ def command(as_json: bool) -> None:
     else:
         console.print("No base date yet: credit-ct run trains the newest one that has labels.")
     if not as_json:
+        _show_service(wiring, as_json)
+
+
+def _show_service(wiring: Wiring, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(service_of(wiring.settings).as_dict(), indent=2))
+    else:
         console.print(f"Service: {_service(wiring)}", markup=False)
 
 

@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from credit_ct_dagster.contracts.splits import Limits
 from credit_ct_dagster.modeling import schema
 
 
@@ -94,3 +95,19 @@ class RowRules(BaseModel):
     def bounds_of(self, column: str) -> Bounds:
         """The bounds of a number; those of a number without any accept every finite value."""
         return self.bounds.get(column) or BOUNDS.get(column) or Bounds()
+
+
+def rules_of(limits: Mapping[str, Limits]) -> RowRules:
+    """The rules for rows of a packaged model, for whoever scores: one customer, or a table.
+
+    Args:
+        limits: By which its training rows were chosen. A number that they do not name has the
+            platform's own bounds.
+    """
+    return RowRules(
+        bounds={
+            name: Bounds(low=each.low, high=each.high)
+            for name, each in limits.items()
+            if name in schema.NUMERIC  # an earlier release may have had other features
+        }
+    )

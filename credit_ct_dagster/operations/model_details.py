@@ -1,35 +1,80 @@
-"""What is known of a model that serves, beside its names."""
+"""What is known of a model that serves, besides its names."""
 
+import logging
 from importlib.metadata import version
 from typing import Any
 
+from credit_ct_dagster.contracts.assessment import AssessmentReport
+from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.files import MODEL_CARD_FILE, MODEL_FOLDER
+from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
+from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 from credit_ct_dagster.serving.follower import ServedModel
 
 _LIBRARIES = ("credit-ct-dagster", "catboost", "numpy", "scipy", "bentoml")
 
+logger = logging.getLogger(__name__)
+
 
 def model_details(
-    packages: BentoMLStore, artifacts: ArtifactsIOManager, model: ServedModel
+    packages: BentoMLStore,
+    artifacts: ArtifactsIOManager,
+    tracking: MlflowTracking,
+    model: ServedModel,
 ) -> dict[str, Any]:
-    """Metrics, calibration, the place of the model card, and the libraries of this process.
+    """Metrics, calibration, the facts of the model card, and the libraries of this process.
 
     Args:
         packages: Holds the model's package.
         artifacts: Hold its card.
+        tracking: Has the card, too, for people to open.
         model: The model.
     """
     identity = model.identity
     found = [
         each for each in packages.packaged(identity.base_dt) if each.tag == identity.bentoml_tag
     ]
-    folder = artifacts.open(MODEL_FOLDER, identity.base_dt)
     return {
         "metrics": dict(found[0].metrics) if found else {},
         "packaged": found[0].created if found else None,
-        "calibration": model.record.calibration,
-        "model_card": str(folder.path / MODEL_CARD_FILE) if MODEL_CARD_FILE in folder else None,
+        "calibration": model.data.calibration.method,
+        "model_card": _card(artifacts, tracking, identity),
         "libraries": {name: version(name) for name in _LIBRARIES},
     }
+
+
+def _card(
+    artifacts: ArtifactsIOManager, tracking: MlflowTracking, identity: ModelIdentity
+) -> dict[str, Any] | None:
+    """What the card says; None if there is none, or only that of another model of the base date."""
+    folder = artifacts.open(MODEL_FOLDER, identity.base_dt)
+    try:
+        if not {MODEL_CARD_FILE, ModelIdentity.FILE, DecisionRecord.FILE} <= set(folder.names()):
+            return None
+        if folder.read(ModelIdentity).mlflow_run_id != identity.mlflow_run_id:
+            return None
+        holdout = folder.read(AssessmentReport).holdout
+        return {
+            "url": _url(tracking, identity),
+            "decision": folder.read(DecisionRecord).decision.sentence,
+            "holdout_rows": holdout.rows,
+            "holdout": {
+                name: estimate.model_dump(mode="json") for name, estimate in holdout.metrics.items()
+            },
+            "probabilities": holdout.calibrated.model_dump(mode="json"),
+        }
+    except CreditCtError as error:  # whoever asks for the model gets the rest
+        logger.warning(str(error), extra={"code": error.code})
+        return None
+
+
+def _url(tracking: MlflowTracking, identity: ModelIdentity) -> str | None:
+    """Where a person opens the card; None while MLflow does not answer."""
+    try:
+        return f"{tracking.run_url(identity.mlflow_run_id)}/artifacts/{MODEL_CARD_FILE}"
+    except CreditCtError as error:
+        logger.warning(str(error), extra={"code": error.code})
+        return None

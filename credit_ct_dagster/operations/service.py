@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from socket import gaierror
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,6 +37,18 @@ class Service:
         if found is None:
             return f"not running at {self.url} (credit-ct serve)"
         return ". ".join([_serving(found), *_problems(found)])
+
+    def as_dict(self) -> dict[str, Any]:
+        """The service for other programs, whatever its state: what /readyz says, and the address.
+
+        `status` is `not running` where nothing listens, and `silent` where something does that does
+        not answer as the service does.
+        """
+        try:
+            found = self._ask() or {"status": "not running"}
+        except ServiceSilentError as error:
+            found = {"status": "silent", "problem": str(error), "code": error.code}
+        return {"url": self.url, **found}
 
     def require_healthy(self) -> str:
         """Make sure that it serves the champion, and that its log is in the database.
@@ -74,7 +87,7 @@ class Service:
             answer = json.loads(connection.getresponse().read())
             if not isinstance(answer, dict) or "status" not in answer:
                 raise ValueError("another server")
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, gaierror):  # a container that is stopped has no name
             return None
         except (OSError, HTTPException, ValueError) as error:
             raise ServiceSilentError(

@@ -11,7 +11,7 @@ from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.errors.models import BrokenPackageError
 from credit_ct_dagster.resources.bentoml_internals import DESCRIPTION, PYFUNC, broken_package
 from credit_ct_dagster.resources.bentoml_packages import PackagedModel
-from credit_ct_dagster.serving.packaging import MODEL_FILE, SCORER
+from credit_ct_dagster.serving.packaging import SCORER
 
 
 def is_current(folder: Path) -> bool:
@@ -35,7 +35,7 @@ def contents_of(folder: Path, identity: ModelIdentity, metadata: dict[str, Any])
     # CatBoost takes a second to import.
     from catboost import CatBoostClassifier, CatBoostError
 
-    from credit_ct_dagster.scorer.scorer import Scorer
+    from credit_ct_dagster.scorer.scorer import MODEL_FILE, Scorer
 
     scorer = folder / PYFUNC / SCORER
     data = ScorerRecord.from_json(_json(folder, scorer / ScorerRecord.FILE), str(scorer))

@@ -17,7 +17,7 @@ from credit_ct_dagster.contracts.splits import Limits, Quarantine
 from credit_ct_dagster.errors.inputs import TooManyRefusedRowsError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.quarantine import CheckedRows
-from credit_ct_dagster.modeling.row_rules import RowRules
+from credit_ct_dagster.modeling.row_rules import RowRules, rules_of
 from credit_ct_dagster.resources.feature_store.engine import Database
 from credit_ct_dagster.resources.feature_store.rows_to_score import Customers, KeyRange, RowsToScore
 from credit_ct_dagster.resources.feature_store.scores import (
@@ -25,7 +25,7 @@ from credit_ct_dagster.resources.feature_store.scores import (
     CustomerScores,
     ScoredBy,
 )
-from credit_ct_dagster.serving.batch import ScoredChunk, rules_of, score_chunk
+from credit_ct_dagster.serving.batch import ScoredChunk, score_chunk
 
 if TYPE_CHECKING:
     from credit_ct_dagster.scorer.scorer import Scorer

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from credit_ct_dagster.contracts.splits import Limits
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.row_rules import Bounds, RowRules
+from credit_ct_dagster.modeling.row_rules import RowRules
 
 # pandas and pandera take seconds to import; definitions reach this module.
 if TYPE_CHECKING:
@@ -37,25 +36,6 @@ class ScoredChunk:
     answers: "pd.DataFrame"
     quarantined: "pd.DataFrame"
     per_rule: Mapping[str, int]
-
-
-def rules_of(limits: Mapping[str, Limits]) -> RowRules:
-    """The rules for rows by which a model's training rows were chosen.
-
-    Args:
-        limits: Of the packaged model; a number without any accepts every finite value. Those of
-            the platform if there is none at all, as in packages of earlier releases.
-    """
-    if not limits:
-        return RowRules()
-    return RowRules(
-        bounds={
-            name: Bounds(low=limits[name].low, high=limits[name].high)
-            if name in limits
-            else Bounds()
-            for name in schema.NUMERIC
-        }
-    )
 
 
 def score_chunk(

@@ -1,9 +1,10 @@
 """Who knows the champion, and who is notified when it is not served."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from credit_ct_dagster.contracts.golden import GoldenRows
 from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.errors.base import CreditCtError
 
 if TYPE_CHECKING:  # CatBoost takes seconds to import
@@ -19,8 +20,8 @@ class Packaged(Protocol):
         """What its labels say it was made from."""
 
     @property
-    def record(self) -> Any:
-        """The facts about it."""
+    def data(self) -> ScorerRecord:
+        """What its scorer knows besides the model."""
 
     @property
     def scorer(self) -> "Scorer":

@@ -12,7 +12,7 @@ from typing import Any, Self
 from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.missing import WORDS_FOR_MISSING
-from credit_ct_dagster.modeling.row_rules import BOUNDS, Bounds
+from credit_ct_dagster.modeling.row_rules import Bounds, RowRules, rules_of
 from credit_ct_dagster.serving.example import CUSTOMER_ID, example
 
 CUSTOMER = schema.CUSTOMER
@@ -64,8 +64,7 @@ class RowContract:
     """Which rows a model takes.
 
     Args:
-        limits: Bounds of numbers that replace those of the rules, by column: those that the model
-            was trained with. [default: the bounds of the rules]
+        rules: Those that the model's training rows were chosen by. [default: the platform's own]
         known_words: Words that training had, by category column. Any other is a warning.
         features: What the model takes: one of an earlier release lacks what was added since.
             [default: those of the schema]
@@ -73,17 +72,13 @@ class RowContract:
 
     def __init__(
         self,
-        limits: Mapping[str, Bounds | Mapping[str, Any]] | None = None,
+        rules: RowRules | None = None,
         known_words: Mapping[str, Iterable[str]] | None = None,
         features: Sequence[str] = tuple(schema.FEATURES),
     ) -> None:
-        given = {name: Bounds.model_validate(each) for name, each in (limits or {}).items()}
+        rules = rules or RowRules()
         self.features = list(features)
-        self.bounds = {
-            name: given.get(name) or BOUNDS.get(name) or Bounds()
-            for name in features
-            if name in schema.NUMERIC
-        }
+        self.bounds = {name: rules.bounds_of(name) for name in features if name in schema.NUMERIC}
         self.known_words = {
             name: frozenset(words)
             for name, words in (known_words or {}).items()
@@ -108,10 +103,7 @@ class RowContract:
     @classmethod
     def of(cls, record: ScorerRecord) -> Self:
         """The contract of a packaged model."""
-        limits = {
-            name: Bounds(low=each.low, high=each.high) for name, each in record.limits.items()
-        }
-        return cls(limits, record.known_words, record.features)
+        return cls(rules_of(record.limits), record.known_words, record.features)
 
     def problems(self, row: object) -> list[Problem]:
         """What is wrong with a row, in the order of the schema; empty if it can be scored.

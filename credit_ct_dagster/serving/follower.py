@@ -7,14 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.errors.models import PackageDoesNotServeError
 from credit_ct_dagster.errors.operation import UnexpectedError
 from credit_ct_dagster.errors.serving import ChampionNotWatchedError, NoChampionError
 from credit_ct_dagster.serving.champions import Champions, Packaged, Reporter
+from credit_ct_dagster.serving.contract import RowContract
 from credit_ct_dagster.serving.golden import difference_of
 
 if TYPE_CHECKING:  # CatBoost takes seconds to import
@@ -44,14 +46,14 @@ class ServedModel:
         identity: Its names.
         scorer: Answers.
         contract: Which rows it takes.
-        record: The facts about its package.
+        data: What its scorer knows besides the model.
         since: When this worker began to serve it.
     """
 
     identity: ModelIdentity
     scorer: "Scorer"
-    contract: Any
-    record: Any
+    contract: RowContract
+    data: ScorerRecord
     since: datetime
 
 
@@ -86,7 +88,6 @@ class ChampionFollower:
     def __init__(
         self,
         champions: Champions,
-        contract_of: Callable[[Packaged], Any],
         reporter: Reporter | None = None,
         publish: Callable[[FollowerState], None] = lambda _: None,
     ) -> None:
@@ -94,12 +95,10 @@ class ChampionFollower:
 
         Args:
             champions: Knows the champion.
-            contract_of: Makes the contract of a model's rows.
             reporter: Is notified of causes that keep the champion from being served.
             publish: Called with every new state, and once a second, for other processes to know.
         """
-        self._champions, self._contract_of = champions, contract_of
-        self._reporter, self._publish = reporter, publish
+        self._champions, self._reporter, self._publish = champions, reporter, publish
         self._current: ServedModel | None = None
         self._wanted: ModelIdentity | None = None
         self._error: CreditCtError | None = None
@@ -200,8 +199,8 @@ class ChampionFollower:
         self._current = ServedModel(
             wanted,
             packaged.scorer,
-            self._contract_of(packaged),
-            packaged.record,
+            RowContract.of(packaged.data),
+            packaged.data,
             datetime.now(UTC),
         )
         logger.info(

@@ -19,7 +19,7 @@ class CreditScore(PythonModel):
     """Classes and calibrated probabilities of raw rows."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read the scorer from the package, with the code that lies beside it."""
+        """Read the scorer from the package, with the code inside of it."""
         folder = Path(context.artifacts["scorer"])
         code = _package(folder / "code")
         self._scorer = importlib.import_module(f"{code}.scorer").Scorer.open(folder)

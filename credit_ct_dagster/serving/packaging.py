@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 SCORER = "artifacts/scorer"
 """The folder of the scorer inside of that of the package."""
-MODEL_FILE = "model.cbm"
 
 _SCRIPT = "mlflow_model.py"
 _REQUIREMENTS = ("catboost", "numpy", "pandas", "scipy")
@@ -41,7 +40,7 @@ def write_package(
     Args:
         folder: Does not exist yet.
         model: The fitted model, which takes prepared rows; or its file, which is retained as it is.
-        record: What its scorer knows beside it.
+        record: What its scorer knows besides the model.
         golden: Rows with their answers; None leaves them out.
     """
     import mlflow.pyfunc
@@ -72,6 +71,8 @@ def _write_scorer(
     record: ScorerRecord,
     golden: GoldenRows | None,
 ) -> None:
+    from credit_ct_dagster.scorer.scorer import MODEL_FILE
+
     [code] = scorer.__path__
     shutil.copytree(code, folder / "code", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / record.FILE).write_bytes(record.to_json())

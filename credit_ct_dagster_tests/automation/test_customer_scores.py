@@ -130,25 +130,37 @@ def test_a_promotion_scores_the_newest_trained_base_date(
     instance: dg.DagsterInstance, artifacts: ArtifactsIOManager
 ) -> None:
     """Once per promotion, also when an earlier champion returns; a decision to stay does not."""
-    told, cursor = _sensor(instance, artifacts, None)
-    assert told == "No model was promoted yet"
+    answer, cursor = _sensor(instance, artifacts, None)
+    assert answer == "No model was promoted yet"
     _decide(artifacts, "1", _EARLIER)
-    told, cursor = _sensor(instance, artifacts, cursor)
-    assert told == f"{_EARLIER}/000001.json"
+    answer, cursor = _sensor(instance, artifacts, cursor)
+    assert answer == f"{_EARLIER}/000001.json"
     assert _sensor(instance, artifacts, cursor)[0] == "No decision since the last tick"
     _decide(artifacts, "1")
-    told, cursor = _sensor(instance, artifacts, cursor)
-    assert told == "Version 1 is still the champion"
+    answer, cursor = _sensor(instance, artifacts, cursor)
+    assert answer == "Version 1 is still the champion"
     _decide(artifacts, "2")
-    told, cursor = _sensor(instance, artifacts, cursor)
-    assert told == f"{NEWEST}/000003.json"
+    answer, cursor = _sensor(instance, artifacts, cursor)
+    assert answer == f"{NEWEST}/000003.json"
     _decide(artifacts, "1", _EARLIER)
-    told, cursor = _sensor(instance, artifacts, cursor)
-    assert told == f"{NEWEST}/000004.json"
+    answer, cursor = _sensor(instance, artifacts, cursor)
+    assert answer == f"{NEWEST}/000004.json"
     _decide(artifacts, "2", _EARLIER)
     _scored(artifacts, "2")
-    told, _ = _sensor(instance, artifacts, cursor)
-    assert told == f"Version 2 has scored base date {NEWEST} already"
+    answer, _ = _sensor(instance, artifacts, cursor)
+    assert answer == f"Version 2 has scored base date {NEWEST} already"
+
+
+def test_a_promotion_scores_again_what_was_scored_before_its_labels_came(
+    instance: dg.DagsterInstance, artifacts: ArtifactsIOManager
+) -> None:
+    """Yesterday was scored by the old champion, and cannot be trained yet."""
+    _decide(artifacts, "1", _EARLIER)
+    _, cursor = _sensor(instance, artifacts, None)
+    _scored(artifacts, "1", NEWEST)
+    _decide(artifacts, "2", _EARLIER)
+    answer, _ = _sensor(instance, artifacts, cursor)
+    assert answer == f"{NEWEST}/000002.json"
 
 
 def test_a_sensor_without_memory_waits_for_the_next_promotion(
@@ -157,8 +169,8 @@ def test_a_sensor_without_memory_waits_for_the_next_promotion(
     """Also when its cursor cannot be read."""
     _decide(artifacts, "1")
     for cursor in (None, "{", '{"version": 99}'):
-        told, _ = _sensor(instance, artifacts, cursor)
-        assert told == "Version 1 is the champion: waiting for another one"
+        answer, _ = _sensor(instance, artifacts, cursor)
+        assert answer == "Version 1 is the champion: waiting for another one"
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS])

@@ -49,7 +49,7 @@ _SECRETS = {
     "migrate": {"dagster_password"},
     "code": {
         "dagster_password", "feature_store_password", "optuna_password", "smtp_password",
-        "alert_webhook_url", "dask_certificate", "dask_key",
+        "alert_webhook_url", "serving_metrics_key", "dask_certificate", "dask_key",
     },
     "serving": {
         "serving_password", "serving_api_keys", "serving_metrics_key", "alert_webhook_url",
@@ -70,6 +70,14 @@ _SECRETS = {
 def test_a_service_has_the_secrets_that_it_needs_and_no_others(name: str) -> None:
     """The UI cannot read the feature store, and Dask's workers not Dagster's history."""
     assert set(_SERVICES[name].get("secrets", [])) == _SECRETS[name]
+
+
+def test_status_and_doctor_see_the_service() -> None:
+    """In the container of the code location, at its own address, with a key that it accepts."""
+    code, serving = (_SERVICES[name] for name in ("code", "serving"))
+    port = serving["command"][serving["command"].index("--port") + 1]
+    assert code["environment"]["SERVICE_URL"] == f"http://serving:{port}"
+    assert code["environment"]["SERVING_API_KEYS"] in serving["environment"]["SERVING_API_KEYS"]
 
 
 def test_dask_workers_read_the_feature_store_of_the_run() -> None:

@@ -53,6 +53,13 @@ def test_the_code_location_is_started_as_by_compose() -> None:
     assert location["grpc_server"]["port"] == _CODE["port"]
 
 
+def test_status_and_doctor_see_the_service() -> None:
+    """At the address of its Kubernetes service."""
+    [port] = _OBJECTS["Service", "credit-ct-serving"]["spec"]["ports"]
+    settings = _OBJECTS["ConfigMap", "credit-ct"]["data"]
+    assert settings["SERVICE_URL"] == f"http://credit-ct-serving:{port['port']}"
+
+
 @pytest.mark.parametrize("name", ["mlflow", "dask-scheduler", "dask-worker", "webserver"])
 def test_what_the_chart_does_not_know_is_started_as_by_compose(name: str) -> None:
     """The same command, at the other address, and the same question for its health."""

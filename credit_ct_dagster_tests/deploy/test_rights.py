@@ -12,13 +12,15 @@ import sqlalchemy as sa
 
 from credit_ct_dagster.errors.stores import DuplicateRequestError, FeatureStoreError
 from credit_ct_dagster.loading import sample_data
+from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.resources.feature_store.predictions import LoggedPredictions
 from credit_ct_dagster.resources.feature_store.scores import CustomerScores
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.resources.feature_store.tables import FEATURES, Tables
 from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster.serving.log.prediction_log import PredictionLog
-from credit_ct_dagster.serving.log.table import create_statements
+from credit_ct_dagster.serving.log.table import NAME, create_statements
 from credit_ct_dagster_tests.deploy.conftest import USERS
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import BASE_DT, REPOSITORY
@@ -108,11 +110,17 @@ def test_the_platform_adds_a_feature_to_its_own_table(loaded: MariaDB) -> None:
         ("serving", "INSERT INTO credit_score_features (id) VALUES ('1')"),
         ("serving", "UPDATE credit_score_features SET age = 1"),
         ("serving", "DELETE FROM credit_score_features_target"),
+        ("serving", "SELECT name FROM credit_score_features"),
+        ("serving", "SELECT ssn FROM credit_score_features"),
+        ("serving", "SELECT * FROM credit_score_features"),
+        ("serving", "SELECT age FROM credit_score_features WHERE ssn LIKE '0%%'"),
+        ("serving", "SELECT COUNT(*) FROM credit_score"),
+        ("serving", "SELECT COUNT(*) FROM credit_score_features_target"),
     ],
 )
 def test_feature_store_users_may_do_nothing_else(loaded: MariaDB, user: str, sql: str) -> None:
-    """Neither change the tables of the other one, nor alter, drop or create further ones."""
-    with pytest.raises(sa.exc.OperationalError, match="command denied"):
+    """Neither change another one's tables, nor define any, nor read what they do not need."""
+    with pytest.raises(sa.exc.DBAPIError, match="command denied"):
         loaded.execute(sql, url=loaded.url("mlops", user))
 
 
@@ -176,9 +184,26 @@ def test_the_table_of_the_stack_is_the_one_that_the_service_creates(
         log.stop()
 
 
-def _definition(url: str) -> str:
+def test_the_features_of_the_stack_are_the_table_that_the_loader_creates(
+    least_privilege: MariaDB,
+) -> None:
+    """And the service may read all of its columns but those that are personal."""
+    own = least_privilege.new_database()
+    Tables.of_schema().create_missing(FeatureStore(url=own).database.engine)
+    made = [_definition(each, FEATURES) for each in (own, least_privilege.url("mlops"))]
+    assert made[0] == made[1]
+    granted = sa.text(
+        "SELECT column_name FROM information_schema.column_privileges"
+        " WHERE grantee LIKE :grantee AND privilege_type = 'SELECT'"
+    )
+    with sa.create_engine(least_privilege.url("mlops"), poolclass=sa.NullPool).connect() as root:
+        columns = set(root.scalars(granted, {"grantee": "'serving'%"}))
+    assert columns == set(schema.FEATURE_COLUMNS) - set(schema.PERSONAL)
+
+
+def _definition(url: str, table: str = NAME) -> str:
     with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
-        row = connection.exec_driver_sql("SHOW CREATE TABLE credit_predictions").one()
+        row = connection.exec_driver_sql(f"SHOW CREATE TABLE {table}").one()
     return re.sub(r" AUTO_INCREMENT=\d+", "", row[1])
 
 

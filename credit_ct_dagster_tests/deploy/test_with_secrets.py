@@ -60,7 +60,7 @@ def test_passwords_are_made_once_and_kept_from_others(tmp_path: Path) -> None:
     assert {file.name for file in files} == set(compose["secrets"])
     texts = {file.name: file.read_text() for file in files}
     passwords = [text for name, text in texts.items() if name.endswith("_password") and text]
-    assert len(set(passwords)) == len(passwords) == 7
+    assert len(set(passwords)) == len(passwords) == 8
     assert all(len(password) == 48 for password in passwords)
     assert texts["smtp_password"] == texts["alert_webhook_url"] == ""
     context = ssl.create_default_context(cafile=tmp_path / "secrets" / "dask_certificate")

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from credit_ct_dagster_tests.faults.attempts import report
 from credit_ct_dagster_tests.faults.load import Call, Load
 from credit_ct_dagster_tests.mariadb import MariaDB
-from credit_ct_dagster_tests.platform import Platform, Templates
+from credit_ct_dagster_tests.platform import REPOSITORY, Platform, Templates
 from credit_ct_dagster_tests.serving.server.served_platform import DAYS, RunningServer, TwoModels
 
 _SWAPS = 10
@@ -95,6 +95,21 @@ def test_swaps_under_load(server: RunningServer, two_models: TwoModels) -> None:
         " all in the log",
         f"the old model answered for at most {max(lags):.2f} s more",
     )
+
+
+def test_the_smoke_test_of_a_deployment_passes(
+    server: RunningServer, two_models: TwoModels
+) -> None:
+    """`deploy/smoke-test` predicts while rollbacks exchange the champion and the one before it."""
+    server.until_all_serve(two_models.promote(DAYS[1]))
+    done = subprocess.run(
+        [REPOSITORY / "deploy" / "smoke-test", "--url", server.url, "credit-ct"],
+        cwd=two_models.platform.folder, env=server.all_variables, capture_output=True, text=True,
+        timeout=_WAIT_SECONDS, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 swaps: " in done.stdout
+    assert done.stdout.rstrip().endswith("failed {}")
 
 
 def test_a_worker_is_killed_under_load(server: RunningServer, two_models: TwoModels) -> None:

@@ -132,7 +132,9 @@ def test_run_reports_and_status_lists(platform: Platform) -> None:
     assert trained["mlflow_run_id"] == summary.mlflow.best_run_id
     assert trained["bentoml_tag"].startswith(f"{platform.model_name}:")
     assert (trained["role"], trained["decision"]) == (None, "not promoted: below floor")
-    assert len(trained["checks"]) == len(CHECKS)
+    of_training = {key.name for each in CHECKS for key in each.check_keys
+                   if key.asset_key.path != ["customer_scores"]}  # fmt: skip
+    assert set(trained["checks"]) == of_training
     assert all(trained["checks"].values())
     assert newest["checks"] == {
         "window_has_enough_rows": False,

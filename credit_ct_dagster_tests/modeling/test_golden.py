@@ -110,7 +110,7 @@ def test_the_same_training_rows_give_the_same_golden_rows(
 
 def test_the_service_takes_every_golden_row(golden: GoldenRows) -> None:
     """A refused row would say nothing of the model."""
-    contract = RowContract(BOUNDS)
+    contract = RowContract()
     assert [
         problem for row in golden.rows for problem in contract.problems(dict(row.features))
     ] == []

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import gaierror
 from threading import Thread
 from typing import Any
 
@@ -96,6 +97,25 @@ def test_what_is_wrong_is_said(answer: dict[str, Any], said: str) -> None:
         assert said in service.summary()
         with pytest.raises(ServiceDegradedError, match=said):
             service.require_healthy()
+
+
+def test_other_programs_get_what_the_service_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its address; that it does not run is a status, too."""
+    with _answering(_ready(_worker(_FIRST)), key="k") as service:
+        found = service.as_dict()
+    assert (found["url"], found["status"], found["model"]) == (service.url, "ready", _FIRST)
+    stopped = Service(f"http://127.0.0.1:{free_port()}")
+    assert stopped.as_dict() == {"url": stopped.url, "status": "not running"}
+
+    def unknown(*_: object, **__: object) -> None:
+        raise gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr("http.client.socket.create_connection", unknown)
+    assert Service("http://serving:8000").as_dict()["status"] == "not running"
+    monkeypatch.undo()
+    with _answering(["another server"]) as service:
+        found = service.as_dict()
+    assert (found["status"], found["code"]) == ("silent", ServiceSilentError.code)
 
 
 def test_another_server_is_not_taken_for_the_service() -> None:

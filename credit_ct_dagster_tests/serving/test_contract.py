@@ -13,7 +13,7 @@ from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.missing import WORDS_FOR_MISSING
 from credit_ct_dagster.modeling.quarantine import check_features
-from credit_ct_dagster.modeling.row_rules import BOUNDS, Bounds, RowRules
+from credit_ct_dagster.modeling.row_rules import BOUNDS, Bounds, RowRules, rules_of
 from credit_ct_dagster.serving import contract
 from credit_ct_dagster.serving.contract import RowContract, features_of
 from credit_ct_dagster.serving.example import example
@@ -87,18 +87,36 @@ def test_no_more_problems_are_listed_than_help() -> None:
 
 def test_the_bounds_are_those_of_the_model(model: ServedModel) -> None:
     """The limits that a package holds replace those of the rules."""
-    rules = RowContract({"age": {"low": 20, "high": None}})
+    rules = RowContract(RowRules(bounds={"age": Bounds(low=20)}))
     assert broken(example() | {"age": 19}, rules) == {"age": "must be 20 or more"}
     assert broken(example() | {"age": 1_000}, rules) == {}
-    record: ScorerRecord = model.record
+    record: ScorerRecord = model.data
     limits = dict(record.limits) | {"age": record.limits["age"].model_copy(update={"high": 30.0})}
     changed = RowContract.of(record.model_copy(update={"limits": limits}))
     assert broken(example() | {"age": 31}, changed) == {"age": "must be 14 to 30"}
 
 
+def test_the_table_of_scores_refuses_what_the_service_refuses(model: ServedModel) -> None:
+    """By the same rules, also where the limits of a package lack a column."""
+    limits = {
+        name: each.model_copy(update={"high": 30.0})
+        for name, each in model.data.limits.items()
+        if name == "age"
+    }
+    of_service = RowContract.of(model.data.model_copy(update={"limits": limits}))
+    values = [("age", 31), ("age", 30), ("interest_rate", 101), ("interest_rate", 100)]
+    rows = [example() | {"age": 20} | {name: value} for name, value in values]
+    keys = {"id": [str(place) for place in range(len(rows))], "customer_id": "1"}
+    frame = pd.DataFrame(rows, columns=schema.FEATURES)
+    frame = frame.astype(dict.fromkeys(schema.NUMERIC, "float64"))
+    checked = check_features(frame.assign(**keys, date="2025-08-31"), rules_of(limits))
+    assert checked.quarantined["id"].tolist() == ["0", "2"]
+    assert [bool(broken(row, of_service)) for row in rows] == [True, False, True, False]
+
+
 def test_a_number_without_bounds_is_finite() -> None:
     """Open bounds still refuse infinity, NaN, and integers that no double can hold."""
-    rules = RowContract({"age": Bounds()})
+    rules = RowContract(RowRules(bounds={"age": Bounds()}))
     for value in (inf, -inf, nan, 10**400, -(10**400)):
         assert broken(example() | {"age": value}, rules) == {"age": "must be a finite number"}
     assert broken(example() | {"age": 10**300}, rules) == {}

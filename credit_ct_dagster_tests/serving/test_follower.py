@@ -10,6 +10,7 @@ import pytest
 
 from credit_ct_dagster.contracts.golden import GoldenRow, GoldenRows
 from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.errors.models import (
     ChangedPackageError,
@@ -18,6 +19,7 @@ from credit_ct_dagster.errors.models import (
 )
 from credit_ct_dagster.scorer.scorer import Answer
 from credit_ct_dagster.serving.follower import LOOK_SECONDS, ChampionFollower, FollowerState
+from credit_ct_dagster_tests.resources.packages import any_data
 
 _GOLDEN = GoldenRows(
     rows=[
@@ -59,7 +61,7 @@ class _Package:
     identity: ModelIdentity
     scorer: Any = field(default_factory=_Scorer)
     golden: GoldenRows | None = _GOLDEN
-    record: Any = None
+    data: ScorerRecord = field(default_factory=any_data)
 
 
 @dataclass
@@ -108,7 +110,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def _follower(champions: _Champions, reporter: _Reporter | None = None) -> ChampionFollower:
-    return ChampionFollower(champions, lambda packaged: packaged.identity.base_dt, reporter)
+    return ChampionFollower(champions, reporter)
 
 
 def _served(follower: ChampionFollower) -> str:
@@ -118,16 +120,17 @@ def _served(follower: ChampionFollower) -> str:
 
 def test_another_champion_is_served_and_a_request_keeps_its_model() -> None:
     """One assignment swaps everything that belongs to a model."""
-    champions = _Champions()
+    other = any_data().model_copy(update={"features": ["y"]})
+    champions = _Champions(packages={_SECOND.bentoml_tag: _Package(_SECOND, data=other)})
     follower = _follower(champions)
     follower.look()
     under_way = follower.current
     champions.now = _SECOND
     follower.look()
     assert under_way is not None
-    assert (under_way.identity, under_way.contract) == (_FIRST, "2025-01-01")
+    assert (under_way.identity, under_way.contract.features) == (_FIRST, ["x"])
     assert follower.current is not None
-    assert (follower.current.identity, follower.current.contract) == (_SECOND, "2025-01-02")
+    assert (follower.current.identity, follower.current.contract.features) == (_SECOND, ["y"])
     champions.now = _FIRST
     follower.look()
     assert _served(follower) == "m:2025-01-01"
@@ -152,7 +155,7 @@ def test_a_thread_follows_the_champion() -> None:
         if state.serving == _SECOND:
             swapped.set()
 
-    follower = ChampionFollower(champions, str, publish=publish)
+    follower = ChampionFollower(champions, publish=publish)
     follower.start()
     champions.now = _SECOND
     assert swapped.wait(20)

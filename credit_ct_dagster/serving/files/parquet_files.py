@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BATCH_ROWS = 5_000
+_LONGEST = 131_072
+"""Of a text, as in CSV."""
 
 
 class ParquetCustomers:
@@ -44,8 +46,12 @@ class ParquetCustomers:
         self._features = features
         with self._readable():
             # Buffering ahead would hold a whole row group.
-            self._file = pq.ParquetFile(_seekable(stream), pre_buffer=False)
-        columns = self._file.schema_arrow
+            source = _seekable(stream)
+            self._file = pq.ParquetFile(source, pre_buffer=False)
+            columns = self._file.schema_arrow
+            texts = [field.name for field in columns if _is_text(field.type)]
+            # A word that occurs in every row is in memory once: a small file may hold gigabytes.
+            self._file = pq.ParquetFile(source, pre_buffer=False, read_dictionary=texts)
         require_columns(name, columns.names, features)
         self.keys: Sequence[str] = [key for key in schema.KEY if key in columns.names]
         self.key_types = {key: _plain(columns.field(key).type) for key in self.keys}
@@ -62,12 +68,25 @@ class ParquetCustomers:
                 batch = next(batches, None)
                 if batch is None:
                     return
+                self._require_short(batch)
                 keys = [_finite(_decoded(batch.column(key))).to_pylist() for key in self.keys]
                 values = [_values(batch.column(name)) for name in self._features]
             of_rows = zip(*keys, strict=True) if keys else iter([()] * batch.num_rows)
             for key, row in zip(of_rows, zip(*values, strict=True), strict=True):
                 number += 1
                 yield CustomerRow(number, key, dict(zip(self._features, row, strict=True)))
+
+    def _require_short(self, batch: "pa.RecordBatch") -> None:
+        import pyarrow.compute as pc
+
+        for name in batch.schema.names:
+            column = batch.column(name)
+            words = getattr(column, "dictionary", column)
+            if _is_text(words.type) and (pc.max(pc.binary_length(words)).as_py() or 0) > _LONGEST:
+                raise FileError(
+                    f"{self.name}: a text of {name} has more than {_LONGEST:,} bytes. Correct the"
+                    " file, then try again."
+                )
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
@@ -95,6 +114,13 @@ def _plain(type_: "pa.DataType") -> "pa.DataType":
     import pyarrow as pa
 
     return type_.value_type if pa.types.is_dictionary(type_) else type_
+
+
+def _is_text(type_: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    type_ = _plain(type_)
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
 
 
 def _decoded(column: "pa.Array") -> "pa.Array":

@@ -1,4 +1,4 @@
-"""What Prometheus is told of the service, summed over its workers.
+"""The metrics of the service for Prometheus, summed over its workers.
 
 In a server of several workers, `PROMETHEUS_MULTIPROC_DIR` names a folder where each of them keeps
 its numbers; it must be set before this module is imported.
@@ -107,6 +107,10 @@ class Metrics:
         self._degraded.set(
             readiness["status"] != "ready"
             or any(worker.get("problem") for worker in readiness["workers"])
+            or any(
+                worker.get("log", {}).get("status", "ready") != "ready"
+                for worker in readiness["workers"]
+            )
         )
 
     def text(self) -> bytes:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from credit_ct_dagster.serving.http.refusals import unavailable
 
-MOST_WAITING = 8
+MOST_WAITING = 4
 """More could not be answered in time, and their rows would fill the memory."""
 
 

@@ -25,6 +25,10 @@ LENGTHS = {
 """How many characters the texts of a prediction may have."""
 
 
+_NO_LINE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What reading anything else than a line of the spool may raise."""
+
+
 class NewerLineError(Exception):
     """A later release wrote a line of the spool."""
 
@@ -132,13 +136,15 @@ class Prediction:
             NewerLineError: A later release wrote it.
             ValueError: It is no such line, or only a part of one.
         """
-        stored = json.loads(line)
         try:
+            stored = json.loads(line)
             if stored["version"] > VERSION:
                 raise NewerLineError
-            return cls.from_values(stored["prediction"])
-        except (TypeError, KeyError) as error:
+            read = cls.from_values(stored["prediction"])
+            read.to_line()  # what cannot be written again, no database takes
+        except _NO_LINE as error:
             raise ValueError(f"not a line of the spool ({type(error).__name__})") from None
+        return read
 
     def to_row(self) -> dict[str, Any]:
         """The prediction as a row of the table; its time is in UTC, without a time zone."""
@@ -187,7 +193,10 @@ def key_of(line: bytes) -> tuple[str, float]:
     """The request id of a line of the spool, and its time in seconds since 1970.
 
     Raises:
-        ValueError: It is not a line of the spool; also TypeError and KeyError.
+        ValueError: It is not a line of the spool.
     """
-    stored = json.loads(line)["prediction"]
-    return str(stored["request_id"]), datetime.fromisoformat(stored["time"]).timestamp()
+    try:
+        stored = json.loads(line)["prediction"]
+        return str(stored["request_id"]), datetime.fromisoformat(stored["time"]).timestamp()
+    except _NO_LINE as error:
+        raise ValueError(f"not a line of the spool ({type(error).__name__})") from None

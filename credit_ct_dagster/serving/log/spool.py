@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
+from credit_ct_dagster.causes import cause_of
 from credit_ct_dagster.disk import sync_folder
 from credit_ct_dagster.serving.log.prediction import NewerLineError, Prediction
 
@@ -114,7 +115,10 @@ class Spool:
         try:
             with FileLock(self.folder / "drain.lock", timeout=0):
                 for path in files_in(self.folder):
-                    self._drain_file(path, insert, drained)
+                    try:
+                        self._drain_file(path, insert, drained)
+                    except _UnreadableError as error:
+                        drained.refused.append(str(error))
         except Timeout:
             drained.is_busy = True
         return drained
@@ -205,6 +209,10 @@ class _Own:
             os.close(self.descriptor)
 
 
+class _UnreadableError(Exception):
+    """A file that this process may not open; the others are drained."""
+
+
 @contextmanager
 def _claimed(path: Path) -> Iterator[BinaryIO | None]:
     """A file that no process writes any more, locked; None for one that is being written."""
@@ -213,6 +221,11 @@ def _claimed(path: Path) -> Iterator[BinaryIO | None]:
     except FileNotFoundError:
         yield None
         return
+    except OSError as error:
+        raise _UnreadableError(
+            f"{path} cannot be drained ({cause_of(error)}): correct its permissions, or move it"
+            " away."
+        ) from None
     with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -89,6 +90,10 @@ class ServerFolder:
     def workers(self) -> list[WorkerState]:
         """The states of all workers that run, by their process numbers."""
         return sorted(self._living(), key=lambda state: state.pid)
+
+    def another_serves(self) -> bool:
+        """Whether another worker than this process has a model."""
+        return any(state.serving and state.pid != os.getpid() for state in self._living())
 
     def forget(self, pid: int) -> None:
         """Delete the state of a worker that has ended, and its part of sums of living workers."""

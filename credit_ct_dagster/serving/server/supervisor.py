@@ -11,12 +11,12 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import psutil
 import uvicorn
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from credit_ct_dagster.errors.serving import (
     ServiceNotStartedError,
@@ -144,11 +144,36 @@ class _Supervisor(Multiprocess):
         super().terminate_all()
 
     def restart_all(self) -> None:
-        self.config.timeout_worker_healthcheck = _READY_SECONDS
-        try:
-            super().restart_all()
-        finally:
-            self.config.timeout_worker_healthcheck = _HEALTHCHECK_SECONDS
+        # Uvicorn's waits for as long as for an answer to a ping, and heeds no other signal then.
+        for place, old in enumerate(self.processes):
+            new = Process(self.config, self.sockets)
+            new.start()
+            if not new.wait_until_ready(_READY_SECONDS, _EndAsked(self)):
+                new.kill()
+                new.join()
+                if not _EndAsked(self).is_set():
+                    logger.error(
+                        "SIGHUP: a new worker was not ready; the cause is above. Those that were"
+                        " not replaced serve on, with the keys and settings that they have."
+                    )
+                return
+            old.terminate()
+            old.join()
+            self.processes[place] = new
+
+
+class _EndAsked(Event):
+    """Set as soon as somebody has asked a supervisor to end, also while it is busy."""
+
+    def __init__(self, supervisor: _Supervisor) -> None:
+        super().__init__()
+        self._supervisor = supervisor
+
+    def is_set(self) -> bool:
+        ending = {signal.SIGTERM, signal.SIGINT}
+        return self._supervisor.should_exit.is_set() or not ending.isdisjoint(
+            self._supervisor.signal_queue
+        )
 
 
 def end_with_supervisor() -> None:

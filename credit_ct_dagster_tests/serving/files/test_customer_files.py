@@ -210,6 +210,18 @@ def test_what_makes_a_parquet_file_unusable_is_named(tmp_path: Path) -> None:
         list(ParquetCustomers("f", BytesIO(bytes(content)), _FEATURES).rows())
 
 
+@pytest.mark.parametrize("dictionary", [False, True])
+def test_a_word_of_many_rows_is_no_bomb(dictionary: bool) -> None:
+    """A file of kilobytes would otherwise take gigabytes: a megabyte of text in every row."""
+    words = pa.array(["x" * 1_000_000]).dictionary_encode().take(pa.array([0] * 20_000))
+    columns = {"age": [33] * 20_000, "occupation": words, "annual_income": [1.0] * 20_000}
+    if not dictionary:  # the type that pandas writes
+        columns["occupation"] = ["x" * 200_000] * 20
+        columns = {name: column[:20] for name, column in columns.items()}
+    with pytest.raises(FileError, match="a text of occupation has more than 131,072 bytes"):
+        next(_parquet(columns).rows())
+
+
 def test_the_suffix_names_the_format() -> None:
     """In either case; a compressed file is refused with the way out."""
     assert format_of(Path("a.CSV")) == Format.csv

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from credit_ct_dagster.cli import predict
 from credit_ct_dagster.cli.main import main
+from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.operations.model_choice import ChosenModel
 from credit_ct_dagster.resources.bentoml_packages import PackagedModel
@@ -54,9 +55,9 @@ def _no_platform(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 def _choose(monkeypatch: pytest.MonkeyPatch, model: ServedModel, scorer: Any = None) -> None:
     packaged = PackagedModel(
         identity=model.identity,
-        record=model.record,
+        record=PackageRecord(seen_share=0.85, calibration="none", log_loss_per_calibration={}),
         scorer=scorer or model.scorer,
-        data=model.record,
+        data=model.data,
     )
     monkeypatch.setattr(predict, "chosen_model", lambda *_: ChosenModel(packaged, "m:1"))
 

@@ -94,7 +94,7 @@ def test_the_model_is_shown(client: Client) -> None:
     assert (shown["base_dt"], shown["version"]) == ("2025-08-31", "7")
     assert shown["data_fingerprint"] == "fingerprint"
     assert shown["classes"] == schema.CLASSES
-    assert shown["protected"] == ["age"]
+    assert shown["protected"] == ["age", "credit_mix"]
     assert shown["features"]["properties"]["age"]["maximum"] == 120
     assert shown["details"] == {"card": "A card"}
 
@@ -118,6 +118,18 @@ def test_readiness_tells_what_is_degraded(
     assert numbers["credit_ct_log_lag_seconds", ()] == 3.5
     assert numbers["credit_ct_degraded", ()] == 1
     log_state.update(status="ready", waiting=0, lag_seconds=0)
+
+
+def test_a_worker_without_its_database_is_seen_by_whichever_is_asked(model: ServedModel) -> None:
+    """Otherwise an alert would come and go with the worker that Prometheus happens to reach."""
+    log = {"status": "degraded"}
+    parts = Parts(FixedModel(model), workers=lambda: [{"problem": None, "log": log}])
+    with running(parts, GateOptions()) as client:
+        numbers = _numbers(client.get("/metrics").body.decode())
+        assert numbers["credit_ct_degraded", ()] == 1
+        log["status"] = "ready"
+        numbers = _numbers(client.get("/metrics").body.decode())
+        assert numbers["credit_ct_degraded", ()] == 0
 
 
 def test_requests_answers_and_refusals_are_counted(model: ServedModel) -> None:

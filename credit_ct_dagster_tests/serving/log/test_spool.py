@@ -96,6 +96,53 @@ def test_a_file_that_is_damaged_is_kept(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.damaged"))) == 1
 
 
+def _damaged(**values: Any) -> bytes:
+    line = json.loads(prediction("damaged").to_line())
+    line["prediction"] |= values
+    return json.dumps(line).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[" * 100_000 + b"\n",
+        b"\0" * 100 + b"\n",
+        b"null\n",
+        b'{"version": 1}\n',
+        _damaged(time=5),
+        _damaged(time="0001-01-01T00:00:00+14:00"),
+        _damaged(request_id=["a"]),
+        _damaged(request_id="\ud800"),
+        _damaged(latency_ms=10**400),
+        _damaged(latency_ms=float("nan")),
+        _damaged(probabilities={"Poor": float("nan")}),
+        _damaged(reasons=[5]),
+    ],
+)
+def test_a_line_that_nobody_can_store_delays_no_other(tmp_path: Path, line: bytes) -> None:
+    """Whatever a broken disk made of it: the others go to the database, and it is kept aside."""
+    _spooled(tmp_path, "1")
+    [path] = files_in(tmp_path)
+    path.write_bytes(line + path.read_bytes())
+    _spooled(tmp_path, "2")
+    assert SpoolIndex(tmp_path).amount().rows == 3
+    assert _drained(tmp_path) == ["1", "2"]
+    assert [each.suffix for each in tmp_path.iterdir() if each.stem == path.stem] == [".damaged"]
+
+
+def test_a_file_that_cannot_be_read_delays_no_other(tmp_path: Path) -> None:
+    """Such as one of another user; it is named, and requests are answered."""
+    (tmp_path / "0-foreign.jsonl").mkdir()
+    _spooled(tmp_path, "1")
+    index = SpoolIndex(tmp_path)
+    assert (index.amount().rows, index.known(["1"])) == (1, {"1"})
+    rows: list[str] = []
+    drained = Spool(tmp_path).drain(lambda found: rows.extend(row.request_id for row in found))
+    assert rows == ["1"]
+    [reason] = drained.refused
+    assert "0-foreign.jsonl cannot be drained" in reason
+
+
 def test_a_file_of_a_later_release_remains(tmp_path: Path) -> None:
     """And is named; the other files are drained."""
     [name] = _spooled(tmp_path, "1")

@@ -106,7 +106,7 @@ class RunningServer:
             self.process = subprocess.Popen(
                 self.command,
                 cwd=self.platform.folder,
-                env=self._environment,
+                env=self.all_variables,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -120,12 +120,13 @@ class RunningServer:
     def again(self) -> "subprocess.CompletedProcess[str]":
         """Try to start another one on the same port."""
         return subprocess.run(
-            self.command, cwd=self.platform.folder, env=self._environment, capture_output=True,
+            self.command, cwd=self.platform.folder, env=self.all_variables, capture_output=True,
             text=True, timeout=_SECONDS, check=False,
         )  # fmt: skip
 
     @property
-    def _environment(self) -> dict[str, str]:
+    def all_variables(self) -> dict[str, str]:
+        """Of its processes, and of commands on the same platform."""
         return {
             **self.platform.environment,
             "BENTOML_HOME": os.environ["BENTOML_HOME"],

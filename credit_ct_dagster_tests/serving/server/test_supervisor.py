@@ -107,6 +107,24 @@ def test_a_killed_worker_is_replaced(server: RunningServer) -> None:
     assert killed not in server.pids()
 
 
+def test_a_worker_without_a_model_takes_no_request_from_one_that_has_it(
+    server: RunningServer, two_models: TwoModels
+) -> None:
+    """Where the package is gone when a worker is replaced, the others go on alone until then."""
+    server.until_all_serve(two_models.promote(DAYS[0]))
+    [package] = two_models.platform.packages.packaged(DAYS[0])
+    away = package.folder.with_name(".away")
+    package.folder.rename(away)
+    try:
+        os.kill(min(server.pids()), signal.SIGKILL)
+        server.until(lambda state: not all(each["serving"] for each in state["workers"]))
+        for _ in range(30):
+            assert server.predict()["model"]["base_dt"] == DAYS[0]
+    finally:
+        away.rename(package.folder)
+    server.until_ready()
+
+
 def test_a_second_server_names_the_first(server: RunningServer) -> None:
     """By the process to end, and without a traceback."""
     second = server.again()

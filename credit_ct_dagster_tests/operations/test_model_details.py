@@ -1,0 +1,61 @@
+"""What GET /model says of a model besides its names."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from credit_ct_dagster.errors.models import MlflowUnavailableError
+from credit_ct_dagster.operations.model_details import model_details
+from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
+from credit_ct_dagster.serving.contract import RowContract
+from credit_ct_dagster.serving.follower import ServedModel
+from credit_ct_dagster_tests.trained import Trained
+
+
+@pytest.fixture
+def model(trained: Trained) -> ServedModel:
+    """The champion, as a worker of the service holds it."""
+    champion = trained.platform.promotions.champion()
+    assert champion is not None
+    package = trained.platform.promotions.load(champion)
+    contract = RowContract.of(package.data)
+    return ServedModel(champion, package.scorer, contract, package.data, datetime.now(UTC))
+
+
+def test_the_card_is_something_that_a_caller_can_use(trained: Trained, model: ServedModel) -> None:
+    """Where to open it, and its key facts; no path of the server."""
+    platform = trained.platform
+    found = model_details(platform.packages, platform.artifacts, platform.tracking, model)
+    card = found["model_card"]
+    url = platform.tracking.run_url(model.identity.mlflow_run_id)
+    assert card["url"] == f"{url}/artifacts/model_card.html"
+    assert card["decision"].startswith("Promoted")
+    accuracy = card["holdout"]["accuracy"]
+    assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
+    assert set(card["probabilities"]) == {"log_loss", "brier", "ece"}
+    assert found["calibration"] in ("none", "sigmoid", "isotonic")
+    assert str(platform.folder) not in str(found)
+
+
+def test_the_facts_do_not_need_mlflow(
+    trained: Trained, model: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is away there is no address, and all the rest."""
+
+    def away(*_: object) -> str:
+        raise MlflowUnavailableError("MLflow does not answer.")
+
+    monkeypatch.setattr(MlflowTracking, "run_url", away)
+    platform = trained.platform
+    found = model_details(platform.packages, platform.artifacts, platform.tracking, model)
+    assert found["model_card"]["url"] is None
+    assert found["model_card"]["holdout_rows"] > 0
+
+
+def test_the_card_of_another_model_is_not_shown(trained: Trained, model: ServedModel) -> None:
+    """The base date may have been trained again since."""
+    platform = trained.platform
+    identity = model.identity.model_copy(update={"mlflow_run_id": "earlier"})
+    other = ServedModel(identity, model.scorer, model.contract, model.data, model.since)
+    found = model_details(platform.packages, platform.artifacts, platform.tracking, other)
+    assert found["model_card"] is None
