@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # BentoML takes a second to import
     import bentoml
 
 NAME = "credit_score"
+NOT_READY = "not ready"
 _POSTS = ("/predict", "/predict_many", "/predict_customer")
 
 Handler = Callable[[Asked], Awaitable[dict[str, Any]]]
@@ -170,8 +171,8 @@ class _Pages:
         details = await self._asked(self._readiness)
         if not request.scope["state"]["admitted"]:
             details = {"status": details["status"]}
-        is_ready = self._parts.models.current is not None
-        status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+        answers = details["status"] != NOT_READY
+        status = HTTPStatus.OK if answers else HTTPStatus.SERVICE_UNAVAILABLE
         return JSONResponse(details, status_code=status)
 
     async def _read_metrics(self, _request: Request) -> Response:
@@ -188,8 +189,9 @@ class _Pages:
         """Of this worker; the details are for whoever has a key."""
         state = self._parts.models.state()
         log = dict(self._parts.log_state())
-        if state.serving is None:
-            status = "not ready"
+        # An answer that can be logged nowhere is not given: requests belong to another worker.
+        if state.serving is None or not log.get("accepting", True):
+            status = NOT_READY
         elif state.problem or log.get("status", "ready") != "ready":
             status = "degraded"
         else:

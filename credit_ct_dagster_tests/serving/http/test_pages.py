@@ -117,6 +117,10 @@ def test_readiness_tells_what_is_degraded(
     assert numbers["credit_ct_log_waiting", ()] == 12
     assert numbers["credit_ct_log_lag_seconds", ()] == 3.5
     assert numbers["credit_ct_degraded", ()] == 1
+    log_state.update(accepting=False)
+    ready = client.get("/readyz")
+    assert (ready.status, ready.json()["status"]) == (503, "not ready")
+    log_state.update(accepting=True)
     log_state.update(status="ready", waiting=0, lag_seconds=0)
 
 
