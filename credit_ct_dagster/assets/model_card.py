@@ -75,9 +75,7 @@ def model_card(
             assessments={"val": report.val, "holdout": report.holdout},
             calibration=package.record.calibration,
             log_losses=package.record.log_loss_per_calibration,
-            importances=mean_contributions(
-                package.scorer, raw_rows(artifacts, base_dt, "holdout")
-            ),
+            importances=mean_contributions(package.scorer, raw_rows(artifacts, base_dt, "holdout")),
             drift=drift.columns,
             drift_not_computed=drift.not_computed,
             record=record,
