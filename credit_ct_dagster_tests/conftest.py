@@ -142,7 +142,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, templates: Templates) -> Iterator[Trained]:
     """One base date, trained once for all tests that change nothing."""
-    with Trained.on(tmp_path_factory.mktemp("trained"), templates) as trained:
+    with Trained.on(tmp_path_factory.mktemp("trained"), templates, scores=True) as trained:
         yield trained
 
 

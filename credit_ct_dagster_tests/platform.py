@@ -14,6 +14,7 @@ from uuid import uuid4
 import dagster as dg
 from click.testing import CliRunner, Result
 
+from credit_ct_dagster.automation.jobs import TRAINING_ASSETS
 from credit_ct_dagster.cli.main import main
 from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.files import MODEL_FOLDER, PREPROCESSING_FOLDER
@@ -204,11 +205,17 @@ class Platform:
         config: dict[str, Any] | None = None,
         checks: bool = True,
         selection: dg.AssetSelection | None = None,
+        scores: bool = False,
         **resources: Any,
     ) -> dg.ExecuteInProcessResult:
-        """Materialize assets in this process, small and without floors unless told otherwise."""
+        """Materialize assets in this process, small and without floors unless told otherwise.
+
+        Without a selection, those of the training job; with `scores`, `customer_scores` as well.
+        """
         ops = config or {}
         if selection is None:
+            if not scores:
+                selection = dg.AssetSelection.assets(*TRAINING_ASSETS)
             ops = {
                 "tuned_runs": {"config": SMALL_SEARCH if search is None else search},
                 "champion_model": {"config": NO_FLOORS | (gate or {})},
