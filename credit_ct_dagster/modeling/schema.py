@@ -54,6 +54,8 @@ BASE_DATE = "base_dt"
 CUSTOMER = "customer_id"
 TARGET = "credit_score"
 CLASSES = ["Poor", "Standard", "Good"]
+LONGEST_TEXT = 16_383
+"""Characters of a text that has no length of its own: in any script, they fit into MySQL's TEXT."""
 MISSING_WORD = "missing"
 """Replaces an absent word: CatBoost refuses NULL in category and text columns."""
 

@@ -94,7 +94,7 @@ class RowContract:
             for name, bounds in self.bounds.items()
         ]
         self._words = [
-            (name, schema.COLUMNS[name].length or 0, schema.COLUMNS[name].words)
+            (name, schema.COLUMNS[name].length or schema.LONGEST_TEXT, schema.COLUMNS[name].words)
             for name in schema.WORDS
             if name in features
         ]
@@ -195,8 +195,8 @@ class RowContract:
         described["type"] = "string"
         if column.words:
             described["enum"] = [*column.words, None]
-        elif column.length is not None:
-            described["maxLength"] = column.length
+        else:
+            described["maxLength"] = column.length or schema.LONGEST_TEXT
         return described
 
 
@@ -238,7 +238,7 @@ def _broken_by(text: str, length: int, words: tuple[str, ...]) -> str:
         return SPELT_MISSING
     if words:
         return f"must be {_listed(words)}"
-    if length and len(word) > length:
+    if len(word) > length:
         return f"must have at most {length} characters"
     return "" if _can_be_stored(word) else UNREADABLE
 

@@ -214,3 +214,12 @@ def test_a_model_of_an_earlier_release_asks_for_its_own_features() -> None:
     assert broken(row | {"interest_rate": 3.0}, rules) == {
         "interest_rate": "is not a feature of the model"
     }
+
+
+def test_a_text_is_no_longer_than_the_feature_table_holds() -> None:
+    """Otherwise the database would refuse its row of the log for ever, and hold up those behind."""
+    row = example()
+    assert broken(row | {"type_of_loan": "x" * schema.LONGEST_TEXT}) == {}
+    assert broken(row | {"type_of_loan": "x" * (schema.LONGEST_TEXT + 1)}) == {
+        "type_of_loan": "must have at most 16383 characters"
+    }
