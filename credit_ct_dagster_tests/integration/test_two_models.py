@@ -35,7 +35,7 @@ def other(trained_copy: Trained) -> Iterator[Platform]:
     """A second model, trained on two base dates by runs of the same instance."""
     made = replace(trained_copy.platform, model_name=f"{trained_copy.platform.model_name}-other")
     for base_dt in (_BEFORE, BASE_DT):
-        assert made.materialize(trained_copy.instance, base_dt, checks=False).success
+        assert made.materialize(trained_copy.instance, base_dt, checks=False, scores=True).success
     yield made
     shutil.rmtree(Path(made.packages.home) / "models" / made.model_name, ignore_errors=True)
 
