@@ -8,33 +8,26 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
 import optuna
-from distributed import Client, KilledWorker, get_worker
 from distributed import Future as DaskFuture
+from distributed import KilledWorker, get_worker
 
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLIT_FILES
 from credit_ct_dagster.contracts.trial import Trial, TrialState
-from credit_ct_dagster.errors.inputs import RunConfigError
-from credit_ct_dagster.errors.models import DaskUnavailableError
+from credit_ct_dagster.dask_scheduler import DaskScheduler, wiring_of_worker
 from credit_ct_dagster.modeling.local_workers import record_trial, threads_per_fit
 from credit_ct_dagster.modeling.optuna_internals import continued, storage_id
 from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.modeling.splitting import require_fingerprint
 from credit_ct_dagster.modeling.training import TrainingData
 from credit_ct_dagster.modeling.trials import FittedTrial, TrialTracker, fit_trial
-from credit_ct_dagster.outages import Dependency, translated
 from credit_ct_dagster.resources.mlflow.trials import Nesting
-from credit_ct_dagster.settings import set_up_process
-from credit_ct_dagster.wiring import Wiring
 
-_CONNECT_SECONDS = 20
-_NO_WORKER_SECONDS = 300
 _MAX_SUBMITTED = 1_000
 
 
@@ -63,12 +56,13 @@ class DaskWorkers:
     """The workers of a Dask scheduler; a `modeling.tuning.TrialWorkers`."""
 
     def __init__(self, scheduler: str, search: SharedSearch, tracker: TrialTracker) -> None:
-        self._scheduler = scheduler
+        self._scheduler = DaskScheduler(
+            scheduler, "run this base date again: finished trials are retained."
+        )
         self._search = search
         self._tracker = tracker
         self._collect = ThreadPoolExecutor(_MAX_SUBMITTED, "collect")
         self._submitted: list[DaskFuture] = []
-        self._workers_seen = time.monotonic()
 
     def __enter__(self) -> Self:
         """Connect.
@@ -77,16 +71,7 @@ class DaskWorkers:
             DaskUnavailableError: The scheduler does not answer.
             RunConfigError: Its address is not valid.
         """
-        try:
-            with self._translated("connecting"):
-                self._client = Client(
-                    self._scheduler, timeout=_CONNECT_SECONDS, set_as_default=False
-                )
-        except ValueError as error:
-            raise RunConfigError(
-                f"{self._scheduler} is not the address of a Dask scheduler: {error}. Correct"
-                " DASK_SCHEDULER_ADDRESS to an address such as tcp://host:8786, or tls://host:8786."
-            ) from error
+        self._scheduler.connect()
         return self
 
     def __exit__(
@@ -96,8 +81,8 @@ class DaskWorkers:
         trace: TracebackType | None,
     ) -> None:
         """Cancel the trials that have not ended; the result of a fit that is running is dropped."""
-        self._client.cancel(self._submitted)
-        self._client.close()
+        self._scheduler.client.cancel(self._submitted)
+        self._scheduler.client.close()
         self._collect.shutdown(cancel_futures=True)
 
     def slots(self) -> int:
@@ -109,35 +94,22 @@ class DaskWorkers:
             DaskUnavailableError: There has been no worker for five minutes, or the scheduler does
                 not answer any more.
         """
-        with self._translated("listing its workers"):
-            threads = self._client.nthreads()
-        if threads:
-            self._workers_seen = time.monotonic()
-        elif time.monotonic() - self._workers_seen > _NO_WORKER_SECONDS:
-            raise DaskUnavailableError(
-                f"The Dask scheduler at {self._scheduler} has had no worker for"
-                f" {_NO_WORKER_SECONDS} s. Start workers (dask worker {self._scheduler}), then run"
-                " this base date again: finished trials are retained."
-            )
-        return max(1, sum(threads.values()))
+        return self._scheduler.threads()
 
     def submit(self, trial: optuna.Trial) -> Future[Trial]:
         """Have a worker fit a trial and record it."""
         trial_id = storage_id(trial)
-        fitting = self._client.submit(
+        fitting = self._scheduler.client.submit(
             run_shared_trial, self._search, trial_id, pure=False, priority=-trial.number,
             key=f"trial {trial.number} of {self._search.study}-{trial_id}",
         )  # fmt: skip
         self._submitted = [each for each in self._submitted if not each.done()] + [fitting]
         return self._collect.submit(self._outcome, trial, fitting)
 
-    def _translated(self, doing: str) -> AbstractContextManager[None]:
-        return translated(Dependency.dask, self._scheduler, doing)
-
     def _outcome(self, trial: optuna.Trial, fitting: DaskFuture) -> Trial:
         started = time.time()
         try:
-            with self._translated(f"waiting for trial {trial.number}"):
+            with self._scheduler.translated(f"waiting for trial {trial.number}"):
                 return fitting.result()
         except KilledWorker as error:  # one candidate may need more memory than others
             failed = Trial(
@@ -156,7 +128,7 @@ def run_shared_trial(search: SharedSearch, trial_id: int) -> Trial:
     Raises:
         CreditCtError: The worker's environment leads to another study, or to other rows.
     """
-    wiring = _wiring()
+    wiring = wiring_of_worker()
     trial = continued(wiring.study_storage.join(search.study), trial_id)
     data = _training_data(search.base_dt, search.fingerprints["train"], search.fingerprints["val"])
     at_once = get_worker().state.nthreads
@@ -165,19 +137,7 @@ def run_shared_trial(search: SharedSearch, trial_id: int) -> Trial:
     return record_trial(trial, fitted, wiring.tracking.tracker(search.nesting))
 
 
-_setting_up = threading.Lock()
 _reading = threading.Lock()
-
-
-def _wiring() -> Wiring:
-    with _setting_up:  # a worker may have several threads
-        return _wiring_of_process()
-
-
-@cache
-def _wiring_of_process() -> Wiring:
-    """A worker is an entry point: it reads its environment with its first trial."""
-    return Wiring(set_up_process())
 
 
 def _training_data(base_dt: str, train: str, val: str) -> TrainingData:
@@ -187,7 +147,7 @@ def _training_data(base_dt: str, train: str, val: str) -> TrainingData:
 
 @lru_cache(maxsize=1)
 def _read_training_data(base_dt: str, train: str, val: str) -> TrainingData:
-    folder = _wiring().artifacts.open(PREPROCESSING_FOLDER, base_dt)
+    folder = wiring_of_worker().artifacts.open(PREPROCESSING_FOLDER, base_dt)
     rows = {name: folder[SPLIT_FILES[name]] for name in ("train", "val")}
     for name, fingerprint in (("train", train), ("val", val)):
         require_fingerprint(rows[name], fingerprint, f"{name} rows in {folder.path}")

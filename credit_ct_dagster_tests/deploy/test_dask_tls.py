@@ -11,8 +11,8 @@ import dask
 import pytest
 import yaml
 
+from credit_ct_dagster import dask_scheduler
 from credit_ct_dagster.errors.models import DaskUnavailableError
-from credit_ct_dagster.search import dask_workers
 from credit_ct_dagster.search.dask_workers import DaskWorkers
 from credit_ct_dagster_tests.certificates import self_signed
 from credit_ct_dagster_tests.platform import REPOSITORY
@@ -84,7 +84,7 @@ def test_who_has_no_certificate_is_refused(
 ) -> None:
     """Neither in the clear nor with a certificate of one's own, though trusting the stack's."""
     _connect(f"tls://{scheduler}", _variables(certificate))
-    monkeypatch.setattr(dask_workers, "_CONNECT_SECONDS", 1)
+    monkeypatch.setattr(dask_scheduler, "_CONNECT_SECONDS", 1)
     variables: dict[str, str] = {}
     if scheme == "tls":
         variables = _variables(self_signed(tmp_path, "stranger"))

@@ -16,6 +16,7 @@ import pytest
 from distributed import Client
 from optuna.trial import FrozenTrial
 
+from credit_ct_dagster import dask_scheduler
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLIT_FILES
 from credit_ct_dagster.contracts.trial import Trial
 from credit_ct_dagster.errors.inputs import RunConfigError
@@ -27,7 +28,6 @@ from credit_ct_dagster.modeling.search_space import TuningParameters
 from credit_ct_dagster.modeling.splitting import data_fingerprint, split_by_customer
 from credit_ct_dagster.resources.dask_cluster import DaskCluster
 from credit_ct_dagster.resources.study_storage import StudyStorage
-from credit_ct_dagster.search import dask_workers
 from credit_ct_dagster.search.search import (
     Machines,
     SearchRequest,
@@ -229,7 +229,7 @@ def test_a_search_continues_after_its_scheduler_died(
     platform: Platform, cluster: _Cluster, run_search: _Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The search fails with an outage, which is retried; the next attempt retains ended trials."""
-    monkeypatch.setattr(dask_workers, "_CONNECT_SECONDS", 1)
+    monkeypatch.setattr(dask_scheduler, "_CONNECT_SECONDS", 1)
     study = _Study(platform.studies, platform.model_name)
     cluster.start_worker("first")
     with cluster.client(workers=1) as client:
@@ -272,7 +272,7 @@ def test_a_scheduler_that_does_not_answer_is_retried(
     platform: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The address of the environment reaches the search, and the failure of the step names it."""
-    monkeypatch.setattr(dask_workers, "_CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(dask_scheduler, "_CONNECT_SECONDS", 0.2)
     result = platform.materialize(
         instance,
         selection=dg.AssetSelection.assets(

@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from distributed import Client
 
+from credit_ct_dagster import dask_scheduler
 from credit_ct_dagster.errors.inputs import RunConfigError
 from credit_ct_dagster.errors.models import DaskUnavailableError
 from credit_ct_dagster.errors.stores import FeatureStoreError
@@ -156,7 +157,7 @@ def test_a_scheduler_without_workers_is_an_outage(
     store: FeatureStore, model: PinnedModel, cluster: _Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a while, with what to do; nothing was written."""
-    monkeypatch.setattr(dask_workers, "_NO_WORKER_SECONDS", 0)
+    monkeypatch.setattr(dask_scheduler, "_NO_WORKER_SECONDS", 0)
     monkeypatch.setattr(dask_workers, "_LOOK_SECONDS", 0.1)
     with pytest.raises(DaskUnavailableError, match="has had no worker for"):
         score_customers(_request(cluster.address), model, store.database, _LOG)
