@@ -15,7 +15,7 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.calibration import CalibratedModel, aligned
 from credit_ct_dagster.modeling.preparation import Scalers, prepare
 from credit_ct_dagster.modeling.row_rules import RowRules
-from credit_ct_dagster.modeling.scorer_data import frequent_word
+from credit_ct_dagster.modeling.scorer_data import typical_values
 
 _QUANTILES = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99]
 # Where a number has no bound: far beyond any amount, and within CatBoost's single precision.
@@ -65,10 +65,10 @@ def golden_rows(
 
 def _made(train: pd.DataFrame, limits: Mapping[str, Limits]) -> Iterator[tuple[str, _Row]]:
     """The rows, each with what it is there for."""
-    everyone = _typical(train)
+    everyone = typical_values(train)
     of_class = [
         everyone | {name: value for name, value in row.items() if value is not None}
-        for row in (_typical(train[train[schema.TARGET] == name]) for name in schema.CLASSES)
+        for row in (typical_values(train[train[schema.TARGET] == name]) for name in schema.CLASSES)
     ]
     for name, row in zip(schema.CLASSES, of_class, strict=True):
         yield f"typical {name}", row
@@ -96,15 +96,6 @@ def _made(train: pd.DataFrame, limits: Mapping[str, Limits]) -> Iterator[tuple[s
         ("highest and lowest numbers", low | odd),
     ):
         yield kind, everyone | numbers
-
-
-def _typical(rows: pd.DataFrame) -> _Row:
-    """Median numbers and the most frequent words; None where no row has any."""
-    numbers = rows[schema.NUMERIC].median()
-    words = {name: frequent_word(rows[name]) for name in schema.WORDS}
-    return {
-        name: words[name] if name in words else _number(numbers[name]) for name in schema.FEATURES
-    }
 
 
 def _quantiles(train: pd.DataFrame, number: int) -> _Row:
