@@ -18,11 +18,11 @@ from benchmarks.intervals import union_seconds
 from benchmarks.windows import BASE_DT, read_splits
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLIT_FILES
 from credit_ct_dagster.contracts.trial import Trial
-from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
-from credit_ct_dagster.modeling.search_space import TuningParameters
-from credit_ct_dagster.modeling.splitting import data_fingerprint
-from credit_ct_dagster.modeling.trials import FittedTrial, TrialTracker
-from credit_ct_dagster.modeling.tuning import best_of
+from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare
+from credit_ct_dagster.modeling.rows.splitting import data_fingerprint
+from credit_ct_dagster.modeling.search.search_space import TuningParameters
+from credit_ct_dagster.modeling.search.trials import FittedTrial, TrialTracker
+from credit_ct_dagster.modeling.search.tuning import best_of
 from credit_ct_dagster.search.search import (
     Machines,
     SearchRequest,

@@ -17,8 +17,8 @@ from benchmarks.report import Findings
 from benchmarks.windows import BASE_DT, TRAIN_SHARE, VAL_SHARE
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.loading.sample_data import generate
-from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
-from credit_ct_dagster.modeling.splitting import split_by_customer
+from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare
+from credit_ct_dagster.modeling.rows.splitting import split_by_customer
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 
 

@@ -17,7 +17,7 @@ from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.record import Record
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.splitting import customer_position
+from credit_ct_dagster.modeling.rows.splitting import customer_position
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 
 _R = TypeVar("_R", bound=Record)

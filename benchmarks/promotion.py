@@ -15,8 +15,8 @@ from benchmarks.report import Findings
 from credit_ct_dagster.contracts.decision import Ground
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.gate import compare, decide
-from credit_ct_dagster.modeling.gate_rules import GateRules, PastVerdict
+from credit_ct_dagster.modeling.judging.gate import compare, decide
+from credit_ct_dagster.modeling.judging.gate_rules import GateRules, PastVerdict
 
 _SHARES = [0.31, 0.55, 0.14]  # of the classes, in January
 _ROWS_PER_DAY = 13  # in the holdout: 390 in a window, and windows of two days share 97 %

@@ -17,11 +17,11 @@ from benchmarks.report import Findings
 from benchmarks.windows import Window, read_splits
 from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.calibration import calibrate
-from credit_ct_dagster.modeling.preparation import fit_scalers, prepare, record_of
-from credit_ct_dagster.modeling.scorer_data import scorer_record
-from credit_ct_dagster.modeling.search_space import TuningParameters
-from credit_ct_dagster.modeling.training import TrainingData, fit
+from credit_ct_dagster.modeling.answers.calibration import calibrate
+from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
+from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare, record_of
+from credit_ct_dagster.modeling.search.search_space import TuningParameters
+from credit_ct_dagster.modeling.search.training import TrainingData, fit
 from credit_ct_dagster.scorer.reasons import Reason
 from credit_ct_dagster.scorer.scorer import Scorer
 

@@ -30,9 +30,9 @@ from sklearn.preprocessing import RobustScaler
 from benchmarks.bare_sql import merge_statements
 from benchmarks.windows import TRAIN_SHARE, VAL_SHARE, read_splits
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.evaluation import evaluate
-from credit_ct_dagster.modeling.splitting import split_by_customer
-from credit_ct_dagster.modeling.training import TEXT_PROCESSING
+from credit_ct_dagster.modeling.judging.evaluation import evaluate
+from credit_ct_dagster.modeling.rows.splitting import split_by_customer
+from credit_ct_dagster.modeling.search.training import TEXT_PROCESSING
 
 GRID = {"depth": [7, 8, 9], "rsm": [0.8, 0.9, 1.0], "l2_leaf_reg": [3.0, 5.0, 7.0]}
 ITERATIONS, EARLY_STOPPING = 2_000, 50

@@ -27,7 +27,7 @@ from benchmarks.windows import BASE_DT, JANUARY_BASE_DT, january, sample
 from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.contracts.splits import ScalersRecord
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.preparation import scalers_of
+from credit_ct_dagster.modeling.rows.preparation import scalers_of
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.servers import free_port
 

@@ -14,14 +14,14 @@ from credit_ct_dagster.assets.preprocessed_splits import limits_of
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLIT_FILES
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
-from credit_ct_dagster.modeling.calibration import calibrate
-from credit_ct_dagster.modeling.golden import golden_rows
-from credit_ct_dagster.modeling.preparation import fit_scalers, prepare, record_of
-from credit_ct_dagster.modeling.quarantine import check_rows
-from credit_ct_dagster.modeling.row_rules import RowRules
-from credit_ct_dagster.modeling.scorer_data import scorer_record
-from credit_ct_dagster.modeling.search_space import TuningParameters
-from credit_ct_dagster.modeling.splitting import split_by_customer
+from credit_ct_dagster.modeling.answers.calibration import calibrate
+from credit_ct_dagster.modeling.answers.golden import golden_rows
+from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
+from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare, record_of
+from credit_ct_dagster.modeling.rows.quarantine import check_rows
+from credit_ct_dagster.modeling.rows.row_rules import RowRules
+from credit_ct_dagster.modeling.rows.splitting import split_by_customer
+from credit_ct_dagster.modeling.search.search_space import TuningParameters
 from credit_ct_dagster.settings import set_up_process
 from credit_ct_dagster.wiring import Wiring
 

@@ -10,7 +10,7 @@ from credit_ct_dagster.contracts.files import SPLITS
 from credit_ct_dagster.loading.csv_files import check_features, check_labels
 from credit_ct_dagster.loading.sample_data import MONTHS, generate
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.splitting import split_by_customer
+from credit_ct_dagster.modeling.rows.splitting import split_by_customer
 from credit_ct_dagster.partitions import LabelWindow
 
 BASE_DT = "2025-08-31"

@@ -12,7 +12,7 @@ from credit_ct_dagster.errors.models import (
     MissingPackageError,
     UnrecordedChampionError,
 )
-from credit_ct_dagster.modeling.gate_rules import PastVerdict
+from credit_ct_dagster.modeling.judging.gate_rules import PastVerdict
 from credit_ct_dagster.recorded_models import RecordedModels
 from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
 

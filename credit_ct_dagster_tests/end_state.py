@@ -16,7 +16,7 @@ from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.files import MODEL_CARD_FILE, SPLIT_FILES, TRIALS_FILE
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.splits import SplitsSummary
-from credit_ct_dagster.modeling.splitting import data_fingerprint
+from credit_ct_dagster.modeling.rows.splitting import data_fingerprint
 from credit_ct_dagster.partitions import last_expired
 from credit_ct_dagster.resources.mlflow.tracking import BASE_DATE_TAG, all_pages
 from credit_ct_dagster_tests.platform import BASE_DT, Platform

@@ -47,7 +47,7 @@ def hold_study(url: str, name: str, opened: Event) -> None:
     """Have a study open until the process is killed."""
     import logging
 
-    from credit_ct_dagster.modeling.search_space import TuningParameters
+    from credit_ct_dagster.modeling.search.search_space import TuningParameters
     from credit_ct_dagster.resources.study_storage import StudyStorage
 
     log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def hold_study(url: str, name: str, opened: Event) -> None:
 def record_trials(uri: str, model_name: str, numbers: range) -> dict[int, str]:
     """Record a pruned trial per number, on four threads at once; returns their MLflow runs."""
     from credit_ct_dagster.contracts.trial import Trial, TrialState
-    from credit_ct_dagster.modeling.trials import FittedTrial
+    from credit_ct_dagster.modeling.search.trials import FittedTrial
     from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
     from credit_ct_dagster.resources.mlflow.trials import Nesting
 

@@ -17,8 +17,8 @@ from credit_ct_dagster.contracts.splits import ScalersRecord, SplitsSummary
 from credit_ct_dagster.errors.stores import MixedArtifactsError
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder, ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.row_rules import RowRules
-from credit_ct_dagster.modeling.scorer_data import PROTECTED, scorer_record
+from credit_ct_dagster.modeling.answers.scorer_data import PROTECTED, scorer_record
+from credit_ct_dagster.modeling.rows.row_rules import RowRules
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.runs.failures import failing_clearly
@@ -67,10 +67,10 @@ def bentoml_model(
     the parameters and metrics.
     """
     # Measured: scikit-learn takes 1.5 s to import, which only this step needs.
-    from credit_ct_dagster.modeling.calibration import calibrate
-    from credit_ct_dagster.modeling.golden import golden_rows
-    from credit_ct_dagster.modeling.preparation import scalers_fingerprint, scalers_of
-    from credit_ct_dagster.modeling.splitting import require_fingerprint
+    from credit_ct_dagster.modeling.answers.calibration import calibrate
+    from credit_ct_dagster.modeling.answers.golden import golden_rows
+    from credit_ct_dagster.modeling.rows.preparation import scalers_fingerprint, scalers_of
+    from credit_ct_dagster.modeling.rows.splitting import require_fingerprint
 
     base_dt = context.partition_key
     with failing_clearly(context):

@@ -24,7 +24,7 @@ from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.deciding import Deciding
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder, ArtifactsIOManager
-from credit_ct_dagster.modeling.gate_rules import GateRules
+from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.runs.failures import failing_clearly
 
@@ -97,8 +97,8 @@ def _decision(
     rules: GateRules,
 ) -> Decision:
     """Score the packages on raw rows, and apply the gate."""
-    from credit_ct_dagster.modeling.gate import compare, decide, floors
-    from credit_ct_dagster.modeling.splitting import pooled_holdout
+    from credit_ct_dagster.modeling.judging.gate import compare, decide, floors
+    from credit_ct_dagster.modeling.rows.splitting import pooled_holdout
 
     models = [promotions.load(each) for each in (challenger, champion) if each]
     holdout = pooled_holdout(
@@ -143,7 +143,7 @@ def _drift(
 def _drift_from(
     base_dt: str, champion: ModelIdentity, promotions: Promotions, artifacts: ArtifactsIOManager
 ) -> Sequence[ColumnDrift]:
-    from credit_ct_dagster.modeling.drift import feature_drift, prediction_drift
+    from credit_ct_dagster.modeling.judging.drift import feature_drift, prediction_drift
 
     scorer = promotions.load(promotions.newest_package(champion)).scorer
     reference = raw_rows(artifacts, champion.base_dt, "train")

@@ -43,9 +43,9 @@ def model_card(
     The same as JSON next to it. The page is also logged to the MLflow run of the model.
     """
     # Measured: what assesses a model takes 2 s to import, which only this step needs.
-    from credit_ct_dagster.modeling.assessment import assess
-    from credit_ct_dagster.modeling.evaluation import mean_contributions
-    from credit_ct_dagster.modeling.model_card import Links, ModelCard
+    from credit_ct_dagster.modeling.judging.assessment import assess
+    from credit_ct_dagster.modeling.judging.evaluation import mean_contributions
+    from credit_ct_dagster.modeling.pages.model_card import Links, ModelCard
 
     base_dt = context.partition_key
     with failing_clearly(context):

@@ -15,8 +15,8 @@ from credit_ct_dagster.contracts.splits import Limits, Quarantine, SplitsSummary
 from credit_ct_dagster.errors.inputs import EmptyWindowError, UnusableRowsError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.missing import with_blanks_missing
-from credit_ct_dagster.modeling.row_rules import Bounds, RowRules
+from credit_ct_dagster.modeling.rows.missing import with_blanks_missing
+from credit_ct_dagster.modeling.rows.row_rules import Bounds, RowRules
 from credit_ct_dagster.partitions import LabelWindow
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
@@ -26,8 +26,8 @@ from credit_ct_dagster.runs.failures import base_date_of_run, failing_clearly
 if TYPE_CHECKING:
     import pandas as pd
 
-    from credit_ct_dagster.modeling.preparation import Scalers
-    from credit_ct_dagster.modeling.quarantine import CheckedRows
+    from credit_ct_dagster.modeling.rows.preparation import Scalers
+    from credit_ct_dagster.modeling.rows.quarantine import CheckedRows
 
 
 class BoundsConfig(Bounds, dg.Config):
@@ -111,9 +111,9 @@ def preprocessing(
     base_date_lock: BaseDateLock,
 ) -> Iterator[dg.Output]:
     """Set rows that break a rule aside, split by customer, fit the scalers on train, and scale."""
-    from credit_ct_dagster.modeling.preparation import fit_scalers, prepare, record_of
-    from credit_ct_dagster.modeling.quarantine import check_rows
-    from credit_ct_dagster.modeling.splitting import split_by_customer
+    from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare, record_of
+    from credit_ct_dagster.modeling.rows.quarantine import check_rows
+    from credit_ct_dagster.modeling.rows.splitting import split_by_customer
 
     base_dt = base_date_of_run(context)
     with failing_clearly(context):
@@ -164,8 +164,8 @@ def _summary(
     prepared: "Mapping[str, pd.DataFrame]",
     scalers: "Scalers",
 ) -> SplitsSummary:
-    from credit_ct_dagster.modeling.preparation import scalers_fingerprint
-    from credit_ct_dagster.modeling.splitting import data_fingerprint
+    from credit_ct_dagster.modeling.rows.preparation import scalers_fingerprint
+    from credit_ct_dagster.modeling.rows.splitting import data_fingerprint
 
     return SplitsSummary(
         base_dt=base_dt,

@@ -6,7 +6,7 @@ from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.splits import ScalersRecord, SplitsSummary
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.missing import with_blanks_missing
+from credit_ct_dagster.modeling.rows.missing import with_blanks_missing
 from credit_ct_dagster.partitions import LabelWindow
 
 # pandas and scikit-learn are imported where rows are read: they take seconds.
@@ -20,7 +20,7 @@ def raw_rows(artifacts: ArtifactsIOManager, base_dt: str, split: str) -> "pd.Dat
     Raises:
         MixedArtifactsError: The merged rows are not those that the splits were made from.
     """
-    from credit_ct_dagster.modeling.splitting import require_fingerprint
+    from credit_ct_dagster.modeling.rows.splitting import require_fingerprint
 
     folder = artifacts.open(files.PREPROCESSING_FOLDER, base_dt)
     prepared = folder[files.SPLIT_FILES[split]]
@@ -38,7 +38,7 @@ def _restored_from_scaled(
     artifacts: ArtifactsIOManager, base_dt: str, prepared: "pd.DataFrame"
 ) -> "pd.DataFrame":
     """Scaled rows turned back: for base dates whose merged rows were not archived."""
-    from credit_ct_dagster.modeling.preparation import restore, scalers_of
+    from credit_ct_dagster.modeling.rows.preparation import restore, scalers_of
 
     learned = artifacts.open(files.SCALERS_FOLDER, base_dt).read(ScalersRecord)
     return restore(prepared, scalers_of(learned))

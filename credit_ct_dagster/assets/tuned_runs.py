@@ -12,7 +12,7 @@ from credit_ct_dagster.assets.tables import table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder
-from credit_ct_dagster.modeling.search_space import TuningParameters
+from credit_ct_dagster.modeling.search.search_space import TuningParameters
 from credit_ct_dagster.runs.failures import failing_clearly
 
 # What searches and draws is imported where it is used: MLflow and matplotlib take seconds.
@@ -78,7 +78,7 @@ def tuned_runs(
     is scored on the holdout. Trials that an interrupted search of the same rows finished are
     retained.
     """
-    from credit_ct_dagster.modeling.trials import trials_table
+    from credit_ct_dagster.modeling.search.trials import trials_table
     from credit_ct_dagster.search.search import SearchStores, search
     from credit_ct_dagster.search.summary import summary_of
 
@@ -126,7 +126,7 @@ def _request(
     splits: SplitsSummary,
 ) -> "SearchRequest":
     """The search that a configuration describes, with its rows."""
-    from credit_ct_dagster.modeling.splitting import require_fingerprint
+    from credit_ct_dagster.modeling.rows.splitting import require_fingerprint
     from credit_ct_dagster.search.search import Machines, SearchRequest
 
     rows = {name: folder[file] for name, file in files.SPLIT_FILES.items()}
@@ -147,8 +147,12 @@ def _request(
 
 
 def _pictures(request: "SearchRequest", result: "SearchResult") -> dict[str, dg.MetadataValue]:
-    from credit_ct_dagster.modeling.evaluation import confusion, feature_importances
-    from credit_ct_dagster.modeling.plots import confusion_matrix_png, importances_png, search_png
+    from credit_ct_dagster.modeling.judging.evaluation import confusion, feature_importances
+    from credit_ct_dagster.modeling.pages.plots import (
+        confusion_matrix_png,
+        importances_png,
+        search_png,
+    )
 
     counts = confusion(result.model, request.rows["holdout"])
     pictures = {

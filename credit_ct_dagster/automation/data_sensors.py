@@ -125,7 +125,7 @@ def late_data_sensor(
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Compare what a merge would return now with what was trained on, by fingerprint."""
     # Half a second to import pandas, which whoever only loads the definitions does not need.
-    from credit_ct_dagster.modeling.splitting import data_fingerprint
+    from credit_ct_dagster.modeling.rows.splitting import data_fingerprint
 
     newest = date.fromisoformat(calendar.newest())
     runs = trained_model.runs_on(context.instance)

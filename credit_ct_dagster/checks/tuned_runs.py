@@ -27,8 +27,8 @@ def model_beats_baselines(
 ) -> dg.AssetCheckResult:
     """Measure model and baselines on the same holdout rows."""
     # scikit-learn and CatBoost take seconds to import.
-    from credit_ct_dagster.modeling.baselines import compare_with_baselines
-    from credit_ct_dagster.modeling.evaluation import predict
+    from credit_ct_dagster.modeling.judging.baselines import compare_with_baselines
+    from credit_ct_dagster.modeling.judging.evaluation import predict
 
     base_dt = base_date_of(context)
     folder = artifacts.open(PREPROCESSING_FOLDER, base_dt)

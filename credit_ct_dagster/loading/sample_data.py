@@ -13,7 +13,7 @@ from dateutil.relativedelta import relativedelta
 
 from credit_ct_dagster.loading import sample_values as real
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.row_rules import BOUNDS, Bounds
+from credit_ct_dagster.modeling.rows.row_rules import BOUNDS, Bounds
 
 # SciPy takes half a second to import; `credit-ct load` imports this module, and only drawing rows
 # needs it.

@@ -11,9 +11,9 @@ from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.contracts.splits import Limits
 from credit_ct_dagster.errors.models import UnusablePackageError
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.reasons import sentences
-from credit_ct_dagster.modeling.row_rules import BOUNDS
-from credit_ct_dagster.modeling.scorer_data import PROTECTED, calibration_data
+from credit_ct_dagster.modeling.answers.reasons import sentences
+from credit_ct_dagster.modeling.answers.scorer_data import PROTECTED, calibration_data
+from credit_ct_dagster.modeling.rows.row_rules import BOUNDS
 from credit_ct_dagster.resources.bentoml_internals import DESCRIPTION, broken_package
 from credit_ct_dagster.resources.bentoml_packages import PackagedModel
 from credit_ct_dagster.scorer.class_rule import HIGHEST_SCORE
@@ -83,7 +83,7 @@ def _unpickled(folder: Path) -> dict[str, Any]:
 
 
 def _data_of(contents: Mapping[str, Any]) -> ScorerRecord:
-    from credit_ct_dagster.modeling.preparation import record_of
+    from credit_ct_dagster.modeling.rows.preparation import record_of
 
     model, columns = contents[_MODEL], contents.get("feature_schema", {})
     scales = record_of(contents["robust_scalers"]).columns

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
     from optuna.storages import RDBStorage
 
-    from credit_ct_dagster.modeling.search_space import TuningParameters
+    from credit_ct_dagster.modeling.search.search_space import TuningParameters
 
 _SEARCH_ID = "search_id"
 

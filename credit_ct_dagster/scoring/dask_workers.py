@@ -18,7 +18,7 @@ from distributed import TimeoutError as DaskTimeoutError
 
 from credit_ct_dagster.dask_scheduler import DaskScheduler, wiring_of_worker
 from credit_ct_dagster.errors.models import DaskUnavailableError
-from credit_ct_dagster.modeling.row_rules import RowRules
+from credit_ct_dagster.modeling.rows.row_rules import RowRules
 from credit_ct_dagster.resources.feature_store.rows_to_score import Customers, KeyRange, RowsToScore
 from credit_ct_dagster.scorer.scorer import Scorer
 from credit_ct_dagster.serving.batch import ScoredChunk, score_chunk

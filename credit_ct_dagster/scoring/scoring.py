@@ -16,8 +16,8 @@ from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.splits import Limits, Quarantine
 from credit_ct_dagster.errors.inputs import TooManyRefusedRowsError
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.quarantine import CheckedRows
-from credit_ct_dagster.modeling.row_rules import RowRules, rules_of
+from credit_ct_dagster.modeling.rows.quarantine import CheckedRows
+from credit_ct_dagster.modeling.rows.row_rules import RowRules, rules_of
 from credit_ct_dagster.resources.feature_store.engine import Database
 from credit_ct_dagster.resources.feature_store.rows_to_score import Customers, KeyRange, RowsToScore
 from credit_ct_dagster.resources.feature_store.scores import (
@@ -142,7 +142,7 @@ def training_shares(
         model: The model that scored.
         classes: Scored rows per class.
     """
-    from credit_ct_dagster.modeling.drift import prediction_drift
+    from credit_ct_dagster.modeling.judging.drift import prediction_drift
 
     if not sum(classes.values()):
         return TrainingShares(labels=labels, drift=None)

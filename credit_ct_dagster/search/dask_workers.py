@@ -20,12 +20,12 @@ from distributed import KilledWorker, get_worker
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLIT_FILES
 from credit_ct_dagster.contracts.trial import Trial, TrialState
 from credit_ct_dagster.dask_scheduler import DaskScheduler, wiring_of_worker
-from credit_ct_dagster.modeling.local_workers import record_trial, threads_per_fit
-from credit_ct_dagster.modeling.optuna_internals import continued, storage_id
-from credit_ct_dagster.modeling.search_space import TuningParameters
-from credit_ct_dagster.modeling.splitting import require_fingerprint
-from credit_ct_dagster.modeling.training import TrainingData
-from credit_ct_dagster.modeling.trials import FittedTrial, TrialTracker, fit_trial
+from credit_ct_dagster.modeling.rows.splitting import require_fingerprint
+from credit_ct_dagster.modeling.search.local_workers import record_trial, threads_per_fit
+from credit_ct_dagster.modeling.search.optuna_internals import continued, storage_id
+from credit_ct_dagster.modeling.search.search_space import TuningParameters
+from credit_ct_dagster.modeling.search.training import TrainingData
+from credit_ct_dagster.modeling.search.trials import FittedTrial, TrialTracker, fit_trial
 from credit_ct_dagster.resources.mlflow.trials import Nesting
 
 _MAX_SUBMITTED = 1_000

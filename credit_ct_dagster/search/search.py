@@ -13,12 +13,12 @@ from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.trial import Trial
 from credit_ct_dagster.errors.stores import NewerRecordError, UnreadableRecordError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
-from credit_ct_dagster.modeling.evaluation import evaluate
-from credit_ct_dagster.modeling.local_workers import LocalWorkers
-from credit_ct_dagster.modeling.search_space import Params, TuningParameters
-from credit_ct_dagster.modeling.training import TrainingData
-from credit_ct_dagster.modeling.trials import TrialTracker
-from credit_ct_dagster.modeling.tuning import best_of, completed_of, retained_trials, tune
+from credit_ct_dagster.modeling.judging.evaluation import evaluate
+from credit_ct_dagster.modeling.search.local_workers import LocalWorkers
+from credit_ct_dagster.modeling.search.search_space import Params, TuningParameters
+from credit_ct_dagster.modeling.search.training import TrainingData
+from credit_ct_dagster.modeling.search.trials import TrialTracker
+from credit_ct_dagster.modeling.search.tuning import best_of, completed_of, retained_trials, tune
 from credit_ct_dagster.resources.mlflow.tags import (
     BASE_DATE_TAG,
     BEST_RUN_TAG,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.row_rules import RowRules
+from credit_ct_dagster.modeling.rows.row_rules import RowRules
 
 # pandas and pandera take seconds to import; definitions reach this module.
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def score_chunk(
     """
     import pandas as pd
 
-    from credit_ct_dagster.modeling.quarantine import check_features
+    from credit_ct_dagster.modeling.rows.quarantine import check_features
     from credit_ct_dagster.scorer.reasons import protected_features
 
     checked = check_features(rows, rules)

@@ -11,8 +11,8 @@ from typing import Any, Self
 
 from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.missing import WORDS_FOR_MISSING
-from credit_ct_dagster.modeling.row_rules import Bounds, RowRules, rules_of
+from credit_ct_dagster.modeling.rows.missing import WORDS_FOR_MISSING
+from credit_ct_dagster.modeling.rows.row_rules import Bounds, RowRules, rules_of
 from credit_ct_dagster.serving.example import CUSTOMER_ID, example
 
 CUSTOMER = schema.CUSTOMER

@@ -3,7 +3,7 @@
 from typing import Any
 
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.row_rules import BOUNDS, Bounds
+from credit_ct_dagster.modeling.rows.row_rules import BOUNDS, Bounds
 
 _EXAMPLE: dict[str, float | str] = {
     "age": 33,

@@ -6,7 +6,7 @@ from credit_ct_dagster.contracts.decision import Ground
 from credit_ct_dagster.contracts.files import SCALERS_FOLDER
 from credit_ct_dagster.contracts.splits import ScalersRecord
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.row_rules import BOUNDS
+from credit_ct_dagster.modeling.rows.row_rules import BOUNDS
 from credit_ct_dagster_tests.platform import BASE_DT
 from credit_ct_dagster_tests.trained import Trained
 

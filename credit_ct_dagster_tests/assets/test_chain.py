@@ -20,8 +20,8 @@ from credit_ct_dagster.contracts.search import SearchSummary, TrialCounts
 from credit_ct_dagster.contracts.splits import Scale, ScalersRecord
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.evaluation import evaluate, predict
-from credit_ct_dagster.modeling.preparation import prepare
+from credit_ct_dagster.modeling.judging.evaluation import evaluate, predict
+from credit_ct_dagster.modeling.rows.preparation import prepare
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import (

@@ -16,7 +16,7 @@ from credit_ct_dagster.contracts.files import MODEL_CARD_FILE, SPLIT_FILES
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.errors.models import MissingPackageError
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.splitting import customer_position
+from credit_ct_dagster.modeling.rows.splitting import customer_position
 from credit_ct_dagster.resources.feature_store.tables import Tables
 from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform, Templates, failure_of
 from credit_ct_dagster_tests.trained import Trained

@@ -11,10 +11,11 @@ from credit_ct_dagster.contracts.files import (
     SEARCH_SUMMARY_FILE,
     SPLIT_FILES,
 )
-from credit_ct_dagster.modeling import schema, training
-from credit_ct_dagster.modeling.evaluation import evaluate
-from credit_ct_dagster.modeling.search_space import TuningParameters
-from credit_ct_dagster.modeling.training import TEXT_PROCESSING
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.judging.evaluation import evaluate
+from credit_ct_dagster.modeling.search import training
+from credit_ct_dagster.modeling.search.search_space import TuningParameters
+from credit_ct_dagster.modeling.search.training import TEXT_PROCESSING
 from credit_ct_dagster_tests.platform import (
     BASE_DT,
     HALVING_SEARCH,

@@ -16,7 +16,7 @@ from credit_ct_dagster.automation.schedules import daily_training_schedule
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLITS_SUMMARY_FILE
 from credit_ct_dagster.contracts.splits import Quarantine, SplitsSummary
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
-from credit_ct_dagster.modeling.splitting import data_fingerprint
+from credit_ct_dagster.modeling.rows.splitting import data_fingerprint
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.arrival import ArrivalRules
 from credit_ct_dagster.resources.feature_store.store import FeatureStore

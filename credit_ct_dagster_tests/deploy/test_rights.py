@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from credit_ct_dagster.errors.stores import DuplicateRequestError, FeatureStoreError
 from credit_ct_dagster.loading import sample_data
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.search_space import TuningParameters
+from credit_ct_dagster.modeling.search.search_space import TuningParameters
 from credit_ct_dagster.resources.feature_store.predictions import LoggedPredictions
 from credit_ct_dagster.resources.feature_store.scores import CustomerScores
 from credit_ct_dagster.resources.feature_store.store import FeatureStore

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from dagster_mysql.run_storage import MySQLRunStorage
 
 from credit_ct_dagster.errors.stores import FeatureStoreError
-from credit_ct_dagster.modeling.search_space import TuningParameters
+from credit_ct_dagster.modeling.search.search_space import TuningParameters
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster_tests.certificates import self_signed

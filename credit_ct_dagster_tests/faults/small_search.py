@@ -1,6 +1,6 @@
 """The code location with a small search: schedules and sensors start runs with the defaults."""
 
-from credit_ct_dagster.modeling.search_space import Pruning, TuningParameters
+from credit_ct_dagster.modeling.search.search_space import Pruning, TuningParameters
 
 _SMALL = {
     "depth": [3, 4],

@@ -41,7 +41,7 @@ replace = Path.replace
 Path.replace = lambda self, to: die() if "_holdout" in self.name else replace(self, to)
 """,
     "search": """
-from credit_ct_dagster.modeling import trials
+from credit_ct_dagster.modeling.search import trials
 fit = trials.fit
 trials.fit = lambda data, params, *a: die() if params["depth"] == 4 else fit(data, params, *a)
 """,

@@ -23,9 +23,9 @@ from credit_ct_dagster.errors.inputs import RunConfigError
 from credit_ct_dagster.errors.models import DaskUnavailableError, ForeignStudyError
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
-from credit_ct_dagster.modeling.search_space import TuningParameters
-from credit_ct_dagster.modeling.splitting import data_fingerprint, split_by_customer
+from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare
+from credit_ct_dagster.modeling.rows.splitting import data_fingerprint, split_by_customer
+from credit_ct_dagster.modeling.search.search_space import TuningParameters
 from credit_ct_dagster.resources.dask_cluster import DaskCluster
 from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster.search.search import (

@@ -10,7 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.splitting import customer_position
+from credit_ct_dagster.modeling.rows.splitting import customer_position
 
 _UNTIL = date(2025, 8, 31)
 

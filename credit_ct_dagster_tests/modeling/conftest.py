@@ -12,13 +12,13 @@ from catboost import CatBoostClassifier
 from credit_ct_dagster.contracts.trial import Trial
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.local_workers import LocalWorkers
-from credit_ct_dagster.modeling.preparation import fit_scalers, prepare
-from credit_ct_dagster.modeling.search_space import TuningParameters
-from credit_ct_dagster.modeling.splitting import split_by_customer
-from credit_ct_dagster.modeling.training import TrainingData
-from credit_ct_dagster.modeling.trials import FittedTrial
-from credit_ct_dagster.modeling.tuning import Progress, best_of, tune
+from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare
+from credit_ct_dagster.modeling.rows.splitting import split_by_customer
+from credit_ct_dagster.modeling.search.local_workers import LocalWorkers
+from credit_ct_dagster.modeling.search.search_space import TuningParameters
+from credit_ct_dagster.modeling.search.training import TrainingData
+from credit_ct_dagster.modeling.search.trials import FittedTrial
+from credit_ct_dagster.modeling.search.tuning import Progress, best_of, tune
 
 
 @pytest.fixture(scope="session")

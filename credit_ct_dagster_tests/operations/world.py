@@ -18,8 +18,8 @@ from credit_ct_dagster.contracts.decision import Decision, Ground
 from credit_ct_dagster.contracts.files import MODEL_FOLDER, PREPROCESSING_FOLDER
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
-from credit_ct_dagster.modeling.search_space import TuningParameters
-from credit_ct_dagster.modeling.trials import FittedTrial, Trial, TrialState
+from credit_ct_dagster.modeling.search.search_space import TuningParameters
+from credit_ct_dagster.modeling.search.trials import FittedTrial, Trial, TrialState
 from credit_ct_dagster.operations.prune import Retention
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.feature_store.scores import CustomerScores

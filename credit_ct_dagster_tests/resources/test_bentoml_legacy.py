@@ -23,8 +23,8 @@ from credit_ct_dagster.errors.models import (
 )
 from credit_ct_dagster.errors.stores import UnreadableRecordError
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.calibration import METHODS, CalibratedModel, fitted
-from credit_ct_dagster.modeling.preparation import Scalers, prepare, scalers_of
+from credit_ct_dagster.modeling.answers.calibration import METHODS, CalibratedModel, fitted
+from credit_ct_dagster.modeling.rows.preparation import Scalers, prepare, scalers_of
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster_tests.platform import BASE_DT
 from credit_ct_dagster_tests.resources.packages import any_model
@@ -55,7 +55,7 @@ def _save(
         },
         labels=_LABELS,
         metadata=_RECORD.to_metadata() if metadata is None else metadata,
-        external_modules=[import_module("credit_ct_dagster.modeling.calibration")],
+        external_modules=[import_module("credit_ct_dagster.modeling.answers.calibration")],
         custom_objects={
             "calibrated_model": model,
             "robust_scalers": dict(scalers),

@@ -9,7 +9,7 @@ import pytest
 
 from credit_ct_dagster import locks
 from credit_ct_dagster.errors.models import ForeignStudyError, StudyStorageUnavailableError
-from credit_ct_dagster.modeling.search_space import TuningParameters
+from credit_ct_dagster.modeling.search.search_space import TuningParameters
 from credit_ct_dagster.resources.study_storage import StudyStorage, search_id
 from credit_ct_dagster_tests.processes import hold_study, started, warm
 

@@ -11,11 +11,11 @@ from catboost import CatBoostClassifier
 
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.calibration import METHODS, CalibratedModel, aligned, fitted
-from credit_ct_dagster.modeling.preparation import Scalers, fit_scalers, prepare, record_of
-from credit_ct_dagster.modeling.scorer_data import scorer_record
-from credit_ct_dagster.modeling.splitting import split_by_customer
-from credit_ct_dagster.modeling.training import TEXT_PROCESSING, TrainingData
+from credit_ct_dagster.modeling.answers.calibration import METHODS, CalibratedModel, aligned, fitted
+from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
+from credit_ct_dagster.modeling.rows.preparation import Scalers, fit_scalers, prepare, record_of
+from credit_ct_dagster.modeling.rows.splitting import split_by_customer
+from credit_ct_dagster.modeling.search.training import TEXT_PROCESSING, TrainingData
 from credit_ct_dagster.scorer.scorer import Scorer
 
 

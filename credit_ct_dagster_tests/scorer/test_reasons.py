@@ -10,8 +10,8 @@ import pytest
 from catboost import CatBoostClassifier
 
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.reasons import sentences
-from credit_ct_dagster.modeling.scorer_data import frequent_word
+from credit_ct_dagster.modeling.answers.reasons import sentences
+from credit_ct_dagster.modeling.answers.scorer_data import frequent_word
 from credit_ct_dagster.scorer.contributions import Contributions
 from credit_ct_dagster.scorer.reasons import Reasons, protected_features
 from credit_ct_dagster.scorer.scorer import Scorer

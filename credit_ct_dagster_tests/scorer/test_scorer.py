@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.calibration import METHODS
+from credit_ct_dagster.modeling.answers.calibration import METHODS
 from credit_ct_dagster.scorer.scorer import DATA_FILE, MODEL_FILE, Answer, Scorer
 from credit_ct_dagster.scorer.values import UnusableValuesError
 from credit_ct_dagster_tests.scorer.conftest import Pipeline
@@ -148,8 +148,8 @@ def test_a_scorer_is_read_from_its_folder(
     tmp_path: Path, pipelines: Mapping[str, Pipeline], rows: Mapping[str, pd.DataFrame]
 ) -> None:
     """Two files are all it needs; data of a later release are refused."""
-    from credit_ct_dagster.modeling.preparation import record_of
-    from credit_ct_dagster.modeling.scorer_data import scorer_record
+    from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
+    from credit_ct_dagster.modeling.rows.preparation import record_of
 
     pipeline = pipelines["sigmoid"]
     record = scorer_record(

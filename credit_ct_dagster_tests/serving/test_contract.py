@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.missing import WORDS_FOR_MISSING
-from credit_ct_dagster.modeling.quarantine import check_features
-from credit_ct_dagster.modeling.row_rules import BOUNDS, Bounds, RowRules, rules_of
+from credit_ct_dagster.modeling.rows.missing import WORDS_FOR_MISSING
+from credit_ct_dagster.modeling.rows.quarantine import check_features
+from credit_ct_dagster.modeling.rows.row_rules import BOUNDS, Bounds, RowRules, rules_of
 from credit_ct_dagster.serving import contract
 from credit_ct_dagster.serving.contract import RowContract, features_of
 from credit_ct_dagster.serving.example import example

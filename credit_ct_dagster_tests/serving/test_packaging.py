@@ -21,7 +21,7 @@ from mlflow.pyfunc import PyFuncModel, scoring_server
 from credit_ct_dagster.assets.raw_rows import raw_rows
 from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.calibration import calibrate
+from credit_ct_dagster.modeling.answers.calibration import calibrate
 from credit_ct_dagster.serving.packaging import write_package
 from credit_ct_dagster_tests.platform import BASE_DT
 from credit_ct_dagster_tests.resources.packages import any_data, any_model

@@ -105,7 +105,7 @@ def _normalised(frame: "pd.DataFrame", singles: Collection[str]) -> "pd.DataFram
         singles: Numbers that the table of training rows holds in single precision.
     """
     # Half a second to import, which only reading needs.
-    from credit_ct_dagster.modeling.missing import with_blanks_missing
+    from credit_ct_dagster.modeling.rows.missing import with_blanks_missing
 
     frame = with_blanks_missing(frame)
     words = frame[schema.WORDS].astype(object)  # a column without a word may have come as numbers

@@ -16,7 +16,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from credit_ct_dagster.contracts.trial import TrialState
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.trials import FittedTrial
+from credit_ct_dagster.modeling.search.trials import FittedTrial
 from credit_ct_dagster.resources.mlflow.tags import CURVE_METRIC, MODEL, REASON_TAG, TRIAL_TAG
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 

@@ -10,12 +10,12 @@ from credit_ct_dagster.errors.stores import MissingColumnError, MissingRightsErr
 from credit_ct_dagster.loading.csv_files import check_features
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.drift import feature_drift
-from credit_ct_dagster.modeling.preparation import fit_scalers, prepare, restore
-from credit_ct_dagster.modeling.quarantine import check_rows
-from credit_ct_dagster.modeling.row_rules import RowRules
-from credit_ct_dagster.modeling.splitting import split_by_customer
-from credit_ct_dagster.modeling.training import TrainingData, fit
+from credit_ct_dagster.modeling.judging.drift import feature_drift
+from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare, restore
+from credit_ct_dagster.modeling.rows.quarantine import check_rows
+from credit_ct_dagster.modeling.rows.row_rules import RowRules
+from credit_ct_dagster.modeling.rows.splitting import split_by_customer
+from credit_ct_dagster.modeling.search.training import TrainingData, fit
 from credit_ct_dagster.operations import database_checks
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster_tests.mariadb import MariaDB

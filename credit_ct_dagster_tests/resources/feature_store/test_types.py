@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from credit_ct_dagster.errors.stores import UnsuitableTableError
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.splitting import data_fingerprint
+from credit_ct_dagster.modeling.rows.splitting import data_fingerprint
 from credit_ct_dagster.operations import database_checks
 from credit_ct_dagster.partitions import LabelWindow
 from credit_ct_dagster.resources.feature_store.store import FeatureStore

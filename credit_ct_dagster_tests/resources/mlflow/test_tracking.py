@@ -10,7 +10,7 @@ import pytest
 
 from credit_ct_dagster.contracts.trial import Trial, TrialState
 from credit_ct_dagster.errors.models import MissingModelError, MlflowUnavailableError
-from credit_ct_dagster.modeling.trials import FittedTrial
+from credit_ct_dagster.modeling.search.trials import FittedTrial
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.mlflow.parent_run import parent_run
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking

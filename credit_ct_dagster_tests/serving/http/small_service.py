@@ -22,10 +22,10 @@ from credit_ct_dagster.contracts.scorer import Limits, ScorerRecord
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.preparation import fit_scalers, prepare, record_of
-from credit_ct_dagster.modeling.row_rules import BOUNDS
-from credit_ct_dagster.modeling.scorer_data import scorer_record
-from credit_ct_dagster.modeling.training import TEXT_PROCESSING, TrainingData
+from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
+from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare, record_of
+from credit_ct_dagster.modeling.rows.row_rules import BOUNDS
+from credit_ct_dagster.modeling.search.training import TEXT_PROCESSING, TrainingData
 from credit_ct_dagster.scorer.scorer import Scorer
 from credit_ct_dagster.serving.contract import RowContract
 from credit_ct_dagster.serving.follower import FollowerState, ServedModel

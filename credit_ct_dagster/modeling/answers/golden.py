@@ -1,0 +1,152 @@
+"""Golden rows: made-up customers, with the answers that the pipeline gives to them.
+
+Whoever serves a model asks it these rows first. The answers are computed on the pipeline's own path
+(scikit-learn's scalers, CatBoost, scikit-learn's calibration), not by the scorer inside the
+package, so that a mistake in either is seen.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pandas as pd
+
+from credit_ct_dagster.contracts.golden import GoldenRow, GoldenRows
+from credit_ct_dagster.contracts.scorer import Limits
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.answers.calibration import CalibratedModel, aligned
+from credit_ct_dagster.modeling.answers.scorer_data import typical_values
+from credit_ct_dagster.modeling.rows.preparation import Scalers, prepare
+from credit_ct_dagster.modeling.rows.row_rules import RowRules
+
+_QUANTILES = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99]
+# Where a number has no bound: far beyond any amount, and within CatBoost's single precision.
+_UNBOUNDED = 1e12
+
+_Value = float | str | None
+_Row = dict[str, _Value]
+
+
+def golden_rows(
+    train: pd.DataFrame,
+    scalers: Scalers,
+    model: CalibratedModel,
+    limits: Mapping[str, Limits],
+) -> GoldenRows:
+    """Make golden rows for a model, the same ones whenever it is packaged.
+
+    None of them is a row of a customer: each is put together from medians, quantiles and frequent
+    words of the training rows, from limits, and from words that no training row holds.
+
+    Args:
+        train: Raw training rows with the columns `schema.FEATURES` and `schema.TARGET`.
+        scalers: Those that the model was trained with.
+        model: Takes prepared rows.
+        limits: Per number, those of the rules for rows.
+    """
+    made = [(kind, _within(row, limits)) for kind, row in _made(train, limits)]
+    rows = pd.DataFrame([row for _, row in made], columns=schema.FEATURES)
+    rows = rows.astype(
+        {**dict.fromkeys(schema.NUMERIC, float), **dict.fromkeys(schema.WORDS, object)}
+    )
+    prepared = prepare(rows, scalers)
+    classes = model.predict(prepared)
+    probabilities = aligned(model.predict_proba(prepared), model.classes)
+    return GoldenRows(
+        rows=[
+            GoldenRow(
+                kind=kind,
+                features=row,
+                credit_score=str(score),
+                probabilities=dict(zip(schema.CLASSES, map(float, shares), strict=True)),
+            )
+            for (kind, row), score, shares in zip(made, classes, probabilities, strict=True)
+        ]
+    )
+
+
+def _made(train: pd.DataFrame, limits: Mapping[str, Limits]) -> Iterator[tuple[str, _Row]]:
+    """The rows, each with what it is there for."""
+    everyone = typical_values(train)
+    of_class = [
+        everyone | {name: value for name, value in row.items() if value is not None}
+        for row in (typical_values(train[train[schema.TARGET] == name]) for name in schema.CLASSES)
+    ]
+    for name, row in zip(schema.CLASSES, of_class, strict=True):
+        yield f"typical {name}", row
+    yield "typical", everyone
+    for number in range(len(_QUANTILES)):
+        yield "quantiles", everyone | _quantiles(train, number)
+    yield "all missing", dict.fromkeys(schema.FEATURES)
+    for number, column in enumerate(schema.FEATURES):
+        yield f"{column} missing", of_class[number % len(of_class)] | {column: None}
+    yield "blank words", everyone | dict.fromkeys(schema.WORDS, "  ")
+    yield (
+        "words with blanks around",
+        everyone
+        | {name: f" {word} " for name in schema.WORDS if (word := everyone[name]) is not None},
+    )
+    yield from _words(train, everyone)
+    low: _Row = {name: _bound(limits, name, "low") for name in schema.NUMERIC}
+    high: _Row = {name: _bound(limits, name, "high") for name in schema.NUMERIC}
+    even: _Row = {name: high[name] for name in schema.NUMERIC[::2]}
+    odd: _Row = {name: high[name] for name in schema.NUMERIC[1::2]}
+    for kind, numbers in (
+        ("lowest numbers", low),
+        ("highest numbers", high),
+        ("lowest and highest numbers", low | even),
+        ("highest and lowest numbers", low | odd),
+    ):
+        yield kind, everyone | numbers
+
+
+def _quantiles(train: pd.DataFrame, number: int) -> _Row:
+    """Each number at another one of its quantiles, so that all occur, in many combinations."""
+    return {
+        name: _number(train[name].quantile(_QUANTILES[(number + place) % len(_QUANTILES)]))
+        for place, name in enumerate(schema.NUMERIC)
+    }
+
+
+def _words(train: pd.DataFrame, everyone: _Row) -> Iterator[tuple[str, _Row]]:
+    """Every word of a closed list, and words that training never had in the other columns."""
+    unseen: _Row = {}
+    for name in schema.WORDS:
+        column = schema.COLUMNS[name]
+        for word in column.words:
+            yield f"{name} {word}", everyone | {name: word}
+        if not column.words:
+            unseen[name] = _unseen(train[name], column)
+            yield f"unseen {name}", everyone | {name: unseen[name]}
+    yield "unseen words", everyone | unseen
+
+
+def _unseen(words: pd.Series, column: schema.Column) -> str:
+    """A word, or a list of words, that no training row holds."""
+    known: Sequence[str] = words.dropna().astype(str).unique().tolist()
+    made = f"{column.separator} ".join(["Unseen", "never"]) if column.separator else "Unseen"
+    while any(made in each for each in known):
+        made = f"x{made}"
+    return made[: column.length]
+
+
+def _within(row: _Row, limits: Mapping[str, Limits]) -> _Row:
+    """A row whose numbers respect the limits.
+
+    Raw rows are made from scaled ones, up to the last digit: a count of 0 may be just below.
+    """
+    return {
+        name: min(max(value, _bound(limits, name, "low")), _bound(limits, name, "high"))
+        if isinstance(value, float)
+        else value
+        for name, value in row.items()
+    }
+
+
+def _bound(limits: Mapping[str, Limits], name: str, side: str) -> float:
+    value = getattr(limits.get(name) or RowRules().bounds_of(name), side)
+    if value is None:
+        return -_UNBOUNDED if side == "low" else _UNBOUNDED
+    return float(value)
+
+
+def _number(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)
