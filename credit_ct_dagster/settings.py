@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from credit_ct_dagster import logs
 from credit_ct_dagster.contracts.model_name import DEFAULT_MODEL_NAME
+from credit_ct_dagster.contracts.utility import DEFAULT_COSTS, Metric
 from credit_ct_dagster.errors.inputs import SettingsError
 
 
@@ -58,6 +59,29 @@ class Settings(BaseSettings):
         default=DEFAULT_MODEL_NAME,
         pattern=r"^[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?$",
         description="Folder, MLflow experiment, and BentoML tag name",
+    )
+    utility: Metric = Field(
+        default=Metric.macro_f1,
+        description="What the class of an answer is chosen for, and what the gate compares models"
+        " by: macro_f1, accuracy or expected_cost",
+    )
+    cost_matrix: list[list[float]] = Field(
+        default=[list(row) for row in DEFAULT_COSTS],
+        description="For expected_cost, as JSON: rows are true classes, columns predicted ones, in"
+        " the order Poor, Standard, Good",
+    )
+    class_rule: Literal["utility", "highest_score"] = Field(
+        default="utility",
+        description="Derive the class from the calibrated probabilities, or take the highest raw"
+        " score, as the bank's first pipeline did",
+    )
+    excluded_features: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="Features that no model is trained on, by commas"
+    )
+    protected_features: Annotated[list[str], NoDecode] = Field(
+        default=["age"],
+        description="Features that the bank marks as protected, by commas: a reason that rests on"
+        " one of them raises a compliance flag",
     )
     partitions_start: date = Field(default=date(2025, 1, 1), description="The first base date")
     retention_days: int | None = Field(
@@ -162,10 +186,14 @@ class Settings(BaseSettings):
     def _none_keeps_all(cls, value: object) -> object:
         return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
-    @field_validator("mail_to", "ui_allowed_hosts", mode="before")
+    @field_validator(
+        "mail_to", "ui_allowed_hosts", "excluded_features", "protected_features", mode="before"
+    )
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return [part.strip() for part in value.split(",") if part.strip()]
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -177,14 +205,7 @@ class Settings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-                for problem in error.errors()
-            )
-            raise SettingsError(
-                f"The environment (or .env) cannot be used: {problems}. Correct the variable, then"
-                " try again."
-            ) from None
+            raise unusable(error) from None
 
     def exported(self) -> dict[str, str]:
         """The variables that libraries and child processes look up in the environment.
@@ -222,6 +243,18 @@ class Settings(BaseSettings):
         }
 
 
+def unusable(error: ValidationError) -> SettingsError:
+    """What is wrong with variables, without their values."""
+    problems = "; ".join(
+        ": ".join(filter(None, [".".join(map(str, problem["loc"])).upper(), str(problem["msg"])]))
+        for problem in error.errors()
+    )
+    return SettingsError(
+        f"The environment (or .env) cannot be used: {problems}. Correct the variable, then try"
+        " again."
+    )
+
+
 _LIBRARY_DEFAULTS = {
     # A bank's training data is nobody else's business, not even in numbers.
     "BENTOML_DO_NOT_TRACK": "True",
@@ -255,33 +288,3 @@ def set_up_process(libraries: Mapping[str, str] | None = None) -> Settings:
     if settings.log_format == "json":
         logs.write_json()
     return settings
-
-
-_WHOLE_SECRETS = {
-    "ALERT_WEBHOOK_URL",
-    "SMTP_PASSWORD",
-    "MLFLOW_TRACKING_PASSWORD",
-    "UI_PASSWORD",
-    "SERVING_API_KEYS",
-}
-
-
-def redacted(text: str) -> str:
-    """A text without the secrets of this process's environment, whatever a library put into it."""
-    names = {
-        name.upper()
-        for name, field in Settings.model_fields.items()
-        if field.annotation in (SecretStr, SecretStr | None)
-    }
-    for name in names | _WHOLE_SECRETS:
-        for secret in _secrets_in(name, os.environ.get(name, "")):
-            text = text.replace(secret, "***")
-    return text
-
-
-def _secrets_in(name: str, value: str) -> set[str]:
-    """What must not be shown of a secret: of an address the password, else all of it."""
-    secrets = {value} if name in _WHOLE_SECRETS else {urlsplit(value).password or ""}
-    if name == "SERVING_API_KEYS":
-        secrets |= {key.strip() for key in value.split(",")}
-    return {form for secret in secrets for form in (secret, unquote(secret)) if form}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from credit_ct_dagster.partitions import Calendar
-from credit_ct_dagster.settings import Settings
+from credit_ct_dagster.settings import Settings, unusable
 
 if TYPE_CHECKING:
     from credit_ct_dagster.alerting.channels import Mail, Webhook
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from credit_ct_dagster.resources.dask_cluster import DaskCluster
     from credit_ct_dagster.resources.feature_store.store import FeatureStore
     from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
+    from credit_ct_dagster.resources.model_policy import ModelPolicy
     from credit_ct_dagster.resources.package_validation import PackageValidation
     from credit_ct_dagster.resources.pruning import PruningRules
     from credit_ct_dagster.resources.study_storage import StudyStorage
@@ -65,6 +66,7 @@ class Wiring:
             "feature_store": self.feature_store,
             "mail": self.mail,
             "mlflow": self.parent_run,
+            "policy": self.policy,
             "promotions": self.promotions,
             "pruning_rules": self.pruning_rules,
             "study_storage": self.study_storage,
@@ -173,6 +175,24 @@ class Wiring:
             validation=self.package_validation,
             lock_url=self._secret("FEATURE_STORE_URL"),
         )
+
+    @cached_property
+    def policy(self) -> "ModelPolicy":
+        """What the bank declares once about every model (UTILITY, EXCLUDED_FEATURES)."""
+        from pydantic import ValidationError
+
+        from credit_ct_dagster.resources.model_policy import ModelPolicy
+
+        try:
+            return ModelPolicy(
+                utility=self.settings.utility,
+                cost_matrix=self.settings.cost_matrix,
+                class_rule=self.settings.class_rule,
+                excluded_features=self.settings.excluded_features,
+                protected_features=self.settings.protected_features,
+            )
+        except ValidationError as error:
+            raise unusable(error) from None
 
     @cached_property
     def package_validation(self) -> "PackageValidation":

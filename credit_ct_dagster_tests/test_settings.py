@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from credit_ct_dagster.errors.inputs import SettingsError
-from credit_ct_dagster.settings import Settings, redacted
+from credit_ct_dagster.redaction import redacted
+from credit_ct_dagster.settings import Settings
 
 
 @pytest.fixture(autouse=True)

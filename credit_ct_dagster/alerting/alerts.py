@@ -9,10 +9,10 @@ from credit_ct_dagster.errors.base import with_reference
 from credit_ct_dagster.errors.inputs import BaseDateMissingError
 from credit_ct_dagster.errors.operation import RunFailedError
 from credit_ct_dagster.partitions import DUE_HOUR, PARTITION_TAG, TIMEZONE
+from credit_ct_dagster.redaction import redacted
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.runs.model_runs import ModelRuns
 from credit_ct_dagster.runs.reasons import Reason, code_of_check, reason_of, sentence_of_check
-from credit_ct_dagster.settings import redacted
 
 _WILL_RETRY_TAG = "dagster/will_retry"
 _READ = {

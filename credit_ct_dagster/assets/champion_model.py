@@ -26,6 +26,7 @@ from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder, ArtifactsIOManager
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 from credit_ct_dagster.promotions import Promotions
+from credit_ct_dagster.resources.model_policy import ModelPolicy
 from credit_ct_dagster.runs.failures import failing_clearly
 
 # What scores and judges is imported where it is used: pandas, scikit-learn and CatBoost take
@@ -44,7 +45,7 @@ class GateConfig(GateRules, dg.Config):
     kinds={"mlflow", "bentoml"},
     io_manager_key="artifacts",
     metadata={FOLDER: MODEL_FOLDER},
-    required_resource_keys={"base_date_lock", "promotions", "artifacts"},
+    required_resource_keys={"base_date_lock", "promotions", "artifacts", "policy"},
 )
 def champion_model(
     context: dg.AssetExecutionContext, config: GateConfig, tuned_runs: ArtifactFolder
@@ -57,6 +58,7 @@ def champion_model(
     base_dt = context.partition_key
     promotions: Promotions = context.resources.promotions
     artifacts: ArtifactsIOManager = context.resources.artifacts
+    policy: ModelPolicy = context.resources.policy
     with failing_clearly(context):
         context.resources.base_date_lock.ensure_held()
         with promotions.deciding(context.log) as deciding:
@@ -72,7 +74,15 @@ def champion_model(
                 require_searched(search, splits)
                 decision = promotions.if_it_serves(
                     challenger,
-                    _decision(challenger, champion, promotions, artifacts, deciding, config),
+                    _decision(
+                        challenger,
+                        champion,
+                        promotions,
+                        artifacts,
+                        deciding,
+                        context.resources.policy,
+                        config,
+                    ),
                 )
                 # A retry decides the same on the same evidence.
                 record = deciding.recorded(challenger, decision) or deciding.record(
@@ -94,6 +104,7 @@ def _decision(
     promotions: Promotions,
     artifacts: ArtifactsIOManager,
     deciding: Deciding,
+    policy: ModelPolicy,
     rules: GateRules,
 ) -> Decision:
     """Score the packages on raw rows, and apply the gate."""
@@ -109,7 +120,7 @@ def _decision(
     return decide(
         challenger.base_dt,
         champion,
-        compare(holdout, predicted[0], predicted[1], rules) if champion else None,
+        compare(holdout, predicted[0], predicted[1], policy.declared, rules) if champion else None,
         floors(holdout, predicted[0], rules),
         deciding.history(),
         rules,

@@ -10,14 +10,7 @@ from pydantic import AwareDatetime, computed_field
 from credit_ct_dagster.contracts.files import DECISION_FILE
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.record import Part, Record
-
-
-class Metric(StrEnum):
-    """What models are compared by."""
-
-    macro_f1 = "macro_f1"
-    accuracy = "accuracy"
-    expected_cost = "expected_cost"
+from credit_ct_dagster.contracts.utility import Metric
 
 
 class Ground(StrEnum):

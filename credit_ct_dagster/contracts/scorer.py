@@ -7,6 +7,7 @@ from pydantic import Field
 
 from credit_ct_dagster.contracts.record import Part, Record
 from credit_ct_dagster.contracts.splits import Limits, Scale
+from credit_ct_dagster.contracts.utility import Matrix, Utility
 
 
 class Sigmoid(Part):
@@ -51,6 +52,8 @@ class ScorerRecord(Record):
         missing_word: Replaces a word that is absent or blank.
         classes: Worst to best.
         class_rule: How the class follows from scores and probabilities.
+        gains: What the rule weighs, see `RuleData`; empty for the highest score.
+        utility: What the class was chosen for; None for the highest score.
         calibration: How scores become probabilities.
         typical: Per class, the median or the most frequent word of each feature in the training
             rows; None where no row had a value.
@@ -61,11 +64,13 @@ class ScorerRecord(Record):
         known_words: Per category, the words of the training rows.
     """
 
+    VERSION: ClassVar[int] = 2
     FILE: ClassVar[str] = "scorer.json"
     REMEDY: ClassVar[str] = (
         "materialize bentoml_model and champion_model for the base date of the package"
     )
 
+    version: int = 2
     features: Sequence[str]
     categorical: Sequence[str]
     text: Sequence[str]
@@ -73,6 +78,8 @@ class ScorerRecord(Record):
     missing_word: str
     classes: Sequence[str]
     class_rule: str
+    gains: Matrix = ()
+    utility: Utility | None = None
     calibration: CalibrationData
     typical: Mapping[str, Mapping[str, float | str | None]]
     orders: Sequence[Sequence[str]]

@@ -24,6 +24,13 @@ class Kind(StrEnum):
     label = "label"
 
 
+class Risk(StrEnum):
+    """How the risk of a customer goes with a number, by the bank's own judgement."""
+
+    rises = "rises"
+    falls = "falls"
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of the feature store.
@@ -35,6 +42,7 @@ class Column:
         length: How many characters fit; None for numbers and for texts of any length.
         words: The only words it may hold; empty if any word is accepted.
         separator: Splits a text that lists things; None for a text that is one thing.
+        risk: Of a number: how a customer's risk goes with it; None where the bank declares nothing.
     """
 
     name: str
@@ -43,6 +51,7 @@ class Column:
     length: int | None = None
     words: tuple[str, ...] = ()
     separator: str | None = None
+    risk: Risk | None = None
 
     def __post_init__(self) -> None:
         """Names become identifiers of SQL statements, and keyword arguments."""
@@ -77,19 +86,22 @@ _SOURCE_FEATURES = [
     Column("monthly_inhand_salary", _NUMBER, "Salary per month after deductions"),
     Column("num_bank_accounts", _NUMBER, "Bank accounts held"),
     Column("num_credit_card", _NUMBER, "Credit cards held"),
-    Column("interest_rate", _NUMBER, "Interest on credit cards, percent"),
+    Column("interest_rate", _NUMBER, "Interest on credit cards, percent", risk=Risk.rises),
     Column("num_of_loan", _NUMBER, "Loans held"),
     Column("type_of_loan", _TEXT, "Kinds of the loans held, separated by commas", separator=","),
     Column(
-        "delay_from_due_date", _NUMBER, "Mean delay of payments, days; negative when paid early"
+        "delay_from_due_date", _NUMBER, "Mean delay of payments, days; negative when paid early",
+        risk=Risk.rises,
     ),
-    Column("num_of_delayed_payment", _NUMBER, "Payments made late"),
+    Column("num_of_delayed_payment", _NUMBER, "Payments made late", risk=Risk.rises),
     Column("changed_credit_limit", _NUMBER, "Change of the credit limit, percent"),
-    Column("num_credit_inquiries", _NUMBER, "Inquiries about the customer's credit"),
+    Column(
+        "num_credit_inquiries", _NUMBER, "Inquiries about the customer's credit", risk=Risk.rises
+    ),
     Column("credit_mix", _CATEGORY, "Bad, Standard or Good", 20, words=("Bad", "Standard", "Good")),
-    Column("outstanding_debt", _NUMBER, "Debt still to pay"),
+    Column("outstanding_debt", _NUMBER, "Debt still to pay", risk=Risk.rises),
     Column("credit_utilization_ratio", _NUMBER, "Share of the credit limit in use, percent"),
-    Column("credit_history_age", _NUMBER, "Months since the first credit"),
+    Column("credit_history_age", _NUMBER, "Months since the first credit", risk=Risk.falls),
     Column(
         "payment_of_min_amount", _CATEGORY,
         "Whether only the minimum was paid: Yes, No, or NM (not mentioned)", 10,
@@ -124,6 +136,8 @@ PERSONAL = _named(Kind.personal)
 NUMERIC = _named(Kind.number)
 CATEGORICAL = _named(Kind.category)
 TEXT = _named(Kind.text)
+DIRECTED = [column.name for column in _SOURCE_FEATURES if column.risk]
+"""The numbers with which a customer's risk rises or falls."""
 WORDS = [*CATEGORICAL, *TEXT]
 """The features that are not numbers."""
 SOURCE_FEATURES = _named(*Kind)

@@ -15,7 +15,7 @@ import numpy as np
 from catboost import CatBoostClassifier
 
 from .calibration import Calibration
-from .class_rule import class_numbers
+from .class_rule import ClassRule
 from .contributions import Contributions
 from .reasons import Reason, Reasons
 from .values import Columns
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DATA_FILE = "scorer.json"
 MODEL_FILE = "model.cbm"
-VERSION = 1
+VERSION = 2
 """The newest version of `DATA_FILE` that this code reads."""
 
 
@@ -82,7 +82,8 @@ class Scorer:
         self.model = model
         self.classes: list[str] = list(data["classes"])
         self.protected: list[str] = list(data["protected"])
-        self.class_rule: str = data["class_rule"]
+        # Version 1 had no gains.
+        self._class_rule = ClassRule(data["class_rule"], data.get("gains", ()))
         self._columns = Columns(list(data["features"]), data["scales"], data["missing_word"])
         # The columns of the model's output, from the worst class to the best.
         of_model = [str(name) for name in model.classes_]
@@ -229,7 +230,7 @@ class Scorer:
     ) -> "tuple[Scored, np.ndarray[Any, np.dtype[np.int64]]]":
         probabilities = self._calibration.probabilities(scores)[:, self._order]
         ordered = scores[:, self._order]
-        numbers = class_numbers(self.class_rule, ordered, probabilities)
+        numbers = self._class_rule.numbers(ordered, probabilities)
         return Scored(np.array(self.classes)[numbers], probabilities, ordered), numbers
 
     def _reasons_of(

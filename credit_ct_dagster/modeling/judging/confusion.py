@@ -6,7 +6,8 @@ A count is of shape (…, 3, 3): rows are true classes, columns predicted ones, 
 import numpy as np
 import pandas as pd
 
-from credit_ct_dagster.contracts.decision import Estimate, Metric
+from credit_ct_dagster.contracts.decision import Estimate
+from credit_ct_dagster.contracts.utility import Metric, Utility
 from credit_ct_dagster.modeling import schema
 
 _BATCH_DRAWS = 100
@@ -91,11 +92,11 @@ def expected_cost(counts: np.ndarray, costs: np.ndarray) -> np.ndarray:
     return (counts * costs).sum(axis=(-2, -1)) / np.maximum(counts.sum(axis=(-2, -1)), 1)
 
 
-def goodness(counts: np.ndarray, metric: Metric, costs: np.ndarray) -> np.ndarray:
-    """A metric turned so that more is better, shape (…)."""
-    if metric == Metric.expected_cost:
-        return -expected_cost(counts, costs)
-    return accuracy(counts) if metric == Metric.accuracy else macro_f1(counts)
+def goodness(counts: np.ndarray, utility: Utility) -> np.ndarray:
+    """The declared metric, turned so that more is better, shape (…)."""
+    if utility.metric == Metric.expected_cost:
+        return -expected_cost(counts, np.array(utility.costs))
+    return accuracy(counts) if utility.metric == Metric.accuracy else macro_f1(counts)
 
 
 def estimate(value: float, drawn: np.ndarray, confidence: float) -> Estimate:

@@ -9,8 +9,9 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from credit_ct_dagster.contracts.decision import Comparison, Decision, Floor, Ground, Metric
+from credit_ct_dagster.contracts.decision import Comparison, Decision, Floor, Ground
 from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.contracts.utility import Metric, Utility
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging import confusion
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules, PastVerdict
@@ -18,7 +19,11 @@ from credit_ct_dagster.modeling.judging.slices import SLICES
 
 
 def compare(
-    rows: pd.DataFrame, challenger: np.ndarray, champion: np.ndarray, rules: GateRules
+    rows: pd.DataFrame,
+    challenger: np.ndarray,
+    champion: np.ndarray,
+    utility: Utility,
+    rules: GateRules,
 ) -> Comparison:
     """Compare two models by their predictions of the same rows.
 
@@ -28,27 +33,23 @@ def compare(
         rows: Labelled rows of customers that neither model saw.
         challenger: Predicted classes, shape (rows,).
         champion: The same.
-        rules: The metric and the bootstrap.
+        utility: What the bank wants of a class.
+        rules: The bootstrap.
     """
     counts = np.stack(
         [confusion.counts_per_customer(rows, each) for each in (challenger, champion)], axis=1
     )
-    ours, theirs = _goodness(counts.sum(axis=0), rules)
-    drawn = _goodness(confusion.resampled(counts, rules.draws, rules.seed), rules)
-    sign = -1 if rules.metric == Metric.expected_cost else 1
+    ours, theirs = confusion.goodness(counts.sum(axis=0), utility)
+    drawn = confusion.goodness(confusion.resampled(counts, rules.draws, rules.seed), utility)
+    sign = -1 if utility.metric == Metric.expected_cost else 1
     return Comparison(
-        metric=rules.metric,
+        metric=utility.metric,
         challenger=sign * float(ours),
         champion=sign * float(theirs),
         difference=confusion.estimate(ours - theirs, drawn[:, 0] - drawn[:, 1], rules.confidence),
         rows=len(rows),
         customers=len(counts),
     )
-
-
-def _goodness(counts: np.ndarray, rules: GateRules) -> np.ndarray:
-    """The metric of confusion counts, turned so that more is better."""
-    return confusion.goodness(counts, rules.metric, np.array(rules.cost_matrix))
 
 
 def floors(rows: pd.DataFrame, predicted: np.ndarray, rules: GateRules) -> list[Floor]:

@@ -3,27 +3,12 @@
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
-from pydantic import BaseModel, Field, field_validator, model_validator
-
-from credit_ct_dagster.contracts.decision import Metric
-from credit_ct_dagster.modeling import schema
+from pydantic import BaseModel, Field, model_validator
 
 
 class GateRules(BaseModel):
     """When a challenger is promoted."""
 
-    metric: Metric = Field(
-        default=Metric.macro_f1,
-        description="Metric that models are compared by: macro_f1 (the default: each class counts"
-        " the same), accuracy or expected_cost",
-    )
-    cost_matrix: list[list[float]] = Field(
-        default=[[0.0, 2.0, 5.0], [1.0, 0.0, 1.0], [2.0, 1.0, 0.0]],
-        description="Cost of each kind of error, for expected_cost: rows are true classes, columns"
-        " predicted ones, in the order Poor, Standard, Good. The default weighs a Poor customer who"
-        " is taken for Good the most",
-    )
     margin: float = Field(
         default=0.0,
         ge=0,
@@ -104,13 +89,6 @@ class GateRules(BaseModel):
         description="Lets an older base date replace the champion of a newer one; off, so that a"
         " backfill does not bring back old models",
     )
-
-    @field_validator("cost_matrix")
-    @classmethod
-    def _of_three_classes(cls, value: list[list[float]]) -> list[list[float]]:
-        if np.shape(value) != (len(schema.CLASSES),) * 2 or not np.isfinite(value).all():
-            raise ValueError("must be three rows of three numbers")
-        return value
 
     @model_validator(mode="after")
     def _some_of_more(self) -> Self:

@@ -1,0 +1,58 @@
+"""What the bank wants of a class: declared once, and data in every package."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from pydantic import Field, field_validator
+
+from credit_ct_dagster.contracts.record import Part
+
+Matrix = Sequence[Sequence[float]]
+"""Three rows, one per true class, of three numbers, one per predicted class, from Poor to Good."""
+
+DEFAULT_COSTS: Matrix = [[0.0, 2.0, 5.0], [1.0, 0.0, 1.0], [2.0, 1.0, 0.0]]
+"""A Poor customer who is taken for Good weighs the most."""
+
+
+class Metric(StrEnum):
+    """What models are compared by, and what the class of an answer is chosen for."""
+
+    macro_f1 = "macro_f1"
+    accuracy = "accuracy"
+    expected_cost = "expected_cost"
+
+
+class Utility(Part):
+    """What the bank wants of a class.
+
+    Attributes:
+        metric: What is made as high, or for `expected_cost` as low, as possible.
+        costs: Of each kind of error, for `expected_cost`: rows are true classes.
+    """
+
+    metric: Metric = Metric.macro_f1
+    costs: Matrix = Field(default=DEFAULT_COSTS)
+
+    @field_validator("costs")
+    @classmethod
+    def _of_three_classes(cls, costs: Matrix) -> Matrix:
+        numbers = [number for row in costs for number in row]
+        if [len(row) for row in costs] != [3, 3, 3] or any(
+            number - number != 0
+            for number in numbers  # infinite, or not a number
+        ):
+            raise ValueError("must be three rows of three finite numbers")
+        return costs
+
+
+class RuleData(Part):
+    """How a class follows from scores and probabilities.
+
+    Attributes:
+        rule: A name of `scorer.class_rule.RULES`.
+        gains: For `expected_utility`: what it is worth to predict a column's class where a row's is
+            true; only ratios matter. Empty for `highest_score`.
+    """
+
+    rule: str
+    gains: Matrix = ()
