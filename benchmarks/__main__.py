@@ -1,6 +1,7 @@
 """`make bench`: every comparison, as tables and as JSON."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -8,17 +9,21 @@ import click
 from benchmarks import (
     base_date,
     batch_scores,
+    chance,
+    class_rules,
     dask_machines,
     feature_store,
     growth,
     loading,
     planted_faults,
+    presets,
     promotion,
     pruning,
     reasons,
     serving,
     soak,
     tuning,
+    validation,
 )
 from benchmarks.plan import Plan
 from benchmarks.report import Findings, merge_into, show
@@ -32,12 +37,16 @@ _GROUPS = {
     **growth.GROUPS,
     **loading.GROUPS,
     **pruning.GROUPS,
+    **presets.GROUPS,
     **promotion.GROUPS,
     **planted_faults.GROUPS,
     **serving.GROUPS,
     **soak.GROUPS,
     **batch_scores.GROUPS,
+    **chance.GROUPS,
     **reasons.GROUPS,
+    **class_rules.GROUPS,
+    **validation.GROUPS,
 }
 
 
@@ -79,7 +88,12 @@ _GROUPS = {
     multiple=True,
     default=(1, 2, 3),
     show_default=True,
-    help="Seed of a sample window for `pruning`; may be given several times.",
+    help="Seed of a window for `pruning`, `presets` and `monotone`; may be given several times.",
+)
+@click.option(
+    "--models",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder that keeps the models of `promotion`, so that they are fitted only once.",
 )
 @click.option("--smoke", is_flag=True, help="Use tiny sizes, to test that everything runs.")
 def main(
@@ -89,13 +103,14 @@ def main(
     january: Path | None,
     plot: Path,
     seeds: tuple[int, ...],
+    models: Path | None,
     smoke: bool,
 ) -> None:
     """Measure the groups NAMES, or all; exits 1 when a target is missed.
 
     With --smoke, targets are not enforced.
     """
-    plan = (Plan.smoke if smoke else Plan)(pairs, january, plot, seeds)
+    plan = replace((Plan.smoke if smoke else Plan)(pairs, january, plot, seeds), models=models)
     found = {}
     for name in names or _GROUPS:
         click.echo(f"{name} …", err=True)

@@ -18,6 +18,7 @@ from benchmarks.intervals import union_seconds
 from benchmarks.windows import BASE_DT, read_splits
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLIT_FILES
 from credit_ct_dagster.contracts.trial import Trial
+from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare
 from credit_ct_dagster.modeling.rows.splitting import data_fingerprint
 from credit_ct_dagster.modeling.search.search_space import TuningParameters
@@ -100,6 +101,7 @@ def measure(
         rows=splits,
         fingerprints={name: data_fingerprint(rows) for name, rows in splits.items()},
         data_fingerprint="benchmark",
+        features=schema.FEATURES,
         parameters=parameters,
         machines=machines or Machines(),
         resume=True,

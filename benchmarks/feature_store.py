@@ -1,7 +1,7 @@
 """The merge compared with the bare SQL, reading compared with pandas, and limits in seconds."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -10,8 +10,8 @@ import pandas as pd
 import sqlalchemy as sa
 
 from benchmarks.bare_sql import merge_statements
-from benchmarks.database import client, database_with, server
-from benchmarks.measure import compare, limit
+from benchmarks.database import client, database_of, database_with, server
+from benchmarks.measure import Comparison, compare, limit
 from benchmarks.plan import Plan
 from benchmarks.report import Findings
 from benchmarks.windows import BASE_DT, TRAIN_SHARE, VAL_SHARE
@@ -19,13 +19,15 @@ from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare
 from credit_ct_dagster.modeling.rows.splitting import split_by_customer
+from credit_ct_dagster.partitions import day_after
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster_tests.mariadb import MariaDB
 
 
 def run(plan: Plan) -> Findings:
     """Measure the feature store."""
     merged_rows, read_rows = plan.feature_store_rows
-    bare_sql = ";\n".join(["START TRANSACTION", *merge_statements(BASE_DT), "COMMIT;"])
+    bare_sql = _in_a_transaction(merge_statements(BASE_DT))
     with server() as running:
         found = []
         for all_in_window in (False, True):
@@ -40,6 +42,7 @@ def run(plan: Plan) -> Findings:
                     at_most=1.15,
                 )
             )
+        found.append(_with_histories(running, read_rows, plan.pairs))
         store = database_with(running, read_rows, all_in_window=True)
         store.merge(BASE_DT)
         query = f"SELECT * FROM credit_score_features_target WHERE base_dt = '{BASE_DT}'"
@@ -71,6 +74,28 @@ def run(plan: Plan) -> Findings:
             )
         )
     return Findings(found)
+
+
+def _in_a_transaction(statements: Sequence[str]) -> str:
+    return ";\n".join(["START TRANSACTION", *statements, "COMMIT;"])
+
+
+def _with_histories(running: MariaDB, rows: int, pairs: int) -> Comparison:
+    """Labels of the window whose features have changed every month: the newest known is taken.
+
+    No target: the plain join, which is tried first, is rolled back.
+    """
+    labels, features = generate(rows, date.fromisoformat(BASE_DT), seed=0)
+    labels["date"] = BASE_DT
+    days = ["2025-06-30", "2025-07-31", BASE_DT, day_after(BASE_DT)]
+    store = database_of(running, (labels, pd.concat([features.assign(date=day) for day in days])))
+    bare_sql = _in_a_transaction(merge_statements(BASE_DT, histories=True))
+    return compare(
+        f"merge, {rows:,} labels, {len(days)} feature rows each",
+        baseline=partial(client, store.url, bare_sql),
+        ours=partial(store.merge, BASE_DT),
+        pairs=pairs,
+    )
 
 
 def _preprocess(rows: pd.DataFrame, folder: Path) -> None:

@@ -28,6 +28,8 @@ class Plan:
         batch_rows: Rows that are scored with reasons, and without.
         plot: File for the chart of `rows`.
         parameters: Parameters that differ from the platform's default search, for both ways.
+        models: Folder that keeps the models of `promotion`, to judge them again; None: a temporary
+            one.
     """
 
     pairs: int
@@ -44,6 +46,7 @@ class Plan:
     soak_seconds: float = 600
     batch_rows: tuple[int, int] = (100_000, 1_000_000)
     parameters: dict[str, Any] = field(default_factory=dict)
+    models: Path | None = None
 
     @classmethod
     def smoke(cls, pairs: int, january: Path | None, plot: Path, seeds: tuple[int, ...]) -> "Plan":

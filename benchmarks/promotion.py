@@ -1,206 +1,182 @@
-"""The promotion gate over simulated days: false promotions, and days until a gain is promoted."""
+"""The promotion gate on streams of real models: false promotions, power, floors, probabilities."""
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from statistics import mean, median
-from typing import Any
+from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
-from benchmarks.measure import within
+from benchmarks.bootstrap import of_shares
+from benchmarks.measure import Comparison, at_least, within
 from benchmarks.plan import Plan
 from benchmarks.report import Findings
-from credit_ct_dagster.contracts.decision import Ground
-from credit_ct_dagster.contracts.identity import ModelIdentity
-from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.judging.gate import compare, decide
-from credit_ct_dagster.modeling.judging.gate_rules import GateRules, PastVerdict
+from benchmarks.stream_gate import Rule
+from benchmarks.stream_models import fit_streams
+from benchmarks.stream_studies import (
+    SIZES,
+    Sharpened,
+    Streams,
+    Wait,
+    sharpened,
+    waits,
+    without_gain,
+)
+from benchmarks.stream_tables import (
+    Months,
+    aged_table,
+    apart_table,
+    blocked_table,
+    falsely,
+    floors_table,
+    guard_table,
+    history_guard_table,
+    models_table,
+    power_table,
+    promoted_table,
+    within_days,
+)
+from benchmarks.streams import World, daily, weaker
+from credit_ct_dagster.contracts.decision import Reliability
+from credit_ct_dagster.contracts.utility import Metric
+from credit_ct_dagster.modeling.judging.gate_rules import GateRules
+from credit_ct_dagster.scorer.class_rule import HIGHEST_SCORE
 
-_SHARES = [0.31, 0.55, 0.14]  # of the classes, in January
-_ROWS_PER_DAY = 13  # in the holdout: 390 in a window, and windows of two days share 97 %
-_WINDOW_DAYS = 30
-_SKILL = 1.45  # gives an accuracy of 0.75, as in January
-_OWN_NOISE = 0.26  # of a model: two that are equally good differ in 10 % of their predictions
-_GAIN = 0.22  # of skill: 5 points of accuracy
-_FIRST_DAY = date(2025, 1, 1)
-_CHECK_DAYS = 60  # in which a gain must be promoted
+_NEVER = 100_000
+
+BEFORE = Rule(
+    "the gate before: one window, floors by value, highest score",
+    GateRules(holdout_windows=1, excuse_shared_floors=False),
+    variant=HIGHEST_SCORE,
+    floors_by_value=True,
+)
+ONE = Rule("the gate, one window", GateRules(holdout_windows=1))
+TWO = Rule("the gate, two windows", GateRules(holdout_windows=2))
+GATE = Rule("the gate (three windows)")
+AGREEING = Rule("the gate, two of three days agree", GateRules(agreeing=2, agreeing_of=3))
+BY_VALUE = Rule(
+    "the gate, floors by value", GateRules(excuse_shared_floors=False), floors_by_value=True
+)
+AGES = [
+    Rule("the gate, age 45", GateRules(max_champion_age_days=45)),
+    Rule("the gate, age 62", GateRules(max_champion_age_days=62)),
+    Rule("the gate, age 93", GateRules(max_champion_age_days=93)),
+    Rule("the gate, at any age by evidence only", GateRules(max_champion_age_days=_NEVER)),
+]
+RULES = [
+    Rule("challenger >= champion, on other rows every day", naive="random"),
+    Rule("challenger >= champion, on windows that overlap", naive="window"),
+    BEFORE,
+    ONE,
+    TWO,
+    GATE,
+    Rule("the gate, accuracy", variant=Metric.accuracy.value),
+    Rule("the gate, expected cost", variant=Metric.expected_cost.value),
+    Rule("the gate, classes by highest score", variant=HIGHEST_SCORE),
+    Rule("the gate, cool-down 0", GateRules(cool_down_days=0)),
+    Rule("the gate, cool-down 7", GateRules(cool_down_days=7)),
+    AGREEING,
+    BY_VALUE,
+    Rule("the gate, or lower log-loss", promotes_by_probabilities=True),
+    *AGES,
+]
+POWER_RULES = [BEFORE, ONE, TWO, GATE, AGREEING]
+GAINS = (0.01, 0.02, 0.05)
+POWERS = (1.0, 1.5, 2.0, 3.0)
+_SURE = 2.0  # power at which the guard must see it
+_PAIRS = 10
 
 
 @dataclass(frozen=True)
-class World:
-    """Holdout rows of all days, and the noise in each.
+class Size:
+    """How much is fitted and drawn.
 
     Attributes:
-        rows: Label and customer per row, oldest first.
-        label: Index of each row's class.
-        noise: Noise of each class per row, the same for all models, shape (rows, 3).
+        streams: Streams of models.
+        days: Of each; whole months.
+        histories: Draws of the holdout rows.
+        champions: Waits per gain.
+        draws: Of rows, per model, for floors and probabilities.
+        shares: Of the training rows, for weaker champions.
+        trees: The most trees of others.
     """
 
-    rows: pd.DataFrame
-    label: np.ndarray
-    noise: np.ndarray
-
-    @classmethod
-    def of(cls, days: int, rng: np.random.Generator) -> "World":
-        """Draw the rows of a number of days, and of the windows before the first."""
-        count = (days + 4 * _WINDOW_DAYS) * _ROWS_PER_DAY
-        label = rng.choice(len(_SHARES), size=count, p=_SHARES)
-        rows = pd.DataFrame(
-            {
-                schema.TARGET: np.array(schema.CLASSES)[label],
-                schema.CUSTOMER: np.arange(count).astype(str),
-            }
-        )
-        return cls(rows, label, rng.standard_normal((count, len(_SHARES))))
-
-    def model(self, skill: float, rng: np.random.Generator) -> np.ndarray:
-        """The predictions of a newly trained model for every row."""
-        own = rng.standard_normal(self.noise.shape) * _OWN_NOISE
-        signal = self.noise + own
-        signal[np.arange(len(signal)), self.label] += skill
-        return np.array(schema.CLASSES)[signal.argmax(axis=1)]
-
-    def holdout(self, day: int, windows: int) -> slice:
-        """The rows of the windows that end on a day."""
-        end = (day + 4 * _WINDOW_DAYS) * _ROWS_PER_DAY
-        return slice(end - windows * _WINDOW_DAYS * _ROWS_PER_DAY, end)
+    streams: int
+    days: int
+    histories: int
+    champions: int
+    draws: int
+    shares: tuple[float, ...] = (0.04, 0.08, 0.12, 0.2, 0.3, 0.45)
+    trees: tuple[int, ...] = (3, 8)
 
 
-Judge = Callable[[World, int, int, np.ndarray, np.ndarray, list[PastVerdict]], tuple[bool, Ground]]
-
-
-def _gate(rules: GateRules) -> Judge:
-    """The platform's own rules."""
-
-    def judge(
-        world: World,
-        day: int,
-        since: int,
-        challenger: np.ndarray,
-        champion: np.ndarray,
-        history: list[PastVerdict],
-    ) -> tuple[bool, Ground]:
-        rows = world.holdout(day, rules.holdout_windows)
-        comparison = compare(world.rows[rows], challenger[rows], champion[rows], rules)
-        holder = ModelIdentity(
-            base_dt=_day(since),
-            mlflow_run_id="",
-            dagster_run_id="",
-            data_fingerprint="",
-            registered_version=str(since),
-        )
-        decision = decide(_day(day), holder, comparison, [], history, rules)
-        better = decision.ground in Ground.of_better()
-        history.append(PastVerdict(_day(day), str(since), better))
-        return decision.promoted, decision.ground
-
-    return judge
-
-
-def _naive(rows_of: Callable[[World, int], Any]) -> Judge:
-    """Promote a challenger that is at least as accurate on the rows of a day."""
-
-    def judge(
-        world: World,
-        day: int,
-        since: int,
-        challenger: np.ndarray,
-        champion: np.ndarray,
-        history: list[PastVerdict],
-    ) -> tuple[bool, Ground]:
-        rows = rows_of(world, day)
-        truth = world.rows[schema.TARGET].to_numpy()[rows]
-        wins = (challenger[rows] == truth).mean() >= (champion[rows] == truth).mean()
-        return bool(wins), Ground.better
-
-    return judge
-
-
-def _random_rows(world: World, day: int) -> np.ndarray:
-    """As many random rows as a window has, drawn again every day."""
-    count = _WINDOW_DAYS * _ROWS_PER_DAY
-    return np.random.default_rng(day).integers(len(world.rows), size=count)
+JANUARY = Size(streams=4, days=90, histories=12, champions=40, draws=20)
+SAMPLE = Size(streams=2, days=30, histories=12, champions=40, draws=20)
+SMOKE = Size(streams=2, days=4, histories=2, champions=2, draws=2, shares=(0.1,), trees=())
+_SAMPLE_ROWS = 20_000
 
 
 def run(plan: Plan) -> Findings:
-    """Simulate with and without a true gain."""
-    histories, days = (10, 300) if plan.window_rows > 1_000 else (1, 20)
-    gates: dict[str, Judge] = {
-        "challenger >= champion, on random rows every day": _naive(_random_rows),
-        "challenger >= champion, on windows that overlap": _naive(
-            lambda world, day: world.holdout(day, 1)
-        ),
-        "the gate": _gate(GateRules()),
-        "the gate, accuracy": _gate(GateRules(metric="accuracy")),
-        "the gate, 2 of 3 days agree": _gate(GateRules(agreeing=2, agreeing_of=3)),
-        "the gate, 3 windows pooled": _gate(GateRules(holdout_windows=3)),
+    """Fit the streams, then judge the same models by every rule."""
+    smoke = plan.window_rows <= 1_000
+    found = Findings()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = plan.models or Path(temporary)
+        if plan.january:
+            world = World.january(plan.january)
+            _judge(found, world, SMOKE if smoke else JANUARY, folder, targets=True)
+        rows = plan.large_rows if smoke else _SAMPLE_ROWS
+        size = SMOKE if smoke else SAMPLE
+        _judge(found, World.sample(rows), size, folder, targets=not plan.january)
+    return found
+
+
+def _judge(found: Findings, world: World, size: Size, folder: Path, targets: bool) -> None:
+    folder = folder / f"{world.name.replace(' ', '-')}-{len(world.judged)}"
+    recipes = [*daily(size.days), *weaker(size.shares, size.trees)]
+    fit_streams(world, recipes, size.streams, size.days, folder)
+    streams = Streams.load(world, recipes, size.streams, size.days, folder)
+    months = {
+        name: Months.of(histories)
+        for name, histories in without_gain(streams, RULES, size.histories).items()
     }
-    table, idle, waits = [], {}, {}
-    for name, judge in gates.items():
-        false_promotions = [_without_gain(days, seed, judge) for seed in range(histories)]
-        idle[name] = [100 * len(grounds) / days for grounds in false_promotions]
-        waits[name] = [_days_until_promoted(seed, judge) for seed in range(10 * histories)]
-        table.append(
-            {
-                "rule": name,
-                "promoted without gain, % of days": mean(idle[name]),
-                "of these because the champion is old": 100
-                * mean(grounds.count(Ground.aged) for grounds in false_promotions)
-                / days,
-                "days to promote a gain of 5 points (median)": median(waits[name]),
-                "within 7 days, %": 100 * mean(wait <= 7 for wait in waits[name]),
-            }
-        )
-    return Findings(
-        [
-            within("promoted without any gain, the gate", [mean(idle["the gate"])], 5, "% of days"),
-            within(
-                "days until a gain of 5 points is promoted, the gate",
-                [median(waits["the gate"])],
-                7,
-                "days",
-            ),
-        ],
-        {
-            f"The gate over {histories} histories of {days} days without gain, and"
-            f" {10 * histories} with one": table
-        },
-    )
+    waited = {gain: waits(streams, POWER_RULES, gain, size.champions) for gain in GAINS}
+    guards = sharpened(streams, POWERS, _PAIRS, size.draws)
+
+    def of(rules: Sequence[Rule]) -> dict[str, Months]:
+        return {rule.name: months[rule.name] for rule in rules}
+
+    title = f"{world.name}, {size.streams} streams of {size.days} days, {size.histories} histories"
+    found.tables |= {
+        f"{world.name}: the models of the days": models_table(streams),
+        f"{world.name}: customers to whom two models give different classes, % (range)":
+            apart_table(streams),
+        f"{title}: promoted as better, though nothing changes": promoted_table(of(RULES)),
+        f"{title}: promoted because the champion is old": aged_table(of([ONE, TWO, GATE, *AGES])),
+        f"{title}: kept out by a floor": blocked_table(of([BEFORE, ONE, TWO, GATE, BY_VALUE])),
+        f"{title}: a champion that is truly worse": power_table(waited),
+        f"{world.name}: a floor keeps out, without a champion": floors_table(streams, size.draws),
+        f"{title}: log-loss guard": history_guard_table(of([ONE, TWO, GATE])),
+        f"{world.name}: log-loss guard, champions whose probabilities are raised to a power":
+            guard_table(guards),
+    }  # fmt: skip
+    if targets:
+        found.comparisons += _targets(months[GATE.name], waited[0.02][GATE.name], guards)
 
 
-def _without_gain(days: int, seed: int, judge: Judge) -> list[Ground]:
-    """The grounds on which challengers that are no better were promoted; there is one every day."""
-    rng = np.random.default_rng(seed)
-    world = World.of(days, rng)
-    champion, since, history = world.model(_SKILL, rng), 0, []  # type: ignore[var-annotated]
-    grounds = []
-    for day in range(1, days + 1):
-        challenger = world.model(_SKILL, rng)
-        promoted, ground = judge(world, day, since, challenger, champion, history)
-        if promoted:
-            champion, since = challenger, day
-            grounds.append(ground)
-    return grounds
-
-
-def _days_until_promoted(seed: int, judge: Judge) -> int:
-    """How many days pass until a lasting gain is promoted."""
-    rng = np.random.default_rng(1_000 + seed)
-    world = World.of(_CHECK_DAYS, rng)
-    champion, history = world.model(_SKILL, rng), []  # type: ignore[var-annotated]
-    # The champion was promoted some days before the gain.
-    since = -10
-    for day in range(1, _CHECK_DAYS + 1):
-        challenger = world.model(_SKILL + _GAIN, rng)
-        if judge(world, day, since, challenger, champion, history)[0]:
-            return day
-    return _CHECK_DAYS
-
-
-def _day(number: int) -> str:
-    return (_FIRST_DAY + timedelta(days=number)).isoformat()
+def _targets(gate: Months, waited: Sequence[Wait], guards: Sequence[Sharpened]) -> list[Comparison]:
+    """What issue 14 expects."""
+    false = gate.any(falsely)[0]
+    warned = gate.share(lambda day: day.reliability not in (None, Reliability.alike))[0]
+    seen = [case.seen[SIZES[0]] for case in guards if case.power == _SURE]
+    found = [
+        within("months with a promotion that is truly not better", [false], 2.5, "% of months"),
+        within("the log-loss guard warns, though nothing changes", [warned], 1.0, "% of days"),
+    ]
+    if waited:
+        early = within_days(waited, 7)[0]
+        found.append(at_least("a gain of 2 points is promoted within 7 days", [early], 74, "%"))
+    for draws in seen:
+        found.append(at_least("the guard sees it", [of_shares(draws)[0]], 98, "%"))
+    return found
 
 
 GROUPS: dict[str, Callable[[Plan], Findings]] = {"promotion": run}

@@ -14,7 +14,10 @@ from credit_ct_dagster.assets.preprocessed_splits import limits_of
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLIT_FILES
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
+from credit_ct_dagster.contracts.utility import Utility
+from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.calibration import calibrate
+from credit_ct_dagster.modeling.answers.class_weights import choose_rule
 from credit_ct_dagster.modeling.answers.golden import golden_rows
 from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
 from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare, record_of
@@ -59,6 +62,8 @@ def main(parameters: str, result: Path) -> None:
     packaging = time.perf_counter()
     model = wiring.tracking.load_model(found["best_run_id"])
     calibration = calibrate(model, splits["val"])
+    labels = raw["train"][schema.TARGET].value_counts().to_dict()
+    rule = choose_rule(calibration, splits["val"], labels, Utility())
     limits = limits_of(RowRules())
     wiring.bentoml_store.save(
         model,
@@ -67,6 +72,8 @@ def main(parameters: str, result: Path) -> None:
             calibrated=calibration.model.calibrated,
             train=raw["train"],
             limits=limits,
+            rule=rule.data,
+            utility=Utility(),
         ),
         ModelIdentity(
             base_dt=BASE_DT,
@@ -78,9 +85,12 @@ def main(parameters: str, result: Path) -> None:
             seen_share=TRAIN_SHARE + VAL_SHARE,
             calibration=calibration.method,
             log_loss_per_calibration=calibration.log_losses,
+            class_weights=rule.weights,
+            macro_f1_per_rule=rule.macro_f1,
+            calibrated_on=BASE_DT,
         ),
         found["holdout"],
-        golden_rows(raw["train"], scalers, calibration.model, limits),
+        golden_rows(raw["train"], scalers, calibration.model, limits, rule.data),
     )
     ended = time.perf_counter()
 

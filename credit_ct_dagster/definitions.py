@@ -24,7 +24,7 @@ from credit_ct_dagster.automation.jobs import (
 )
 from credit_ct_dagster.automation.pruning import nightly_pruning_schedule, pruning_job
 from credit_ct_dagster.automation.schedules import daily_training_schedule
-from credit_ct_dagster.checks.champion_model import drift_is_small
+from credit_ct_dagster.checks.champion_model import drift_is_small, probabilities_are_reliable
 from credit_ct_dagster.checks.customer_scores import class_shares_are_stable, customers_are_scored
 from credit_ct_dagster.checks.features_target import (
     rows_have_not_expired,
@@ -32,14 +32,16 @@ from credit_ct_dagster.checks.features_target import (
     window_labels_are_merged,
 )
 from credit_ct_dagster.checks.preprocessed_splits import (
-    columns_have_values,
     labels_hold_three_classes,
-    no_customer_dominates,
     quarantine_is_within_limit,
-    splits_have_their_shares,
     splits_share_no_customer,
 )
 from credit_ct_dagster.checks.robust_scalers import scalers_are_finite
+from credit_ct_dagster.checks.row_distribution import (
+    columns_have_values,
+    no_customer_dominates,
+    splits_have_their_shares,
+)
 from credit_ct_dagster.checks.tuned_runs import model_beats_baselines
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.runs.model_runs import MODEL_TAG
@@ -71,6 +73,7 @@ CHECKS = [
     scalers_are_finite,
     model_beats_baselines,
     drift_is_small,
+    probabilities_are_reliable,
     customers_are_scored,
     class_shares_are_stable,
 ]

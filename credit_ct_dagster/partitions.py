@@ -103,10 +103,9 @@ class LabelWindow:
 def exists(day: str) -> bool:
     """Whether a date written YYYY-MM-DD is a day of the calendar."""
     try:
-        date.fromisoformat(day)
+        return date.fromisoformat(day).isoformat() == day  # also takes 20250131 and 2025-W05-5
     except ValueError:
         return False
-    return True
 
 
 def day_after(day: str) -> str:

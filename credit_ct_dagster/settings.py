@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     protected_features: Annotated[list[str], NoDecode] = Field(
         default=["age"],
         description="Features that the bank marks as protected, by commas: a reason that rests on"
-        " one of them raises a compliance flag",
+        " one of them raises a compliance flag; 'none' marks none",
     )
     partitions_start: date = Field(default=date(2025, 1, 1), description="The first base date")
     retention_days: int | None = Field(
@@ -104,7 +104,7 @@ class Settings(BaseSettings):
         default=90,
         ge=1,
         description="credit-ct prune deletes what belongs to base dates up to the newest one - this"
-        " many days",
+        " many days; holdouts on which models are judged remain for three label windows",
     )
     predictions_keep_days: int | None = Field(
         default=400,
@@ -193,7 +193,8 @@ class Settings(BaseSettings):
     def _split_at_commas(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return [part.strip() for part in value.split(",") if part.strip()]
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        return [] if parts == ["none"] else parts
 
     @classmethod
     def from_environment(cls) -> Self:

@@ -5,7 +5,7 @@ import mlflow.pyfunc
 from catboost import CatBoostClassifier
 from mlflow.models import Model
 
-from credit_ct_dagster.contracts.decision import Comparison, Decision, Estimate, Ground, Metric
+from credit_ct_dagster.contracts.decision import Comparison, Decision, Estimate, Ground
 from credit_ct_dagster.contracts.files import (
     MODEL_FOLDER,
     SEARCH_SUMMARY_FILE,
@@ -13,6 +13,7 @@ from credit_ct_dagster.contracts.files import (
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.contracts.search import BestModel, MlflowRuns, SearchSummary, TrialCounts
+from credit_ct_dagster.contracts.utility import Metric
 from credit_ct_dagster_tests.platform import Platform
 from credit_ct_dagster_tests.resources.packages import any_data
 

@@ -6,7 +6,6 @@ import cloudpickle
 import dagster as dg
 import pytest
 
-from credit_ct_dagster.assets.raw_rows import raw_rows
 from credit_ct_dagster.contracts.decision import Ground
 from credit_ct_dagster.contracts.files import SCALERS_FOLDER
 from credit_ct_dagster.errors.models import (
@@ -14,6 +13,7 @@ from credit_ct_dagster.errors.models import (
     ChangedPackageError,
     LostChampionError,
 )
+from credit_ct_dagster.io_managers.raw_rows import raw_rows
 from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
 from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform, failure_of
 from credit_ct_dagster_tests.trained import Trained

@@ -14,6 +14,7 @@ from credit_ct_dagster.partitions import (
     Calendar,
     LabelWindow,
     base_dates_after,
+    exists,
     last_expired,
 )
 
@@ -45,6 +46,13 @@ def test_window_lists_every_day_once(day: date) -> None:
     assert days[-1] == day.isoformat()
     assert len(set(days)) == len(days) == (day - window.start).days + 1
     assert 29 <= len(days) <= 32
+
+
+@pytest.mark.parametrize("day", ["2025-02-29", "20250131", "2025-W05-5", "2025-1-31", "x", ""])
+def test_a_day_exists_only_as_it_is_written_everywhere(day: str) -> None:
+    """Another way to write a day sorts, and compares, as another day."""
+    assert exists("2025-01-31")
+    assert not exists(day)
 
 
 @given(_DAYS, st.integers(1, 400))

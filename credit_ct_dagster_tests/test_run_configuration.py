@@ -15,8 +15,8 @@ _JOB = _DEFINITIONS.resolve_job_def(CONTINUOUS_TRAINING)
 _WORDS = {
     # Refused but for two words by a pattern (`SearchParameters.loss_function`).
     "ops.tuned_runs.config.loss_function",
-    # Names of features, others are refused (`PackageConfig`).
-    "ops.bentoml_model.config.protected_features",
+    # A day, anything else is refused (`PackageConfig`).
+    "ops.bentoml_model.config.calibrate_on",
     # Names of columns of the split rows.
     "ops.preprocessed_splits_columns_have_values.config.may_be_empty",
     # Of the lines of a log.

@@ -1,45 +1,66 @@
 """The best model of a base date, ready to serve."""
 
-from typing import Self
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from credit_ct_dagster.assets.columns import column_schema
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.preprocessed_splits import limits_of
-from credit_ct_dagster.assets.raw_rows import raw_rows
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import ScalersRecord, SplitsSummary
+from credit_ct_dagster.errors.inputs import UnusableRowsError
 from credit_ct_dagster.errors.stores import MixedArtifactsError
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder, ArtifactsIOManager
+from credit_ct_dagster.io_managers.raw_rows import raw_rows
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.answers.scorer_data import PROTECTED, scorer_record
+from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
 from credit_ct_dagster.modeling.rows.row_rules import RowRules
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
+from credit_ct_dagster.resources.model_policy import ModelPolicy
 from credit_ct_dagster.runs.failures import failing_clearly
 from credit_ct_dagster.runs.processes import is_over
 
+# pandas and scikit-learn take seconds to import, which whoever only loads the definitions does not
+# need.
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from credit_ct_dagster.modeling.answers.calibration import Calibration
+    from credit_ct_dagster.modeling.answers.class_weights import ChosenRule
+    from credit_ct_dagster.modeling.rows.preparation import Scalers
+    from credit_ct_dagster.scorer.ordinal import Model
+
 
 class PackageConfig(dg.Config):
-    """What a bank adds to a package."""
+    """How the model of a base date is packaged."""
 
-    protected_features: list[str] = Field(
-        default=list(PROTECTED),
-        description="The features that the bank marks as protected. A reason that rests on one of"
-        " them is given, and raises a compliance flag.",
+    calibrate_on: str | None = Field(
+        default=None,
+        description="Calibrates the probabilities, and chooses the class rule, on the validation"
+        " rows of another base date, YYYY-MM-DD: recalibrates a champion on newer rows. By default"
+        " on those of the model's own base date",
+    )
+    refit: bool = Field(
+        default=False,
+        description="Fits the best model once more, with as many trees, to training and validation"
+        " rows. Calibration and class rule are those of the model that has not seen the latter."
+        " Off, because validation rows then no longer show how good the package is",
     )
 
-    @model_validator(mode="after")
-    def _known_features(self) -> Self:
-        unknown = sorted(set(self.protected_features) - set(schema.FEATURES))
-        if unknown:
-            raise ValueError(f"protected_features names {', '.join(unknown)}: not a feature")
-        return self
+    @field_validator("calibrate_on")
+    @classmethod
+    def _is_a_day(cls, value: str | None) -> str | None:
+        if value is not None and date.fromisoformat(value).isoformat() != value:
+            raise ValueError("must be a base date, YYYY-MM-DD")
+        return value
 
 
 @refuses_bad_values(PackageConfig)
@@ -58,16 +79,18 @@ def bentoml_model(
     artifacts: dg.ResourceParam[ArtifactsIOManager],
     bentoml_store: BentoMLStore,
     base_date_lock: BaseDateLock,
+    policy: ModelPolicy,
 ) -> dg.MaterializeResult:
     """The best model in the BentoML store, as one object that takes raw rows.
 
     It is an MLflow pyfunc, which works where this platform is not installed. Its probabilities are
-    calibrated on the validation rows, by the method with the lowest log-loss there. Its labels name
-    the base date, the MLflow run, the Dagster run and the data it was made from; its metadata holds
-    the parameters and metrics.
+    calibrated on the validation rows, by the method with the lowest log-loss there; its classes
+    follow from them by the rule that serves the declared utility (UTILITY) best there. Its labels
+    name the base date, the MLflow run, the Dagster run and the data it was made from; its metadata
+    holds the parameters and metrics.
     """
     # Measured: scikit-learn takes 1.5 s to import, which only this step needs.
-    from credit_ct_dagster.modeling.answers.calibration import calibrate
+    from credit_ct_dagster.modeling.answers.calibration import transferred
     from credit_ct_dagster.modeling.answers.golden import golden_rows
     from credit_ct_dagster.modeling.rows.preparation import scalers_fingerprint, scalers_of
     from credit_ct_dagster.modeling.rows.splitting import require_fingerprint
@@ -88,9 +111,21 @@ def bentoml_model(
                 "The scalers are not those of the rows that the model was trained on. Materialize"
                 " tuned_runs for this base date again."
             )
-        val = preprocessed_splits[files.SPLIT_FILES["val"]]
-        require_fingerprint(val, search.fingerprints["val"], "validation rows of the model")
-        calibration = calibrate(model, val)
+        splits = {name: preprocessed_splits[files.SPLIT_FILES[name]] for name in ("train", "val")}
+        for name, rows in splits.items():
+            require_fingerprint(rows, search.fingerprints[name], f"{name} rows of the model")
+        rows, seen_share = splits["val"], search.seen_share
+        if config.calibrate_on not in (None, base_dt):
+            rows, seen_share = _rows_of(config.calibrate_on, artifacts, scalers, splits["train"])
+            seen_share = max(seen_share, search.seen_share)
+        calibration, rule = _fitted_answers(model, rows, splits["train"], policy)
+        if config.calibrate_on is not None and not calibration.log_losses:
+            raise UnusableRowsError(_too_few(base_dt, config.calibrate_on))
+        served = calibration.model
+        made: Model | bytes = tuned_runs.content(files.BEST_MODEL_FILE)
+        if config.refit:
+            made = refitted = _refitted(search, splits, served.features)
+            served = transferred(served, refitted)
         identity = ModelIdentity(
             base_dt=base_dt,
             mlflow_run_id=search.mlflow.best_run_id,
@@ -98,21 +133,28 @@ def bentoml_model(
             data_fingerprint=search.data_fingerprint,
         )
         record = PackageRecord(
-            seen_share=search.seen_share,
+            seen_share=seen_share,
             calibration=calibration.method,
             log_loss_per_calibration=calibration.log_losses,
+            class_weights=rule.weights,
+            macro_f1_per_rule=rule.macro_f1,
+            calibrated_on=config.calibrate_on or base_dt,
+            refitted=config.refit,
         )
         train = raw_rows(artifacts, base_dt, "train")
         limits = preprocessed_splits.read(SplitsSummary).limits or limits_of(RowRules())
         best = search.best
         tag = bentoml_store.save(
-            tuned_runs.content(files.BEST_MODEL_FILE),
+            made,
             scorer_record(
                 scales=learned.columns,
-                calibrated=calibration.model.calibrated,
+                calibrated=served.calibrated,
                 train=train,
                 limits=limits,
-                protected=config.protected_features,
+                protected=policy.protected_features,
+                features=served.features,
+                rule=rule.data,
+                utility=policy.chosen_for,
             ),
             identity,
             record,
@@ -122,18 +164,107 @@ def bentoml_model(
                 **{f"val_{name}": value for name, value in best.val.items()},
                 **{f"holdout_{name}": value for name, value in best.holdout.items()},
             },
-            golden=golden_rows(train, scalers, calibration.model, limits),
+            golden=golden_rows(train, scalers, served, limits, rule.data),
         )
+    _warn_of_excluded(context, policy, served.features)
     return dg.MaterializeResult(
         metadata={
             "bentoml_tag": tag,
             "holdout_accuracy": best.holdout["accuracy"],
             "calibration": calibration.method,
             "log_loss_per_calibration": dg.MetadataValue.json(dict(calibration.log_losses)),
+            "calibrated_on": record.calibrated_on,
+            "refitted": record.refitted,
+            **_described(rule, policy),
             "package_sha256": bentoml_store.sha256(tag),
             **identity.labels(),
         }
     )
+
+
+def _rows_of(
+    base_dt: str, artifacts: ArtifactsIOManager, scalers: "Scalers", train: "pd.DataFrame"
+) -> "tuple[pd.DataFrame, float]":
+    """Validation rows of another base date as the model takes them, and its seen share.
+
+    A customer is on the same side of the split on every base date, unless the shares of the splits
+    were configured otherwise: customers that the model was fitted to are left out.
+    """
+    from credit_ct_dagster.modeling.rows.preparation import prepare
+
+    rows = raw_rows(artifacts, base_dt, "val")
+    rows = rows[~rows[schema.CUSTOMER].isin(train[schema.CUSTOMER].unique())]
+    seen_share = artifacts.open(files.PREPROCESSING_FOLDER, base_dt).read(SplitsSummary).seen_share
+    return prepare(rows.reset_index(drop=True), scalers), seen_share
+
+
+def _fitted_answers(
+    model: "Model", rows: "pd.DataFrame", train: "pd.DataFrame", policy: ModelPolicy
+) -> "tuple[Calibration, ChosenRule]":
+    """How a model's scores become probabilities, and these become classes."""
+    from credit_ct_dagster.modeling.answers.calibration import calibrate
+    from credit_ct_dagster.modeling.answers.class_weights import choose_rule
+
+    calibration = calibrate(model, rows)
+    labels = train[schema.TARGET].value_counts().to_dict()
+    return calibration, choose_rule(calibration, rows, labels, policy.chosen_for)
+
+
+def _refitted(
+    search: SearchSummary, splits: "Mapping[str, pd.DataFrame]", features: Sequence[str]
+) -> "Model":
+    """The best model, fitted once more to training and validation rows."""
+    from credit_ct_dagster.modeling.search.refit import refit
+
+    best = search.best
+    if not best.trees:
+        raise MixedArtifactsError(
+            f"The model of base date {search.base_dt} cannot be fitted again (refit: true): an"
+            " earlier release searched it, and did not record all of its parameters. Materialize"
+            " tuned_runs for this base date again."
+        )
+    params = {**best.params, **best.fixed}
+    return refit(params, best.trees, splits["train"], splits["val"], features)
+
+
+def _too_few(base_dt: str, calibrate_on: str) -> str:
+    return (
+        f"The model of base date {base_dt} was not calibrated on base date {calibrate_on}: of each"
+        " class, validation rows of at least 10 customers are needed that the model was not fitted"
+        " to. Choose a base date with more rows (calibrate_on), or leave calibrate_on out."
+    )
+
+
+def _warn_of_excluded(
+    context: dg.AssetExecutionContext, policy: ModelPolicy, features: Sequence[str]
+) -> None:
+    """A model that was searched before a feature was excluded still uses it."""
+    excluded = [name for name in policy.excluded_features if name in features]
+    if excluded:
+        context.log.warning(
+            f"The model of base date {context.partition_key} was trained on {', '.join(excluded)},"
+            " which EXCLUDED_FEATURES names now. Materialize tuned_runs, bentoml_model and"
+            " champion_model for this base date to have one that does without."
+        )
+
+
+def _described(rule: "ChosenRule", policy: ModelPolicy) -> dict[str, Any]:
+    """The class rule, for a person."""
+    shown: dict[str, Any] = {
+        "class_rule": f"{rule.data.rule} for {policy.utility.value}"
+        if policy.chosen_for
+        else rule.data.rule
+    }
+    if rule.weights:
+        weights = [row[place] for place, row in enumerate(rule.data.gains)]
+        named = {
+            name: round(weight, 4) for name, weight in zip(schema.CLASSES, weights, strict=True)
+        }
+        shown["class_weights"] = dg.MetadataValue.json(named)
+        shown["class_weights_chosen"] = rule.weights
+    if rule.macro_f1:
+        shown["macro_f1_per_rule"] = dg.MetadataValue.json(dict(rule.macro_f1))
+    return shown
 
 
 def _is_unrecorded(context: dg.AssetExecutionContext, tag: str, run_id: str) -> bool:

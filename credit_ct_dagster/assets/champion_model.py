@@ -1,5 +1,6 @@
 """The decision whether the model of a base date takes the champion's place."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,6 @@ import dagster as dg
 
 from credit_ct_dagster.assets.bentoml_model import bentoml_model, reported_packages
 from credit_ct_dagster.assets.config import refuses_bad_values
-from credit_ct_dagster.assets.raw_rows import raw_holdouts, raw_rows
 from credit_ct_dagster.assets.same_run import require_searched
 from credit_ct_dagster.assets.tables import table_of
 from credit_ct_dagster.contracts.decision import Decision, DecisionRecord, Floor
@@ -24,6 +24,7 @@ from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.deciding import Deciding
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder, ArtifactsIOManager
+from credit_ct_dagster.io_managers.raw_rows import raw_holdouts, raw_rows
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.model_policy import ModelPolicy
@@ -80,8 +81,9 @@ def champion_model(
                         promotions,
                         artifacts,
                         deciding,
-                        context.resources.policy,
+                        policy,
                         config,
+                        context.log,
                     ),
                 )
                 # A retry decides the same on the same evidence.
@@ -106,25 +108,19 @@ def _decision(
     deciding: Deciding,
     policy: ModelPolicy,
     rules: GateRules,
+    log: logging.Logger,
 ) -> Decision:
     """Score the packages on raw rows, and apply the gate."""
-    from credit_ct_dagster.modeling.judging.gate import compare, decide, floors
+    from credit_ct_dagster.modeling.judging.evidence import examine
+    from credit_ct_dagster.modeling.judging.gate import decide
     from credit_ct_dagster.modeling.rows.splitting import pooled_holdout
 
     models = [promotions.load(each) for each in (challenger, champion) if each]
-    holdout = pooled_holdout(
-        raw_holdouts(artifacts, challenger.base_dt, rules.holdout_windows),
-        [model.record.seen_share for model in models],
-    )
-    predicted = [model.scorer.score_rows(holdout).classes for model in models]
-    return decide(
-        challenger.base_dt,
-        champion,
-        compare(holdout, predicted[0], predicted[1], policy.declared, rules) if champion else None,
-        floors(holdout, predicted[0], rules),
-        deciding.history(),
-        rules,
-    )
+    holdouts = raw_holdouts(artifacts, challenger.base_dt, rules.holdout_windows, log)
+    rows = pooled_holdout(list(holdouts.values()), [model.record.seen_share for model in models])
+    answers = [] if rows.empty else [model.scorer.score_rows(rows) for model in models]
+    evidence = examine(rows, answers, policy.declared, rules, list(holdouts))
+    return decide(challenger.base_dt, champion, evidence, deciding.history(), rules)
 
 
 def _drift(
@@ -154,13 +150,13 @@ def _drift(
 def _drift_from(
     base_dt: str, champion: ModelIdentity, promotions: Promotions, artifacts: ArtifactsIOManager
 ) -> Sequence[ColumnDrift]:
-    from credit_ct_dagster.modeling.judging.drift import feature_drift, prediction_drift
+    from credit_ct_dagster.modeling.judging.drift import model_drift
 
     scorer = promotions.load(promotions.newest_package(champion)).scorer
     reference = raw_rows(artifacts, champion.base_dt, "train")
     current = raw_rows(artifacts, base_dt, "train")
     classes = [scorer.score_rows(each).classes for each in (reference, current)]
-    return [prediction_drift(*classes), *feature_drift(reference, current)]
+    return model_drift(reference, current, *classes)
 
 
 def _metadata(
@@ -180,8 +176,14 @@ def _metadata(
         shown["served_golden_rows"] = f"{decision.golden_rows} of {decision.golden_rows}"
     if decision.comparison:
         shown["comparison"] = dg.MetadataValue.json(decision.comparison.model_dump(mode="json"))
+    if decision.probabilities:
+        shown["probabilities"] = dg.MetadataValue.json(
+            decision.probabilities.model_dump(mode="json")
+        )
+    if decision.holdouts:
+        shown["holdouts"] = ", ".join(decision.holdouts)
     if drift:
-        shown["drift"] = table_of([_rounded(each) for each in drift])
+        shown["drift"] = table_of([_row_of(each) for each in drift])
     return shown
 
 
@@ -192,12 +194,28 @@ def _floor(floor: Floor) -> dict[str, Any]:
         "value": round(floor.value, 4),
         "at_least": floor.least,
         "rows": floor.rows,
-        "met": floor.met,
+        "verdict": floor.verdict.value,
+        "p_value": None if floor.p_value is None else round(floor.p_value, 6),
+        "champion": None if floor.champion is None else round(floor.champion, 4),
+        "champion_verdict": floor.champion_verdict.value if floor.champion_verdict else None,
     }
 
 
-def _rounded(drift: ColumnDrift) -> dict[str, Any]:
+def _row_of(drift: ColumnDrift) -> dict[str, Any]:
+    """A row of the table that people see."""
+
+    def rounded(value: float | None) -> float | None:
+        return None if value is None else round(float(value), 4)
+
+    missing = drift.missing
     return {
-        name: round(value, 4) if isinstance(value, float) else value
-        for name, value in drift.model_dump(mode="json").items()
+        "column": drift.column,
+        "psi": rounded(drift.psi),
+        "p_value": rounded(drift.p_value),
+        "ks": rounded(drift.ks),
+        "missing_before": rounded(missing.reference if missing else None),
+        "missing": rounded(missing.current if missing else None),
+        "missing_p_value": rounded(missing.p_value if missing else None),
+        "respelled": rounded(drift.respelled),
+        "verdict": drift.verdict.value,
     }

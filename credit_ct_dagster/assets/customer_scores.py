@@ -8,7 +8,6 @@ from pydantic import Field
 
 from credit_ct_dagster.assets.champion_model import champion_model
 from credit_ct_dagster.assets.config import refuses_bad_values
-from credit_ct_dagster.assets.raw_rows import raw_rows
 from credit_ct_dagster.assets.source_tables import credit_score_features
 from credit_ct_dagster.assets.tables import table_of
 from credit_ct_dagster.contracts import files
@@ -18,6 +17,7 @@ from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.errors.models import UnusablePackageError
 from credit_ct_dagster.errors.serving import NoChampionError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
+from credit_ct_dagster.io_managers.raw_rows import raw_rows
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock

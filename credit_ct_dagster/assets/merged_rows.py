@@ -1,5 +1,7 @@
 """The rows of base dates as Dagster knows them: how many were merged, and whether they expired."""
 
+from dataclasses import dataclass
+
 import dagster as dg
 
 from credit_ct_dagster.errors.base import with_reference
@@ -14,7 +16,9 @@ FEATURES_TARGET = dg.AssetKey("features_target")
 ROW_COUNT = "dagster/partition_row_count"
 LABELS = "labels"
 WITHOUT_FEATURES = "labels_without_features"
+LATER_FEATURES = "labels_with_later_features"
 INVALID_DATES = "labels_with_invalid_date"
+POINT_IN_TIME = "point_in_time"
 EXPIRED_ROWS = "expired_rows"
 """Metadata of an observation: how many rows of its base date retention has deleted."""
 EXPIRY_CHECK = "rows_have_not_expired"
@@ -25,18 +29,45 @@ def rows_merged(instance: dg.DagsterInstance, base_dt: str) -> int | None:
     return _reported(instance, base_dt, ROW_COUNT)
 
 
-def labels_not_merged(instance: dg.DagsterInstance, base_dt: str) -> tuple[int, int, int]:
-    """Labels of the window that the newest merge of a base date found.
+@dataclass(frozen=True)
+class UnmergedLabels:
+    """Labels of a window, and those that its training rows lack.
 
-    Returns:
-        All of them, those without features, and those on days that do not exist.
+    Attributes:
+        labels: All of them, those on days that do not exist included.
+        without_features: Those without a feature row.
+        with_later_features: Those with feature rows, but none dated on or before their day.
+        with_invalid_date: Those on days that do not exist.
     """
+
+    labels: int
+    without_features: int
+    with_later_features: int
+    with_invalid_date: int
+
+    @property
+    def unmerged(self) -> int:
+        """How many the training rows lack."""
+        return self.without_features + self.with_later_features + self.with_invalid_date
+
+
+def labels_not_merged(instance: dg.DagsterInstance, base_dt: str) -> UnmergedLabels:
+    """The labels of a window that its newest merge found; all 0 if there was no merge."""
     invalid = _reported(instance, base_dt, INVALID_DATES) or 0
-    return (
-        (_reported(instance, base_dt, LABELS) or 0) + invalid,
-        _reported(instance, base_dt, WITHOUT_FEATURES) or 0,
-        invalid,
+    return UnmergedLabels(
+        labels=(_reported(instance, base_dt, LABELS) or 0) + invalid,
+        without_features=_reported(instance, base_dt, WITHOUT_FEATURES) or 0,
+        with_later_features=_reported(instance, base_dt, LATER_FEATURES) or 0,
+        with_invalid_date=invalid,
     )
+
+
+def merged_at_a_point_in_time(instance: dg.DagsterInstance, base_dt: str) -> bool:
+    """Whether the newest merge of a base date was configured to; as is the next one by default."""
+    merged = _newest_merge(instance, base_dt)
+    merge = merged.asset_materialization if merged else None
+    reported = merge.metadata.get(POINT_IN_TIME) if merge else None
+    return reported is None or bool(reported.value)
 
 
 def _reported(instance: dg.DagsterInstance, base_dt: str, name: str) -> int | None:

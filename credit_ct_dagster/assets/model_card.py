@@ -4,15 +4,16 @@ from typing import Any
 
 import dagster as dg
 
-from credit_ct_dagster.assets.raw_rows import raw_rows
+from credit_ct_dagster.assets.measured_models import figures_of, report_of
 from credit_ct_dagster.assets.same_run import require_decided_on, require_searched
 from credit_ct_dagster.contracts import files
-from credit_ct_dagster.contracts.assessment import AssessmentReport
 from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.drift import DriftReport
+from credit_ct_dagster.contracts.identity import Lineage
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder, ArtifactsIOManager
+from credit_ct_dagster.io_managers.raw_rows import raw_rows
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
@@ -38,13 +39,13 @@ def model_card(
     dagster_ui: DagsterUI,
     base_date_lock: BaseDateLock,
 ) -> dg.Output[dict[str, Any]]:
-    """A page on the model: rows, metrics, calibration, groups, drift, decision and lineage.
+    """A page on the model: what was decided, how good and how fair it is, and where it is from.
 
     The same as JSON next to it. The page is also logged to the MLflow run of the model.
     """
     # Measured: what assesses a model takes 2 s to import, which only this step needs.
-    from credit_ct_dagster.modeling.judging.assessment import assess
     from credit_ct_dagster.modeling.judging.evaluation import mean_contributions
+    from credit_ct_dagster.modeling.judging.stability import predictions_sha256
     from credit_ct_dagster.modeling.pages.model_card import Links, ModelCard
 
     base_dt = context.partition_key
@@ -56,13 +57,14 @@ def model_card(
         require_decided_on(record.model, search)
         model = promotions.newest_package(record.model)
         package = promotions.load(model)
-        report = AssessmentReport(
-            **{
-                name: assess(package.scorer, raw_rows(artifacts, base_dt, name))
-                for name in ("val", "holdout")
-            }
+        holdout = raw_rows(artifacts, base_dt, "holdout")
+        report = report_of(package, record, holdout, promotions, artifacts)
+        lineage = Lineage(
+            **model.model_dump(exclude={"registered_model"}),
+            registered_model=tracking.model_name,
+            predictions_sha256=predictions_sha256(holdout, package.scorer.score_rows(holdout)),
+            predicted_rows=len(holdout),
         )
-        lineage = model.model_copy(update={"registered_model": tracking.model_name})
         drift = champion_model.read(DriftReport)
         mlflow_run = tracking.run_url(lineage.mlflow_run_id)
         html = ModelCard(
@@ -71,17 +73,16 @@ def model_card(
                 dagster_run=dagster_ui.run_url(lineage.dagster_run_id), mlflow_run=mlflow_run
             ),
             splits=splits,
-            best=search.best,
-            assessments={"val": report.val, "holdout": report.holdout},
-            calibration=package.record.calibration,
-            log_losses=package.record.log_loss_per_calibration,
-            importances=mean_contributions(package.scorer, raw_rows(artifacts, base_dt, "holdout")),
+            search=search,
+            report=report,
+            package=package.record,
+            scorer=package.data,
+            importances=mean_contributions(package.scorer, holdout),
             drift=drift.columns,
             drift_not_computed=drift.not_computed,
             record=record,
         ).html()
         tracking.log_text(lineage.mlflow_run_id, html, files.MODEL_CARD_FILE)
-    holdout = report.holdout
     return dg.Output(
         {
             files.MODEL_CARD_FILE: html,
@@ -95,8 +96,7 @@ def model_card(
             ),
             "decision": record.decision.sentence,
             "lineage": dg.MetadataValue.json(lineage.model_dump(mode="json")),
-            **{f"holdout_{name}": str(estimate) for name, estimate in holdout.metrics.items()},
-            "holdout_ece": holdout.calibrated.ece,
-            "holdout_brier": holdout.calibrated.brier,
+            "predictions_sha256": lineage.predictions_sha256,
+            **figures_of(report),
         },
     )

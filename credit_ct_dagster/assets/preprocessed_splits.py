@@ -11,7 +11,7 @@ from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.features_target import features_target
 from credit_ct_dagster.assets.merged_rows import rows_merged
 from credit_ct_dagster.contracts import files
-from credit_ct_dagster.contracts.splits import Limits, Quarantine, SplitsSummary
+from credit_ct_dagster.contracts.splits import Limits, Quarantine, RecentRows, SplitsSummary
 from credit_ct_dagster.errors.inputs import EmptyWindowError, UnusableRowsError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
     from credit_ct_dagster.modeling.rows.preparation import Scalers
     from credit_ct_dagster.modeling.rows.quarantine import CheckedRows
+
+
+_RECENT_DAYS = 7
+"""A week, so that what is delivered on some days of the week only is evened out."""
 
 
 class BoundsConfig(Bounds, dg.Config):
@@ -192,13 +196,31 @@ def _summary(
             "val": config.val_share,
             "holdout": 1 - config.train_share - config.val_share,
         },
-        largest_customer_rows=int(rows[schema.CUSTOMER].value_counts().max()),
-        present={
-            name: float(share)
-            for name, share in with_blanks_missing(rows)[schema.FEATURES].notna().mean().items()
-        },
+        largest_customer_rows=_of_largest_customer(rows),
+        largest_customer_rows_of={name: _of_largest_customer(s) for name, s in prepared.items()},
+        present=_present(rows),
+        recent=_recent(rows, base_dt),
         limits=limits_of(config),
     )
+
+
+def _of_largest_customer(rows: "pd.DataFrame") -> int:
+    return int(rows[schema.CUSTOMER].value_counts().max())
+
+
+def _present(rows: "pd.DataFrame") -> dict[str, float]:
+    """Per feature, the share of rows that have a value."""
+    shares = with_blanks_missing(rows)[schema.FEATURES].notna().mean()
+    return {name: float(share) for name, share in shares.items()}
+
+
+def _recent(rows: "pd.DataFrame", base_dt: str) -> RecentRows | None:
+    """The rows of the last week; a window of a month hides for weeks what a delivery lacks."""
+    since = LabelWindow.of(base_dt).days[-_RECENT_DAYS]
+    recent = rows[rows["date"].astype(str).str[:10] >= since]
+    if recent.empty:
+        return None
+    return RecentRows(since=since, rows=len(recent), present=_present(recent))
 
 
 def limits_of(rules: RowRules) -> dict[str, Limits]:
@@ -251,7 +273,8 @@ def _why_empty(context: dg.AssetExecutionContext, feature_store: FeatureStore) -
     if rows is not None or not labels:
         return (
             f"The window {window} never had rows: {labels} labels are dated inside it, and none has"
-            " features. Load labels and features of these days, then materialize features_target."
+            " features of its day or before. Load labels and features of these days, then"
+            " materialize features_target."
         )
     return (
         f"The window {window} has {labels} labels, but no merged rows: they expired or were never"

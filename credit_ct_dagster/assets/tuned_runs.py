@@ -65,7 +65,7 @@ class TuningConfig(TuningParameters, dg.Config):
     metadata={FOLDER: files.MODEL_FOLDER},
     # dagster-mlflow's resource has no type to be injected by.
     required_resource_keys={
-        "artifacts", "base_date_lock", "dask", "mlflow", "study_storage", "tracking",
+        "artifacts", "base_date_lock", "dask", "mlflow", "policy", "study_storage", "tracking",
     },
 )  # fmt: skip
 def tuned_runs(
@@ -138,6 +138,7 @@ def _request(
         rows=rows,
         fingerprints=splits.fingerprints,
         data_fingerprint=splits.data_fingerprint,
+        features=context.resources.policy.features,
         parameters=config.parameters(),
         machines=Machines(config.n_jobs, config.thread_count, scheduler),
         resume=config.resume,

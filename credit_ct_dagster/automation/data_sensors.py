@@ -7,6 +7,11 @@ from typing import Any, ClassVar
 import dagster as dg
 from pydantic import model_validator
 
+from credit_ct_dagster.assets.merged_rows import (
+    FEATURES_TARGET,
+    POINT_IN_TIME,
+    merged_at_a_point_in_time,
+)
 from credit_ct_dagster.automation.base_date_runs import (
     ROWS_TAG,
     failed_runs,
@@ -27,6 +32,8 @@ from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.trained_model import TrainedModel
 
 _MINUTE = 60
+_LOOKING_AHEAD = {"ops": {FEATURES_TARGET.path[-1]: {"config": {POINT_IN_TIME: False}}}}
+"""As whoever started the last run decided: with other rows, the base date would change for ever."""
 
 
 class ArrivalCursor(Record):
@@ -135,7 +142,9 @@ def late_data_sensor(
         splits = artifacts.open(PREPROCESSING_FOLDER, base_dt)
         if SplitsSummary.FILE not in splits or is_in_progress(runs, base_dt):
             continue
-        fingerprint = data_fingerprint(feature_store.source_rows(base_dt))
+        at_a_point_in_time = merged_at_a_point_in_time(context.instance, base_dt)
+        rows = feature_store.source_rows(base_dt, point_in_time=at_a_point_in_time)
+        fingerprint = data_fingerprint(rows)
         failed = failed_runs(runs, base_dt, fingerprint)
         # A run that failed after the splits has written what it was to train on.
         if fingerprint == splits.read(SplitsSummary).data_fingerprint and not failed:
@@ -145,7 +154,14 @@ def late_data_sensor(
         else:
             key = key_of_next_run(runs, base_dt, fingerprint)
             tags = {ROWS_TAG: fingerprint}
-            requested.append(dg.RunRequest(run_key=key, partition_key=base_dt, tags=tags))
+            requested.append(
+                dg.RunRequest(
+                    run_key=key,
+                    partition_key=base_dt,
+                    tags=tags,
+                    run_config={} if at_a_point_in_time else _LOOKING_AHEAD,
+                )
+            )
     yield from requested
     if not requested:
         skipped = f"{unchanged} base dates have the rows that they were trained on"

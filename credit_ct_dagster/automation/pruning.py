@@ -35,7 +35,10 @@ def delete_old_base_dates(context: dg.OpExecutionContext) -> None:
             context.instance,
         )
         outcomes = []
-        for outcome in retention.carry_out(retention.plan(resources.pruning_rules.keep_days)):
+        plan = retention.plan(resources.pruning_rules.keep_days)
+        for base_dt, reason in plan.holdouts.items():
+            context.log.info(f"Retained the holdout of base date {base_dt}: {reason}")
+        for outcome in retention.carry_out(plan):
             context.log.info(str(outcome))
             outcomes.append(outcome)
         for sentence in retention.broken_packages():
@@ -54,6 +57,7 @@ def delete_old_base_dates(context: dg.OpExecutionContext) -> None:
     context.add_output_metadata(
         {
             "deleted": sum(outcome.deleted for outcome in outcomes),
+            "holdouts retained": len(plan.holdouts),
             "predictions deleted": predictions_deleted,
         }
     )

@@ -1,19 +1,28 @@
-"""How the rows of a base date compare with the champion's training rows."""
+"""How the rows and the probabilities of a base date compare with the champion's."""
 
 import dagster as dg
 
 from credit_ct_dagster.assets.champion_model import champion_model
 from credit_ct_dagster.checks.results import base_date_of, result
+from credit_ct_dagster.contracts.decision import (
+    DecisionRecord,
+    ProbabilityComparison,
+    Reliability,
+)
 from credit_ct_dagster.contracts.drift import MUCH, SOME, DriftReport, Verdict
 from credit_ct_dagster.contracts.files import MODEL_FOLDER
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 
+_NAMED_FROM = 0.01
+"""Share of rows with another spelling from which on a column is named."""
+
 
 @dg.asset_check(
     asset=champion_model,
-    description="No feature and no share of predicted classes has drifted from the champion's"
-    f" training rows. From a PSI of {SOME} on it is drift, from {MUCH} on much drift. A failure"
-    " only warns.",
+    description="No feature, no share of missing values and no share of predicted classes has"
+    f" drifted from the champion's training rows. From a PSI of {SOME} on it is drift, from {MUCH}"
+    " on much drift, unless a chi-square test, adjusted for all columns, says that it may be"
+    " chance. A failure only warns.",
 )
 def drift_is_small(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
@@ -21,17 +30,25 @@ def drift_is_small(
     """Read the drift that was measured when the decision was taken."""
     report = artifacts.open(MODEL_FOLDER, base_date_of(context)).read(DriftReport)
     drift = report.columns
-    drifted = [each for each in drift if each.verdict != Verdict.stable]
-    highest = max((each.psi for each in drift), default=0.0)
+    drifted = [each for each in drift if each.verdict.is_drift]
+    uncertain = [each for each in drift if each.verdict == Verdict.uncertain]
+    highest = max((each.highest_psi for each in drift), default=0.0)
     if report.not_computed:
         sentence = report.not_computed
     elif not drift:
         sentence = "there was no champion to compare with."
     elif drifted:
-        named = ", ".join(f"{each.column} (PSI {each.psi:.3f})" for each in drifted)
+        named = ", ".join(each.sentence for each in drifted)
         sentence = f"drift from the champion's training rows: {named}."
     else:
         sentence = f"the highest PSI of {len(drift)} columns is {highest:.3f}."
+    if uncertain:
+        named = ", ".join(each.sentence for each in uncertain)
+        sentence += f" Too few rows to say whether these have drifted: {named}."
+    respelled = [each for each in drift if each.respelled >= _NAMED_FROM]
+    if respelled:
+        named = ", ".join(f"{each.column} ({each.respelled:.1%} of the rows)" for each in respelled)
+        sentence += f" Known words are spelled otherwise than in training: {named}."
     return result(
         context,
         passed=not drifted and not report.not_computed,
@@ -39,4 +56,76 @@ def drift_is_small(
         limit=SOME,
         sentence=sentence,
         severity=dg.AssetCheckSeverity.WARN,
+    )
+
+
+@dg.asset_check(
+    asset=champion_model,
+    description="Neither the champion's probabilities nor the challenger's are worse than the"
+    " other's beyond doubt: the log-loss of both on the same holdout rows, with a paired interval."
+    " A failure only warns, and proposes a recalibration; it changes no decision.",
+)
+def probabilities_are_reliable(
+    context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
+) -> dg.AssetCheckResult:
+    """Read what was measured when the decision was taken."""
+    base_dt = base_date_of(context)
+    record = artifacts.open(MODEL_FOLDER, base_dt).read(DecisionRecord)
+    found = record.decision.probabilities
+    if found is None or record.before is None:
+        passed, sentence = True, "there was no champion to compare with, or too few rows."
+    else:
+        passed, sentence = _reliability(
+            found, base_dt, record.before.base_dt, record.decision.promoted
+        )
+    return result(
+        context,
+        passed=passed,
+        observed=round(found.difference.value, 4) if found else 0.0,
+        limit=0.0,
+        sentence=sentence,
+        severity=dg.AssetCheckSeverity.WARN,
+    )
+
+
+def _reliability(
+    found: ProbabilityComparison, base_dt: str, champion: str, promoted: bool
+) -> tuple[bool, str]:
+    """Whether the check passes; and what was found and, if it does not, what to do.
+
+    Args:
+        found: The comparison.
+        base_dt: The challenger's base date.
+        champion: The base date of the champion before the decision.
+        promoted: Whether the challenger took its place.
+    """
+    difference = found.difference
+    seen = (
+        f"log-loss {found.challenger:.3f} against {found.champion:.3f} of the champion of"
+        f" {champion}, lower by {difference.value:+.3f} ({found.confidence:.0%} interval"
+        f" {difference.low:+.3f} to {difference.high:+.3f}) on {found.rows:,} rows; calibration"
+        f" error {found.challenger_ece:.3f} against {found.champion_ece:.3f}"
+    )
+    if found.verdict == Reliability.alike:
+        return True, f"{seen}: no difference beyond doubt."
+    if found.verdict == Reliability.champion_worse:
+        if promoted:
+            return True, f"{seen}: worse, but that champion no longer serves."
+        return False, (
+            f"{seen}: the probabilities that are served are worse. Recalibrate the champion: for"
+            f" base date {champion}, materialize bentoml_model with calibrate_on: {base_dt}, and"
+            " then champion_model. Or promote the model of this base date: credit-ct promote"
+            f" --partition {base_dt} --by NAME --reason TEXT."
+        )
+    serves = "which serves now" if promoted else "which was not promoted"
+    return False, (
+        f"{seen}: the probabilities of the model of this base date, {serves}, are worse. Look at"
+        " the calibration on its model card, and at its validation rows. With better ones of"
+        f" another base date, recalibrate it: for base date {base_dt}, materialize bentoml_model"
+        " with calibrate_on: that base date, and then champion_model."
+        + (
+            " Or return to the champion before: credit-ct rollback --by NAME --reason TEXT."
+            if promoted
+            else ""
+        )
     )

@@ -5,17 +5,13 @@ import dagster as dg
 from credit_ct_dagster.assets.customer_scores import customer_scores
 from credit_ct_dagster.checks.results import base_date_of, result
 from credit_ct_dagster.contracts.customer_scores import CustomerScoresSummary
-from credit_ct_dagster.contracts.drift import SOME
+from credit_ct_dagster.contracts.drift import SIGNIFICANCE, SOME
 from credit_ct_dagster.contracts.files import SCORES_FOLDER
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.resources.feature_store.rows_to_score import Customers, RowsToScore
 from credit_ct_dagster.resources.feature_store.scores import CustomerScores
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.runs.failures import failing_clearly
-
-_CHANCE = 5.99
-"""Of few rows the PSI is high without any drift: it is distributed as chi-squared, with one degree
-of freedom less than classes, divided by the rows (Yurdakul 2018); 95 % of it lie below this."""
 
 
 @dg.asset_check(
@@ -60,8 +56,8 @@ def customers_are_scored(
 @dg.asset_check(
     asset=customer_scores,
     description="The shares of the scored classes are those that the champion predicts for its"
-    f" training rows. From a PSI of {SOME} on it is drift, beyond what chance explains for so many"
-    " customers. A failure only warns.",
+    f" training rows. From a PSI of {SOME} on it is drift, unless a chi-square test says that it"
+    " may be chance. A failure only warns.",
 )
 def class_shares_are_stable(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
@@ -71,10 +67,6 @@ def class_shares_are_stable(
         folder = artifacts.open(SCORES_FOLDER, base_date_of(context))
         summary = folder.read(CustomerScoresSummary)
     drift = summary.training.drift if summary.training else None
-    limit = SOME
-    if summary.training and drift:
-        trained = sum(summary.training.labels.values())
-        limit = max(SOME, _CHANCE * (1 / summary.rows + 1 / trained))
     shares = ", ".join(
         f"{name} {count / max(1, summary.rows):.1%}" for name, count in summary.classes.items()
     )
@@ -83,16 +75,17 @@ def class_shares_are_stable(
     elif drift is None:
         sentence = "no customer was scored, so that there is nothing to compare."
     else:
+        chance = "" if drift.p_value is None else f" (p = {drift.p_value:.3g})"
         sentence = (
-            f"{shares}: a PSI of {drift.psi:.3f} from the classes that the champion of base date"
-            f" {summary.model.base_dt} predicts for its training rows; from {limit:.3f} on it is"
-            " drift."
+            f"{shares}: a PSI of {drift.psi:.3f}{chance} from the classes that the champion of base"
+            f" date {summary.model.base_dt} predicts for its training rows: {drift.verdict.value}."
+            f" From {SOME:.2f} on it is drift, if p is below {SIGNIFICANCE}."
         )
     return result(
         context,
-        passed=not summary.training_unknown and (not drift or drift.psi < limit),
+        passed=not summary.training_unknown and not (drift and drift.verdict.is_drift),
         observed=drift.psi if drift else 0.0,
-        limit=limit,
+        limit=SOME,
         sentence=sentence,
         severity=dg.AssetCheckSeverity.WARN,
     )

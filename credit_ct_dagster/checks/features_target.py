@@ -62,12 +62,21 @@ def window_has_enough_rows(
     window = LabelWindow.of(base_dt)
     sentence = f"{rows:,} rows in the window {window}; at least {limit:,} are required."
     if not rows:
-        sentence = f"the window {window} never had rows: no label dated inside it has features."
+        sentence = (
+            f"the window {window} never had rows: no label dated inside it has features of its day"
+            " or before."
+        )
     if usual:
         sentence += f" The last {len(earlier)} base dates had {usual:,.0f} (median)."
     if rows < limit:
         sentence += " Load the labels and features that are missing, then run this base date again."
     return result(context, passed=rows >= limit, observed=rows, limit=limit, sentence=sentence)
+
+
+_OF_LATER_FEATURES = (
+    "Load the features as they were on the label's day or before (credit-ct load). If their date is"
+    " only that of their delivery, set point_in_time: false for features_target."
+)
 
 
 class UnmergedConfig(dg.Config):
@@ -79,33 +88,36 @@ class UnmergedConfig(dg.Config):
         lt=1,
         description="Fails the check below when a larger share of the window's labels was not"
         " merged, 0 to 1. Single labels without features are normal; more than 5 % point to keys"
-        " that are written differently, or to features that were not delivered",
+        " that are written differently, or to features that were delivered late or not at all",
     )
 
 
 @dg.asset_check(
     asset=features_target,
     blocking=True,
-    description="Nearly all labels of the window have features and a day that exists, so that the"
-    " training rows are not a selection of them.",
+    description="Nearly all labels of the window have features that were known on their day, and a"
+    " day that exists, so that the training rows are not a selection of them.",
 )
 def window_labels_are_merged(
     context: dg.AssetCheckExecutionContext, config: UnmergedConfig, feature_store: FeatureStore
 ) -> dg.AssetCheckResult:
     """Compare what the merge reported; only a failure looks at keys, to name the likely cause."""
     base_dt = base_date_of(context)
-    labels, without_features, invalid = labels_not_merged(context.instance, base_dt)
-    unmerged = without_features + invalid
-    share, limit = unmerged / max(1, labels), config.max_unmerged_share
+    found = labels_not_merged(context.instance, base_dt)
+    share, limit = found.unmerged / max(1, found.labels), config.max_unmerged_share
     sentence = (
-        f"{unmerged:,} of {labels:,} labels of the window {LabelWindow.of(base_dt)} ({share:.1%})"
-        f" were not merged: {without_features:,} have no features, {invalid:,} have a date that is"
-        f" no day. At most {limit:.1%} may be (max_unmerged_share)."
+        f"{found.unmerged:,} of {found.labels:,} labels of the window {LabelWindow.of(base_dt)}"
+        f" ({share:.1%}) were not merged: {found.without_features:,} have no features,"
+        f" {found.with_later_features:,} have features, but none dated on or before the label's"
+        f" day, {found.with_invalid_date:,} have a date that is no day. At most {limit:.1%} may be"
+        " (max_unmerged_share)."
     )
     if share > limit:
         with failing_clearly(context):
-            if without_features:
+            if found.without_features:
                 sentence += f" {feature_store.why_without_features(base_dt)}"
+            if found.with_later_features:
+                sentence += f" {feature_store.why_later_features(base_dt)} {_OF_LATER_FEATURES}"
         sentence += " Correct labels or features, then run this base date again."
     return result(
         context,
@@ -113,9 +125,10 @@ def window_labels_are_merged(
         observed=share,
         limit=limit,
         sentence=sentence,
-        labels=labels,
-        labels_without_features=without_features,
-        labels_with_invalid_date=invalid,
+        labels=found.labels,
+        labels_without_features=found.without_features,
+        labels_with_later_features=found.with_later_features,
+        labels_with_invalid_date=found.with_invalid_date,
     )
 
 

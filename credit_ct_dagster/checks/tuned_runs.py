@@ -37,7 +37,9 @@ def model_beats_baselines(
     splits = {name: folder[SPLIT_FILES[name]] for name in SPLITS}
     model = searched[BEST_MODEL_FILE]
     majority, feature = compare_with_baselines(
-        **splits, predicted=predict(model, splits["holdout"])
+        **splits,
+        predicted=predict(model, splits["holdout"]),
+        features=model.feature_names_,
     )
     # A small holdout cannot tell a good model from a good feature, but well from guessing.
     beaten = majority.gain.low > 0 and feature.gain.value > 0

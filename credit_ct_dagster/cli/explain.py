@@ -12,7 +12,6 @@ from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.errors.inputs import RefusedRowsError, UnknownCustomerError
 from credit_ct_dagster.operations.model_choice import ChosenModel, chosen_model
 from credit_ct_dagster.scorer.reasons import protected_features
-from credit_ct_dagster.serving.contract import features_of
 
 
 @click.command("explain")
@@ -50,7 +49,7 @@ def _explained(customer: str, date: str, features: Any, chosen: ChosenModel) -> 
             f"The features of this customer, dated {date}, cannot be scored:"
             f" {'; '.join(map(str, problems))}. Correct them in the table credit_score_features."
         )
-    row = features_of(features)
+    row = chosen.contract.features_of(features)
     answer = chosen.packaged.scorer.score(row)
     identity = chosen.packaged.identity
     return {
@@ -81,8 +80,8 @@ def _print(explained: dict[str, Any], model: str) -> None:
     if not explained["is_most_probable"]:
         line("")
         line(
-            "The score is not the most probable class after calibration: the model answers with the"
-            " class that it was judged by."
+            "The score is not the most probable class: the model answers with the class that serves"
+            " the declared utility best, by which it was judged."
         )
     line("")
     if explained["reasons"]:

@@ -31,8 +31,8 @@ def command(keep_days: int | None, yes: bool, as_json: bool) -> None:
     """Delete everything that belongs to old base dates, and old predictions.
 
     Scores of customers, artifacts, packages, MLflow runs, studies and Dagster runs. Retained are
-    the base dates of the champion and of its predecessor, those with any alias in MLflow, and all
-    records of decisions.
+    the base dates of the champion and of its predecessor, those with any alias in MLflow, the
+    holdouts on which models are judged, and all records of decisions.
     From the log of the service, predictions older than PREDICTIONS_KEEP_DAYS are deleted.
     If it is interrupted, start it again: it continues where it stopped. The exit code is 1 if a
     base date could not be deleted.
@@ -91,9 +91,18 @@ def _conclude(
         console.print("Nothing was deleted: credit-ct prune --yes deletes.")
 
 
+def _holdouts(days: list[str]) -> str:
+    if len(days) == 1:
+        return f"The holdout of base date {days[0]} is"
+    return f"The holdouts of {len(days)} base dates, {min(days)} to {max(days)}, are"
+
+
 def _print(plan: "Plan") -> None:
     for base_dt, reason in plan.retained.items():
         console.print(f"Base date {base_dt} is retained: {reason}")
+    for reason in dict.fromkeys(plan.holdouts.values()):
+        days = [base_dt for base_dt, each in plan.holdouts.items() if each == reason]
+        console.print(f"{_holdouts(days)} retained: {reason}")
     if not plan.expired:
         console.print(f"No base date up to {plan.last_expired} has anything to delete.")
         return

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import AwareDatetime, computed_field
+from pydantic import AwareDatetime, computed_field, model_validator
 
 from credit_ct_dagster.contracts.files import DECISION_FILE
 from credit_ct_dagster.contracts.identity import ModelIdentity
@@ -56,6 +56,8 @@ class Comparison(Part):
         difference: How much better the challenger is; below 0 when it is worse.
         rows: How many rows.
         customers: Of how many customers.
+        differing: Rows of which the two predict different classes; None in what earlier releases
+            wrote.
     """
 
     metric: Metric
@@ -64,28 +66,102 @@ class Comparison(Part):
     difference: Estimate
     rows: int
     customers: int
+    differing: int | None = None
+
+
+class Reliability(StrEnum):
+    """Whose probabilities are worse."""
+
+    alike = "no difference beyond doubt"
+    champion_worse = "the champion's are worse"
+    challenger_worse = "the challenger's are worse"
+
+
+class ProbabilityComparison(Part):
+    """The calibrated probabilities of two models on the same rows.
+
+    It warns; no model is promoted by it, and none is kept out.
+
+    Attributes:
+        challenger: Its log-loss, in nats per row.
+        champion: Its log-loss.
+        challenger_ece: Its expected calibration error, 0 to 1.
+        champion_ece: The champion's.
+        difference: By how much the challenger's log-loss is lower; below 0 when it is higher.
+        confidence: Level of the interval of the difference.
+        rows: How many rows.
+    """
+
+    challenger: float
+    champion: float
+    challenger_ece: float
+    champion_ece: float
+    difference: Estimate
+    confidence: float
+    rows: int
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy #14461
+    @property
+    def verdict(self) -> Reliability:
+        """Whose probabilities are worse: the whole interval lies on one side of 0."""
+        if self.difference.low > 0:
+            return Reliability.champion_worse
+        return Reliability.challenger_worse if self.difference.high < 0 else Reliability.alike
+
+
+class FloorVerdict(StrEnum):
+    """How a value compares with its floor."""
+
+    met = "met"
+    uncertain = "too few rows to say"
+    below = "below beyond doubt"
+    missed = "below"
+    """In what earlier releases wrote: they took every value below the floor for a failure."""
 
 
 class Floor(Part):
-    """A least value that a challenger must reach.
+    """A least value that a challenger must reach: a share of rows.
 
     Attributes:
         what: Names the class or the slice.
-        value: Reached.
+        value: Reached; 0 when there are no rows.
         least: Required.
         rows: It was measured on.
+        verdict: Whether the value lies below the floor, and whether that may be chance.
+        p_value: Probability of a value as low as this one, or lower, for a model that lies exactly
+            at the floor. Not adjusted; None in what earlier releases wrote.
+        champion: What the champion reaches on the same rows; None without one.
+        champion_verdict: The same of the champion; None without one.
     """
 
     what: str
     value: float
     least: float
     rows: int
+    verdict: FloorVerdict
+    p_value: float | None = None
+    champion: float | None = None
+    champion_verdict: FloorVerdict | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier_release(cls, data: Any) -> Any:
+        """Only the value and the floor were recorded."""
+        if isinstance(data, dict) and "verdict" not in data and {"value", "least"} <= set(data):
+            missed = data["value"] < data["least"]
+            return data | {"verdict": FloorVerdict.missed if missed else FloorVerdict.met}
+        return data
 
     @computed_field  # type: ignore[prop-decorator]  # mypy #14461
     @property
     def met(self) -> bool:
         """Whether it is reached."""
         return self.value >= self.least
+
+    @property
+    def shared(self) -> bool:
+        """Whether challenger and champion both lie below it beyond doubt."""
+        return self.verdict == self.champion_verdict == FloorVerdict.below
 
 
 class Decision(Part):
@@ -100,6 +176,10 @@ class Decision(Part):
         golden_rows: How many golden rows its package answered as the pipeline does, in a server;
             None if it was not promoted, or by an earlier release.
         by_evidence: The ground for which it would have been promoted, if its package served.
+        probabilities: How the probabilities compare with the champion's; None without one, or in
+            what earlier releases wrote.
+        holdouts: Base dates whose holdout rows were pooled, this one first; empty in what earlier
+            releases wrote.
     """
 
     promoted: bool
@@ -109,6 +189,8 @@ class Decision(Part):
     floors: Sequence[Floor] = ()
     golden_rows: int | None = None
     by_evidence: Ground | None = None
+    probabilities: ProbabilityComparison | None = None
+    holdouts: tuple[str, ...] = ()
 
 
 class DecisionRecord(Record):

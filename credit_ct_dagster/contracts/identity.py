@@ -62,3 +62,17 @@ class ModelIdentity(Record):
         if not all(name in labels for name in names):
             return None
         return cls(bentoml_tag=bentoml_tag, **{name: labels[name] for name in names})
+
+
+class Lineage(ModelIdentity):
+    """The names of one model as the model card gives them, and what shows that it is the same.
+
+    Attributes:
+        predictions_sha256: A hash of its classes and probabilities on the holdout of its base date.
+            Two trainings on the same rows give other files, which hold their identifiers and times,
+            but the same predictions. Empty in what earlier releases wrote.
+        predicted_rows: How many rows that hash covers.
+    """
+
+    predictions_sha256: str = ""
+    predicted_rows: int = 0

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+from pydantic import Field
+
 from credit_ct_dagster.contracts.record import Record
 
 _VERSION = "record_version"
@@ -16,6 +18,15 @@ class PackageRecord(Record):
         calibration: How its probabilities are calibrated.
         log_loss_per_calibration: On validation rows, in nats; empty when there were too few rows to
             choose by.
+        class_weights: By which the class is chosen from the probabilities, where macro-F1 is the
+            utility: `start`, `tuned` or `even`; empty for other rules, and in what earlier releases
+            wrote, as the next three.
+        macro_f1_per_rule: Of each of these, and of the highest raw score, on validation rows of
+            customers that nothing of it was fitted to; empty when there was nothing to choose, or
+            too few customers to choose by.
+        calibrated_on: The base date whose validation rows calibrate the probabilities.
+        refitted: Whether the model was fitted again to the training and the validation rows, once
+            everything was chosen.
     """
 
     FILE: ClassVar[str] = "model.yaml"
@@ -26,6 +37,10 @@ class PackageRecord(Record):
     seen_share: float
     calibration: str
     log_loss_per_calibration: Mapping[str, float]
+    class_weights: str = ""
+    macro_f1_per_rule: Mapping[str, float] = Field(default_factory=dict)
+    calibrated_on: str = ""
+    refitted: bool = False
 
     def to_metadata(self) -> dict[str, Any]:
         """As BentoML stores it, beside other metadata."""

@@ -77,7 +77,7 @@ class ScorerRecord(Record):
     scales: Mapping[str, Scale]
     missing_word: str
     classes: Sequence[str]
-    class_rule: str
+    class_rule: Literal["highest_score", "expected_utility"]
     gains: Matrix = ()
     utility: Utility | None = None
     calibration: CalibrationData

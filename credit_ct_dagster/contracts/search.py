@@ -1,7 +1,9 @@
 """What a search found."""
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from pydantic import Field
 
 from credit_ct_dagster.contracts.files import SEARCH_SUMMARY_FILE
 from credit_ct_dagster.contracts.record import Part, Record
@@ -14,6 +16,9 @@ class BestModel(Part):
     Attributes:
         params: The searched parameters, by CatBoost's names.
         iterations: Its trees.
+        trees: Trees of each of its CatBoost models, several for `monotone: true`; empty in records
+            of release 0.1, as the next one: such a model cannot be fitted again to more rows.
+        fixed: What all candidates shared, by CatBoost's names, and `monotone`.
         val: Its metrics on the validation rows.
         holdout: Its metrics on the holdout.
     """
@@ -22,6 +27,8 @@ class BestModel(Part):
     iterations: int
     val: Mapping[str, float]
     holdout: Mapping[str, float]
+    trees: Sequence[int] = Field(default_factory=list)
+    fixed: Mapping[str, Any] = Field(default_factory=dict)
 
 
 class TrialCounts(Part):
@@ -57,6 +64,9 @@ class SearchSummary(Record):
         fingerprints: Per split.
         scalers_fingerprint: Of the scalers.
         seen_share: Share of customers that the model has seen.
+        features: What the model is trained on; empty in records of release 0.1, when it was all
+            features of the schema.
+        preset: The preset of the search.
     """
 
     FILE: ClassVar[str] = SEARCH_SUMMARY_FILE
@@ -74,6 +84,8 @@ class SearchSummary(Record):
     fingerprints: Mapping[str, str]
     scalers_fingerprint: str
     seen_share: float
+    features: Sequence[str] = Field(default_factory=list)
+    preset: str = "bank"
 
     def searched(self, splits: SplitsSummary) -> bool:
         """Whether this search was made with the splits that a summary describes."""

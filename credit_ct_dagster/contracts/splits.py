@@ -27,6 +27,20 @@ class Quarantine(Part):
     sentence: str
 
 
+class RecentRows(Part):
+    """The merged rows of the last days of a label window.
+
+    Attributes:
+        since: Their first day.
+        rows: How many.
+        present: Per feature, the share of them that have a value.
+    """
+
+    since: str
+    rows: int
+    present: Mapping[str, float]
+
+
 class Limits(Part):
     """Between which values a number must lie, both included; None: no limit."""
 
@@ -52,6 +66,9 @@ class SplitsSummary(Record):
             in records of release 0.1, as the next two.
         largest_customer_rows: Rows of the customer with most of them.
         present: Per feature, the share of the merged rows that have a value.
+        largest_customer_rows_of: Per split, rows of the customer with most of them; empty in
+            records of earlier releases.
+        recent: The rows of the last week of the window; None in records of earlier releases.
         limits: Of the numbers, as the rules for rows were configured; empty in records of earlier
             releases.
     """
@@ -72,6 +89,8 @@ class SplitsSummary(Record):
     shares: Mapping[str, float] = Field(default_factory=dict)
     largest_customer_rows: int = 0
     present: Mapping[str, float] = Field(default_factory=dict)
+    largest_customer_rows_of: Mapping[str, int] = Field(default_factory=dict)
+    recent: RecentRows | None = None
     limits: Mapping[str, Limits] = Field(default_factory=dict)
 
 

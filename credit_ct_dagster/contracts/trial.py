@@ -1,6 +1,6 @@
 """One trial of a search, as its study keeps it for the next attempt."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import ClassVar, Protocol, Self
 
@@ -46,6 +46,8 @@ class Trial(Record):
         params: The searched parameters, by CatBoost's names.
         state: Completed, pruned or failed.
         iterations: Trees of its model; of a pruned trial, trees when it was stopped.
+        trees: Trees of each CatBoost model in it, several for `monotone: true`; empty unless it
+            completed, and in trials of release 0.1.
         metrics: Of its model, on the validation rows; see `evaluation.evaluate`.
         reason: Why it was pruned or failed.
         seconds: Time to fit and measure.
@@ -63,6 +65,7 @@ class Trial(Record):
     params: Mapping[str, int | float]
     state: TrialState
     iterations: int | None = None
+    trees: Sequence[int] = Field(default_factory=list)
     metrics: Mapping[str, float] = Field(default_factory=dict)
     reason: str | None = None
     seconds: float = 0.0

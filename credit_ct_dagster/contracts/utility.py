@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from math import isfinite
 
 from pydantic import Field, field_validator
 
@@ -22,6 +23,13 @@ class Metric(StrEnum):
     expected_cost = "expected_cost"
 
 
+def require_three_classes(matrix: Matrix) -> None:
+    """Make sure that a matrix has a finite number per true and predicted class."""
+    numbers = [number for row in matrix for number in row]
+    if [len(row) for row in matrix] != [3, 3, 3] or not all(map(isfinite, numbers)):
+        raise ValueError("must be three rows of three finite numbers")
+
+
 class Utility(Part):
     """What the bank wants of a class.
 
@@ -36,12 +44,7 @@ class Utility(Part):
     @field_validator("costs")
     @classmethod
     def _of_three_classes(cls, costs: Matrix) -> Matrix:
-        numbers = [number for row in costs for number in row]
-        if [len(row) for row in costs] != [3, 3, 3] or any(
-            number - number != 0
-            for number in numbers  # infinite, or not a number
-        ):
-            raise ValueError("must be three rows of three finite numbers")
+        require_three_classes(costs)
         return costs
 
 

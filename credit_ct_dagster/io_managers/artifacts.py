@@ -1,7 +1,7 @@
 """Artifacts: folders of named files, below one path on a disk or in an object store."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -175,15 +175,26 @@ class ArtifactsIOManager(dg.ConfigurableIOManager):
             if not base_dt.startswith("."):
                 yield base_dt, self.open(template, base_dt)
 
-    def sizes(self, template: str) -> dict[str, list[int]]:
-        """Per base date, the bytes of each file, also of those that a killed `delete` left over."""
-        sizes: dict[str, list[int]] = {}
+    def sizes(self, template: str) -> dict[str, dict[str, int]]:
+        """Per base date, the bytes of each file by its name.
+
+        Files that a killed `delete` left over belong to their base date, under names that no file
+        of an artifact has.
+        """
+        sizes: dict[str, dict[str, int]] = {}
         with places.reaching(self.base_path):
             parent = self._folder(template, "_").parent
-            for name in places.names_in(parent):
-                base_dt = name.removeprefix(".").removesuffix(_DELETED)
-                sizes.setdefault(base_dt, []).extend(places.sizes_below(parent / name))
+            for folder in places.names_in(parent):
+                base_dt = folder.removeprefix(".").removesuffix(_DELETED)
+                left_over = f"{folder}/" if folder != base_dt else ""
+                files = sizes.setdefault(base_dt, {})
+                for name, size in places.sizes_below(parent / folder).items():
+                    files[left_over + name] = size
         return sizes
+
+    def file_name(self, name: str, base_dt: str) -> str:
+        """The name that a file such as `{model_name}_holdout.parquet` has where it is stored."""
+        return self._resolve(name, base_dt)
 
     def remove(self, template: str, base_dt: str, name: str) -> None:
         """Delete one file of an artifact, if there is one."""
@@ -200,13 +211,28 @@ class ArtifactsIOManager(dg.ConfigurableIOManager):
                 if places.exists(folder):
                     folder.fs.rm(folder.path, recursive=True)
                 return
+            self._delete_left_over(folder)
             local = Path(folder.path)
-            doomed = local.with_name(f".{base_dt}{_DELETED}")
-            if doomed.exists():
-                shutil.rmtree(doomed)
             if local.exists():
-                local.rename(doomed)
-                shutil.rmtree(doomed)
+                local.rename(_doomed(local))
+                self._delete_left_over(folder)
+
+    def delete_all_but(self, template: str, base_dt: str, names: Collection[str]) -> None:
+        """Delete the files of an artifact, one by one, except those with some names."""
+        with places.reaching(self.base_path):
+            folder = self._folder(template, base_dt)
+            self._delete_left_over(folder)
+            retained = {self._resolve(name, base_dt) for name in names}
+            for name in places.sizes_below(folder):
+                if name not in retained:
+                    path = folder / name
+                    path.fs.rm_file(path.path)
+
+    def _delete_left_over(self, folder: UPath) -> None:
+        """Delete what `delete` had renamed before it was killed, or has just now."""
+        doomed = _doomed(Path(folder.path))
+        if places.is_local(folder) and doomed.exists():
+            shutil.rmtree(doomed)
 
     def readable_by_others(self) -> list[Path]:
         """Files with rows of customers that other users of this machine can read."""
@@ -254,3 +280,8 @@ class ArtifactsIOManager(dg.ConfigurableIOManager):
         if resolved.endswith(".parquet"):
             return resolved.removesuffix("parquet") + self.table_format
         return resolved
+
+
+def _doomed(folder: Path) -> Path:
+    """What a folder is called while it is deleted."""
+    return folder.with_name(f".{folder.name}{_DELETED}")

@@ -14,7 +14,8 @@ from credit_ct_dagster.modeling import schema
 # What a format needs is imported with its first file: CatBoost, joblib and pandas take seconds.
 if TYPE_CHECKING:
     import pandas as pd
-    from catboost import CatBoostClassifier
+
+    from credit_ct_dagster.scorer.ordinal import Model
 
 _TEXT_COLUMNS = [schema.BASE_DATE, *schema.KEY, *schema.WORDS, schema.TARGET]
 
@@ -46,21 +47,17 @@ def _dump_json(value: Any) -> bytes:
     return json.dumps(value, indent=2, allow_nan=False).encode() + b"\n"
 
 
-def _dump_model(model: "CatBoostClassifier") -> bytes:
+def _dump_model(model: "Model") -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.cbm"
         model.save_model(str(path))
         return path.read_bytes()
 
 
-def _load_model(content: bytes) -> "CatBoostClassifier":
-    from catboost import CatBoostClassifier
+def _load_model(content: bytes) -> "Model":
+    from credit_ct_dagster.scorer.ordinal import load_model
 
-    # Not `load_model(blob=…)`: such a model, saved again, crashes the process that loads it.
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.cbm"
-        path.write_bytes(content)
-        return CatBoostClassifier().load_model(str(path))
+    return load_model(content)
 
 
 def _load_parquet(content: bytes) -> "pd.DataFrame":

@@ -89,9 +89,12 @@ def content_of(path: UPath) -> bytes:
     return bytes(path.fs.cat_file(path.path))
 
 
-def sizes_below(folder: UPath) -> list[int]:
-    """The bytes of every file in a folder and below."""
+def sizes_below(folder: UPath) -> dict[str, int]:
+    """The bytes of every file in a folder and below, by its path from there."""
     if not is_local(folder):
         folder.fs.invalidate_cache()
-    files = folder.fs.find(folder.path, detail=True).values()
-    return [int(file["size"] or 0) for file in files]
+    files = folder.fs.find(folder.path, detail=True)
+    above = folder.path.strip("/") + "/"
+    return {
+        path.strip("/").removeprefix(above): int(file["size"] or 0) for path, file in files.items()
+    }

@@ -64,9 +64,10 @@ def require_suitable_tables(store: FeatureStore) -> str:
         sources = usable_sources(connection, store.location)
         if has_table(connection, tables.target) and not missing_columns(connection, tables.target):
             require_target(connection, store.location)
-        unreadable = int(
-            connection.scalar(bound(connection.dialect, "unreadable_dates", sources=sources)) or 0
-        )
+        unreadable = [
+            int(connection.scalar(bound(connection.dialect, name, sources=sources)) or 0)
+            for name in ("unreadable_dates", "unreadable_feature_dates")
+        ]
         indexed = has_index(connection, tables.features)
     notes = [note for shape in (sources.labels, sources.features) for note in _notes(shape)]
     if not indexed:
@@ -74,11 +75,16 @@ def require_suitable_tables(store: FeatureStore) -> str:
             f"{sources.features.name} has no index that begins with {schema.CUSTOMER}, so the"
             f" service reads the whole table for one customer: {create_index(sources.features)}"
         )
-    if unreadable:
-        notes.append(
-            f"{unreadable:,} dates of {sources.labels.name} are not written YYYY-MM-DD, and belong"
-            " to no window"
-        )
+    for dates, shape, consequence in zip(
+        unreadable,
+        (sources.labels, sources.features),
+        ("belong to no window", "are known on no label's day"),
+        strict=True,
+    ):
+        if dates:
+            notes.append(
+                f"{dates:,} dates of {shape.name} are not written YYYY-MM-DD, and {consequence}"
+            )
     return "; ".join(["keys, types and collations are suitable", *notes])
 
 

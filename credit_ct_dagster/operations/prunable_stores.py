@@ -4,12 +4,13 @@ Each lists what it holds when it is made.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 from credit_ct_dagster.contracts.files import MODEL_FOLDER, PREPROCESSING_FOLDER, SCORES_FOLDER
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.io_managers.raw_rows import HOLDOUT_FILES
 from credit_ct_dagster.operations.prune_plan import Amount
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
@@ -22,7 +23,8 @@ from credit_ct_dagster.runs.history import RunHistory
 
 logger = logging.getLogger(__name__)
 
-_FOLDERS = (PREPROCESSING_FOLDER, SCORES_FOLDER, MODEL_FOLDER)
+HOLDOUTS = "holdouts"
+"""The name of the store of what the gate reads of earlier base dates."""
 
 
 class PrunableStore(Protocol):
@@ -53,7 +55,8 @@ def prunable_stores(
     """All of them, in the order in which they are to delete a base date.
 
     In this order, whatever remains after a kill has all that it refers to: a score names its
-    version and its package, a study MLflow runs, and a version its package and its run.
+    version and its package, a study MLflow runs, and a version its package and its run. The store
+    of holdouts may be passed over: no other refers to it.
 
     Raises:
         UnavailableError: A store does not answer.
@@ -64,6 +67,7 @@ def prunable_stores(
         _Studies(studies, model_name),
         _Versions(ModelRegistry(promotions.tracking)),
         _Packages(promotions.packages),
+        _Holdouts(promotions.artifacts),
         _Artifacts(promotions.artifacts),
         _MlflowRuns(runs),
         _DagsterRuns(history),
@@ -149,22 +153,56 @@ class _Packages:
         self._store.remove(self._paths.get(base_dt, []))
 
 
+class _Holdouts:
+    """Of the splits, what the gate reads when it pools holdouts; and the folder that it is in."""
+
+    name = HOLDOUTS
+
+    def __init__(self, artifacts: ArtifactsIOManager) -> None:
+        self._artifacts = artifacts
+        self._sizes = artifacts.sizes(PREPROCESSING_FOLDER)
+
+    def base_dates(self) -> Iterable[str]:
+        return self._sizes
+
+    def amount(self, base_dt: str) -> Amount:
+        sizes = self._sizes.get(base_dt, {})
+        names = {self._artifacts.file_name(each, base_dt) for each in HOLDOUT_FILES}
+        return Amount.of(size for name, size in sizes.items() if name in names)
+
+    def remove(self, base_dt: str) -> None:
+        # All of it at once, so that on a disk nobody ever sees half of the splits.
+        self._artifacts.delete(PREPROCESSING_FOLDER, base_dt)
+
+
 class _Artifacts:
+    """Everything else in the artifacts."""
+
     name = "artifacts"
 
     def __init__(self, artifacts: ArtifactsIOManager) -> None:
         self._artifacts = artifacts
-        self._sizes = [artifacts.sizes(folder) for folder in _FOLDERS]
+        self._whole = [artifacts.sizes(folder) for folder in (SCORES_FOLDER, MODEL_FOLDER)]
+        self._splits = artifacts.sizes(PREPROCESSING_FOLDER)
 
     def base_dates(self) -> Iterable[str]:
-        return set().union(*self._sizes)
+        return set(self._splits).union(*self._whole)
 
     def amount(self, base_dt: str) -> Amount:
-        return Amount.of(size for sizes in self._sizes for size in sizes.get(base_dt, []))
+        return Amount.of(self._sizes(base_dt))
 
     def remove(self, base_dt: str) -> None:
-        for folder in _FOLDERS:
+        for folder in (SCORES_FOLDER, MODEL_FOLDER):
             self._artifacts.delete(folder, base_dt)
+        self._artifacts.delete_all_but(PREPROCESSING_FOLDER, base_dt, HOLDOUT_FILES)
+
+    def _sizes(self, base_dt: str) -> Iterator[int]:
+        for sizes in self._whole:
+            yield from sizes.get(base_dt, {}).values()
+        names = {self._artifacts.file_name(each, base_dt) for each in HOLDOUT_FILES}
+        for name, size in self._splits.get(base_dt, {}).items():
+            if name not in names:
+                yield size
 
 
 class _MlflowRuns:

@@ -1,7 +1,7 @@
 """What deleting old base dates would delete, and what became of it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from credit_ct_dagster.errors.base import CreditCtError
 
@@ -36,11 +36,13 @@ class Plan:
         last_expired: The newest base date that is old enough to be deleted.
         expired: Per base date and store, how much is deleted.
         retained: Base dates that are old enough but retained, each with the reason.
+        holdouts: Base dates of which only the holdout is retained, each with the reason.
     """
 
     last_expired: str
     expired: Mapping[str, Mapping[str, Amount]]
     retained: Mapping[str, str]
+    holdouts: Mapping[str, str] = field(default_factory=dict)
 
     def total(self) -> dict[str, Amount]:
         """How much is deleted per store."""
@@ -59,13 +61,17 @@ class Outcome:
         base_dt: The base date.
         deleted: Whether it was deleted.
         error: Why it could not be; None if it came into use in the meantime.
+        holdout: Why its holdout is retained; None if it was deleted, too.
     """
 
     base_dt: str
     deleted: bool
     error: CreditCtError | None = None
+    holdout: str | None = None
 
     def __str__(self) -> str:
+        if self.deleted and self.holdout:
+            return f"Deleted base date {self.base_dt} except its holdout: {self.holdout}"
         if self.deleted:
             return f"Deleted base date {self.base_dt}"
         if self.error:

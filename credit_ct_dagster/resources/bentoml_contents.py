@@ -33,8 +33,9 @@ def contents_of(folder: Path, identity: ModelIdentity, metadata: dict[str, Any])
         UnreadableRecordError: A record in it is not valid.
     """
     # CatBoost takes a second to import.
-    from catboost import CatBoostClassifier, CatBoostError
+    from catboost import CatBoostError
 
+    from credit_ct_dagster.scorer.ordinal import load_model
     from credit_ct_dagster.scorer.scorer import MODEL_FILE, Scorer
 
     scorer = folder / PYFUNC / SCORER
@@ -43,7 +44,7 @@ def contents_of(folder: Path, identity: ModelIdentity, metadata: dict[str, Any])
     if (scorer / GoldenRows.FILE).exists():
         golden = GoldenRows.from_json(_json(folder, scorer / GoldenRows.FILE), str(scorer))
     try:
-        model = CatBoostClassifier().load_model(str(scorer / MODEL_FILE))
+        model = load_model(scorer / MODEL_FILE)
         made = Scorer(model, data.model_dump(mode="json"))
     except (OSError, ValueError, LookupError, CatBoostError) as error:
         raise _broken(folder, scorer / MODEL_FILE, error) from error

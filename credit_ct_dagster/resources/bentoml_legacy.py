@@ -12,7 +12,7 @@ from credit_ct_dagster.contracts.splits import Limits
 from credit_ct_dagster.errors.models import UnusablePackageError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.reasons import sentences
-from credit_ct_dagster.modeling.answers.scorer_data import PROTECTED, calibration_data
+from credit_ct_dagster.modeling.answers.scorer_data import calibration_data
 from credit_ct_dagster.modeling.rows.row_rules import BOUNDS
 from credit_ct_dagster.resources.bentoml_internals import DESCRIPTION, broken_package
 from credit_ct_dagster.resources.bentoml_packages import PackagedModel
@@ -21,6 +21,8 @@ from credit_ct_dagster.scorer.class_rule import HIGHEST_SCORE
 _FILE = "custom_objects.pkl"
 _MODEL_FILE = "saved_model.cbm"
 _MODEL = "calibrated_model"
+_PROTECTED = ("age",)
+"""What those releases marked as protected: 12 CFR 1002.6(b)(2) limits the use of age."""
 _DIRECTIONS = ("higher", "lower", "other", "missing")
 
 
@@ -106,7 +108,7 @@ def _data_of(contents: Mapping[str, Any]) -> ScorerRecord:
         sentences={
             name: known_sentences.get(name) or _plain_sentences(name) for name in model.features
         },
-        protected=[name for name in PROTECTED if name in model.features],
+        protected=[name for name in _PROTECTED if name in model.features],
         limits={
             name: Limits(low=bounds.low, high=bounds.high)
             for name, bounds in BOUNDS.items()

@@ -1,11 +1,16 @@
 """What the bank declares once about every model: its utility, and the features that it may use."""
 
-from typing import Literal, Self
+from typing import Literal
 
 import dagster as dg
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
-from credit_ct_dagster.contracts.utility import DEFAULT_COSTS, Metric, Utility
+from credit_ct_dagster.contracts.utility import (
+    DEFAULT_COSTS,
+    Metric,
+    Utility,
+    require_three_classes,
+)
 from credit_ct_dagster.modeling import schema
 
 
@@ -39,23 +44,42 @@ class ModelPolicy(dg.ConfigurableResource):
         " of age). A reason that rests on one of them is given, and raises a compliance flag",
     )
 
-    @model_validator(mode="after")
-    def _usable(self) -> Self:
-        _ = self.declared  # a cost matrix of another shape is refused here
-        for name in ("excluded_features", "protected_features"):
-            unknown = sorted(set(getattr(self, name)) - set(schema.FEATURES))
-            if unknown:
-                raise ValueError(f"{name} names {', '.join(unknown)}: not a feature")
-        kept = set(self.features)
-        for kind, named in (("number", schema.NUMERIC), ("word", schema.WORDS)):
-            if not kept & set(named):
-                raise ValueError(f"excluded_features leaves no {kind} to train on")
-        return self
+    @field_validator("cost_matrix")
+    @classmethod
+    def _reasonable(cls, costs: list[list[float]]) -> list[list[float]]:
+        require_three_classes(costs)
+        for name, row, right in zip(schema.CLASSES, costs, range(len(costs)), strict=True):
+            if min(row) < row[right]:
+                raise ValueError(
+                    f"to be right on a {name} customer must not cost more than an error"
+                )
+        return costs
+
+    @field_validator("excluded_features", "protected_features")
+    @classmethod
+    def _known(cls, names: list[str]) -> list[str]:
+        unknown = sorted(set(names) - set(schema.FEATURES))
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)}: not a feature")
+        return names
+
+    @field_validator("excluded_features")
+    @classmethod
+    def _some_remain(cls, names: list[str]) -> list[str]:
+        for kind, features in (("number", schema.NUMERIC), ("category or text", schema.WORDS)):
+            if set(features) <= set(names):
+                raise ValueError(f"leaves no {kind} to train on")
+        return names
 
     @property
     def declared(self) -> Utility:
         """The utility, as records hold it."""
         return Utility(metric=self.utility, costs=self.cost_matrix)
+
+    @property
+    def chosen_for(self) -> Utility | None:
+        """What the class of an answer is chosen for; None: it is that of the highest raw score."""
+        return self.declared if self.class_rule == "utility" else None
 
     @property
     def features(self) -> list[str]:

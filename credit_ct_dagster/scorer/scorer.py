@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from catboost import CatBoostClassifier
 
 from .calibration import Calibration
 from .class_rule import ClassRule
 from .contributions import Contributions
+from .ordinal import Model, load_model
 from .reasons import Reason, Reasons
 from .values import Columns
 
@@ -67,7 +67,7 @@ class Scorer:
     A row by itself and a row of a frame get the same answer, to the last bit.
     """
 
-    def __init__(self, model: CatBoostClassifier, data: Mapping[str, Any]) -> None:
+    def __init__(self, model: Model, data: Mapping[str, Any]) -> None:
         """Combine a model with what it needs.
 
         Args:
@@ -83,7 +83,7 @@ class Scorer:
         self.classes: list[str] = list(data["classes"])
         self.protected: list[str] = list(data["protected"])
         # Version 1 had no gains.
-        self._class_rule = ClassRule(data["class_rule"], data.get("gains", ()))
+        self.class_rule = ClassRule(data["class_rule"], data.get("gains", ()))
         self._columns = Columns(list(data["features"]), data["scales"], data["missing_word"])
         # The columns of the model's output, from the worst class to the best.
         of_model = [str(name) for name in model.classes_]
@@ -109,7 +109,7 @@ class Scorer:
     def open(cls, folder: str | Path) -> Self:
         """Read a scorer from the folder that holds `DATA_FILE` and `MODEL_FILE`."""
         data = json.loads((Path(folder) / DATA_FILE).read_text("utf8"))
-        return cls(CatBoostClassifier().load_model(str(Path(folder) / MODEL_FILE)), data)
+        return cls(load_model(Path(folder) / MODEL_FILE), data)
 
     @property
     def columns(self) -> list[str]:
@@ -230,7 +230,7 @@ class Scorer:
     ) -> "tuple[Scored, np.ndarray[Any, np.dtype[np.int64]]]":
         probabilities = self._calibration.probabilities(scores)[:, self._order]
         ordered = scores[:, self._order]
-        numbers = self._class_rule.numbers(ordered, probabilities)
+        numbers = self.class_rule.numbers(ordered, probabilities)
         return Scored(np.array(self.classes)[numbers], probabilities, ordered), numbers
 
     def _reasons_of(

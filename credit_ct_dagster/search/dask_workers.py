@@ -6,7 +6,7 @@ its own environment. Dask gives the trial of a worker that died to another one.
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -39,6 +39,7 @@ class SharedSearch:
         study: The name of the study.
         base_dt: The base date.
         fingerprints: `data_fingerprint` of the training and of the validation rows.
+        features: What models are trained on, in the order of the schema.
         parameters: The search.
         thread_count: Threads of a fit; -1: the worker's cores divided among its threads.
         nesting: Where the runs of trials belong.
@@ -47,6 +48,7 @@ class SharedSearch:
     study: str
     base_dt: str
     fingerprints: Mapping[str, str]
+    features: Sequence[str]
     parameters: TuningParameters
     thread_count: int
     nesting: Nesting
@@ -130,7 +132,7 @@ def run_shared_trial(search: SharedSearch, trial_id: int) -> Trial:
     """
     wiring = wiring_of_worker()
     trial = continued(wiring.study_storage.join(search.study), trial_id)
-    data = _training_data(search.base_dt, search.fingerprints["train"], search.fingerprints["val"])
+    data = _training_data(search)
     at_once = get_worker().state.nthreads
     threads = threads_per_fit(search.thread_count, at_once)
     fitted = fit_trial(trial, data, search.parameters, threads, threading.Event())
@@ -140,15 +142,23 @@ def run_shared_trial(search: SharedSearch, trial_id: int) -> Trial:
 _reading = threading.Lock()
 
 
-def _training_data(base_dt: str, train: str, val: str) -> TrainingData:
+def _training_data(search: SharedSearch) -> TrainingData:
     with _reading:  # only the first trial of a worker reads
-        return _read_training_data(base_dt, train, val)
+        return _read_training_data(
+            search.base_dt,
+            search.fingerprints["train"],
+            search.fingerprints["val"],
+            tuple(search.features),
+            search.parameters.monotone,
+        )
 
 
 @lru_cache(maxsize=1)
-def _read_training_data(base_dt: str, train: str, val: str) -> TrainingData:
+def _read_training_data(
+    base_dt: str, train: str, val: str, features: tuple[str, ...], monotone: bool
+) -> TrainingData:
     folder = wiring_of_worker().artifacts.open(PREPROCESSING_FOLDER, base_dt)
     rows = {name: folder[SPLIT_FILES[name]] for name in ("train", "val")}
     for name, fingerprint in (("train", train), ("val", val)):
         require_fingerprint(rows[name], fingerprint, f"{name} rows in {folder.path}")
-    return TrainingData.of(rows["train"], rows["val"])
+    return TrainingData.of(rows["train"], rows["val"], features, monotone=monotone)

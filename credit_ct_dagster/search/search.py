@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from catboost import CatBoostClassifier
 
 from credit_ct_dagster.contracts.files import MODEL_FOLDER
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.trial import Trial
 from credit_ct_dagster.errors.stores import NewerRecordError, UnreadableRecordError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.evaluation import evaluate
 from credit_ct_dagster.modeling.search.local_workers import LocalWorkers
 from credit_ct_dagster.modeling.search.search_space import Params, TuningParameters
@@ -30,6 +30,7 @@ from credit_ct_dagster.resources.mlflow.tags import (
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 from credit_ct_dagster.resources.mlflow.trials import Nesting
 from credit_ct_dagster.resources.study_storage import StudyStorage, search_id, study_name
+from credit_ct_dagster.scorer.ordinal import Model
 
 _CURVES_SHOWN = 10
 
@@ -75,6 +76,7 @@ class SearchRequest:
         fingerprints: `data_fingerprint` of the rows of each; those of `train` and `val` identify
             the search.
         data_fingerprint: Of the merged rows.
+        features: What models are trained on, in the order of the schema.
         parameters: What is searched.
         machines: Where trials are fitted.
         resume: Whether trials of earlier attempts with the same rows and parameters are retained.
@@ -86,11 +88,21 @@ class SearchRequest:
     rows: Mapping[str, pd.DataFrame]
     fingerprints: Mapping[str, str]
     data_fingerprint: str
+    features: Sequence[str]
     parameters: TuningParameters
     machines: Machines
     resume: bool
     parent_run_id: str
     dagster_run_id: str
+
+    def described(self) -> dict[str, str]:
+        """What MLflow shows of a search besides the parameters of CatBoost."""
+        excluded = [name for name in schema.FEATURES if name not in self.features]
+        return {
+            "preset": self.parameters.preset.value,
+            "monotone": str(self.parameters.monotone).lower(),
+            "excluded_features": ", ".join(excluded) or "none",
+        }
 
 
 @dataclass(frozen=True)
@@ -110,7 +122,7 @@ class SearchResult:
     trials: Sequence[Trial]
     best: Trial
     best_run_id: str
-    model: CatBoostClassifier
+    model: Model
     holdout: Mapping[str, float]
     curves: Mapping[int, Sequence[float]]
     seconds: Mapping[str, float]
@@ -176,7 +188,9 @@ def run_trials(
     parameters, machines, tracking = request.parameters, request.machines, stores.tracking
     fingerprints = {name: request.fingerprints[name] for name in ("train", "val")}
     name = study_name(
-        tracking.model_name, request.base_dt, parameters.fingerprint(*fingerprints.values())
+        tracking.model_name,
+        request.base_dt,
+        parameters.fingerprint(request.features, *fingerprints.values()),
     )
     with stores.studies.open(name, parameters, log, anew=not request.resume) as study:
         retained = len(retained_trials(study))
@@ -190,7 +204,7 @@ def run_trials(
                 FINGERPRINT_TAG: request.data_fingerprint,
                 SEARCH_TAG: search_id(study),
             },
-            fixed=parameters.fixed(),
+            fixed={**parameters.fixed(), **request.described()},
         )
         tracking.describe(request.parent_run_id, nesting.tags, nesting.fixed, {})
         tracker = observed(tracking.tracker(nesting))
@@ -199,12 +213,23 @@ def run_trials(
             from credit_ct_dagster.search.dask_workers import DaskWorkers, SharedSearch
 
             shared = SharedSearch(
-                name, request.base_dt, fingerprints, parameters, machines.thread_count, nesting
+                name,
+                request.base_dt,
+                fingerprints,
+                request.features,
+                parameters,
+                machines.thread_count,
+                nesting,
             )
             workers: DaskWorkers | LocalWorkers = DaskWorkers(machines.scheduler, shared, tracker)
         else:
             workers = LocalWorkers(
-                TrainingData.of(request.rows["train"], request.rows["val"]),
+                TrainingData.of(
+                    request.rows["train"],
+                    request.rows["val"],
+                    request.features,
+                    monotone=parameters.monotone,
+                ),
                 parameters,
                 tracker,
                 machines.n_jobs,

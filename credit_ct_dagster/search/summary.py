@@ -34,6 +34,9 @@ def summary_of(
         best=BestModel(
             params=result.best.params,
             iterations=result.best.iterations,
+            # A trial of release 0.1 has one model, and did not say so.
+            trees=result.best.trees or [result.best.iterations],
+            fixed={**request.parameters.fixed(), "monotone": request.parameters.monotone},
             val=result.best.metrics,
             holdout=result.holdout,
         ),
@@ -54,4 +57,6 @@ def summary_of(
         fingerprints=splits.fingerprints,
         scalers_fingerprint=splits.scalers_fingerprint,
         seen_share=splits.seen_share,
+        features=request.features,
+        preset=request.parameters.preset,
     )

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 class BatchScorer(Protocol):
     """What scores; a `scorer.Scorer`."""
 
+    @property
+    def columns(self) -> list[str]:
+        """The features that it takes."""
+        ...
+
     def answer_rows(self, rows: "pd.DataFrame", reasons: bool = False) -> "pd.DataFrame":
         """Answers for raw rows: class, probabilities and, if asked for, reasons."""
         ...
@@ -57,7 +62,7 @@ def score_chunk(
     from credit_ct_dagster.modeling.rows.quarantine import check_features
     from credit_ct_dagster.scorer.reasons import protected_features
 
-    checked = check_features(rows, rules)
+    checked = check_features(rows, rules, scorer.columns)
     accepted = checked.accepted
     found = scorer.answer_rows(accepted, reasons=reasons)
     probabilities = [f"probability_{name.lower()}" for name in schema.CLASSES]

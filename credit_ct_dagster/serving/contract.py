@@ -18,6 +18,7 @@ from credit_ct_dagster.serving.example import CUSTOMER_ID, example
 CUSTOMER = schema.CUSTOMER
 """May be given with the features; it is logged, and not scored."""
 
+IGNORED = "The model that serves does not use it: it may be given, and is ignored."
 ABSENT = "is absent: give it, or null where it is not known"
 UNKNOWN = "is not a feature of the model"
 PERSONAL = "is personal data, which the model does not take"
@@ -66,7 +67,9 @@ class RowContract:
     Args:
         rules: Those that the model's training rows were chosen by. [default: the platform's own]
         known_words: Words that training had, by category column. Any other is a warning.
-        features: What the model takes: one of an earlier release lacks what was added since.
+        features: What the model takes: a bank may exclude features, and a model of an earlier
+            release lacks what was added since. Other features of the schema are accepted and
+            ignored, so that a caller need not know which model serves.
             [default: those of the schema]
     """
 
@@ -82,7 +85,7 @@ class RowContract:
         self.known_words = {
             name: frozenset(words)
             for name, words in (known_words or {}).items()
-            if name in schema.CATEGORICAL and not schema.COLUMNS[name].words
+            if name in schema.CATEGORICAL and name in features and not schema.COLUMNS[name].words
         }
         self._numbers = [
             (
@@ -98,7 +101,8 @@ class RowContract:
             for name in schema.WORDS
             if name in features
         ]
-        self._known = frozenset([*features, CUSTOMER])
+        self._ignored = [name for name in schema.FEATURES if name not in features]
+        self._known = frozenset([*features, *self._ignored, CUSTOMER])
 
     @classmethod
     def of(cls, record: ScorerRecord) -> Self:
@@ -146,6 +150,15 @@ class RowContract:
             if row[name] and (word := row[name].strip()) and word not in words
         ]
 
+    def features_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The features of a row without problems, as they are scored: no blanks around words."""
+        features = {name: row[name] for name in self.features if name in row}
+        for name, _, _ in self._words:
+            word = features.get(name)
+            if word is not None:
+                features[name] = word.strip() or None
+        return features
+
     def _of_other_fields(self, row: Mapping[Any, Any]) -> list[Problem]:
         found = []
         customer = row.get(CUSTOMER)
@@ -163,6 +176,8 @@ class RowContract:
     def json_schema(self) -> dict[str, Any]:
         """The same contract as a schema of OpenAPI 3.0, with descriptions and an example."""
         properties: dict[str, Any] = {CUSTOMER: customer_schema(), **self._features_schema()}
+        for name in self._ignored:
+            properties[name] = {"nullable": True, "description": IGNORED}
         return {
             "type": "object",
             "title": "Customer",
@@ -181,7 +196,7 @@ class RowContract:
         }
 
     def _example(self) -> dict[str, Any]:
-        return {name: value for name, value in example().items() if name in self._known}
+        return {name: value for name, value in example().items() if name in self.features}
 
     def _feature_schema(self, name: str) -> dict[str, Any]:
         column = schema.COLUMNS[name]
@@ -218,16 +233,6 @@ def customer_schema() -> dict[str, Any]:
         "description": column.description,
         "example": CUSTOMER_ID,
     }
-
-
-def features_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The features of a row without problems, as they are scored: no blanks around words."""
-    features = {name: row[name] for name in schema.FEATURES if name in row}
-    for name in schema.WORDS:
-        word = features.get(name)
-        if word is not None:
-            features[name] = word.strip() or None
-    return features
 
 
 def _broken_by(text: str, length: int, words: tuple[str, ...]) -> str:

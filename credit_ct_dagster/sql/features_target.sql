@@ -17,7 +17,7 @@ WHERE base_dt IN :base_dts;
 
 -- name: insert
 -- Continued by `joined_rows`. Fails on the target's primary key where an id and customer_id have
--- several labels in the window or several feature rows; then `newest_only` is appended.
+-- several labels in the window or several feature rows; then the newest ones are chosen.
 INSERT INTO credit_score_features_target ({merged_columns});
 
 -- name: joined_rows
@@ -27,14 +27,29 @@ INNER JOIN credit_score_features AS feature
     ON {same_feature}
 WHERE {label_in_window};
 
--- name: newest_only
--- Continues `joined_rows`. One row per id and customer_id: of several labels in the window the newest,
--- of several feature rows the newest that is not dated after the base date, or else the oldest.
+-- name: known_features
+-- Continues `joined_rows` and `pairs` at a point in time: features dated on or before the label's day.
+    AND {feature_is_known};
+
+-- name: newest_labels
+-- Continues a statement on labels: of several labels of an id and customer_id in the window the newest.
     AND NOT EXISTS (
         SELECT 1
         FROM credit_score AS newer
         WHERE {same_newer} AND newer.date > label.date AND {newer_in_window}
-    )
+    );
+
+-- name: newest_known_features
+-- Continues `known_features`: of several feature rows the newest of those.
+    AND NOT EXISTS (
+        SELECT 1
+        FROM credit_score_features AS better
+        WHERE {same_better} AND better.date > feature.date AND {better_is_known}
+    );
+
+-- name: newest_features
+-- Continues `joined_rows` without a point in time: of several feature rows the newest that is not
+-- dated after the base date, or else the oldest.
     AND NOT EXISTS (
         SELECT 1
         FROM credit_score_features AS better
@@ -53,15 +68,41 @@ WHERE {label_between}
 GROUP BY {label_day}
 ORDER BY {label_day};
 
--- name: joined
--- Before `newest_only` is applied: pairs of a label and a feature row, and labels without features.
-SELECT
-    COUNT(feature.id) AS pairs,
-    COALESCE(SUM(CASE WHEN feature.id IS NULL THEN 1 ELSE 0 END), 0) AS labels_without_features
+-- name: pairs
+-- Of a label and a feature row, before the newest ones are chosen.
+SELECT COUNT(*)
 FROM credit_score AS label
-LEFT JOIN credit_score_features AS feature
+INNER JOIN credit_score_features AS feature
     ON {same_feature}
 WHERE {label_in_window};
+
+-- name: labels_without_features
+SELECT COUNT(*)
+FROM credit_score AS label
+WHERE {label_in_window}
+    AND NOT EXISTS (SELECT 1 FROM credit_score_features AS feature WHERE {same_feature});
+
+-- name: number_of_labels
+SELECT COUNT(*) FROM credit_score AS label WHERE {label_in_window};
+
+-- name: days_of_labels
+-- Of each label its day, and that of its first feature row.
+SELECT
+    {label_day} AS label_day,
+    (SELECT MIN({feature_day}) FROM credit_score_features AS feature WHERE {same_feature})
+        AS feature_day
+FROM credit_score AS label
+WHERE {label_in_window};
+
+-- name: only_later_features
+-- Continues both, then `newest_labels`: a label that is passed over for a newer one needs no features.
+    AND EXISTS (SELECT 1 FROM credit_score_features AS feature WHERE {same_feature})
+    AND NOT EXISTS (
+        SELECT 1 FROM credit_score_features AS feature WHERE {same_feature} AND {feature_is_known}
+    );
+
+-- name: at_most
+LIMIT :most;
 
 -- name: keys_without_features
 SELECT {label_keys}
@@ -107,3 +148,6 @@ SELECT COUNT(*) FROM credit_score_features AS feature WHERE {feature_on_day};
 
 -- name: unreadable_dates
 SELECT COUNT(*) FROM credit_score AS label WHERE {label_day} NOT LIKE '____-__-__';
+
+-- name: unreadable_feature_dates
+SELECT COUNT(*) FROM credit_score_features AS feature WHERE {feature_day} NOT LIKE '____-__-__';

@@ -21,7 +21,7 @@ SELECT COUNT(*)
 FROM (
     SELECT 1 AS customer
     FROM credit_score_features AS earlier
-    WHERE earlier.date < :day_after
+    WHERE earlier.date < :day_after AND {earlier_is_a_day}
     GROUP BY {by_customer}
 ) AS customers;
 
@@ -29,7 +29,7 @@ FROM (
 -- One per customer; of customers whom the collation takes for one, only one.
 SELECT MIN({customer}) AS range_key
 FROM credit_score_features AS feature
-WHERE feature.date < :day_after
+WHERE feature.date < :day_after AND {feature_is_a_day}
 GROUP BY feature.customer_id
 ORDER BY feature.customer_id;
 
@@ -40,7 +40,7 @@ FROM credit_score_features AS feature
 INNER JOIN (
     SELECT MIN(earlier.customer_id) AS customer_id, MAX(earlier.date) AS date
     FROM credit_score_features AS earlier
-    WHERE earlier.date < :day_after AND {earlier_in_range}
+    WHERE earlier.date < :day_after AND {earlier_is_a_day} AND {earlier_in_range}
     GROUP BY {by_customer}
 ) AS newest ON {same_customer} AND feature.date = newest.date
 WHERE {feature_in_range};

@@ -10,12 +10,13 @@ import pytest
 import sqlalchemy as sa
 
 from credit_ct_dagster.contracts.assessment import AssessmentReport
-from credit_ct_dagster.contracts.decision import Decision, Estimate
+from credit_ct_dagster.contracts.decision import Decision, Estimate, Reliability
 from credit_ct_dagster.contracts.drift import DriftReport
 from credit_ct_dagster.contracts.files import MODEL_CARD_FILE, SPLIT_FILES
-from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.contracts.identity import Lineage, ModelIdentity
 from credit_ct_dagster.errors.models import MissingPackageError
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 from credit_ct_dagster.modeling.rows.splitting import customer_position
 from credit_ct_dagster.resources.feature_store.tables import Tables
 from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform, Templates, failure_of
@@ -53,6 +54,16 @@ def _compared_rows(platform: Platform) -> int:
     return comparison.rows
 
 
+def _delete_labels(platform: Platform, low: float, high: float) -> None:
+    """Delete the labels of the customers between two positions in [0, 1)."""
+    with sa.create_engine(platform.url).begin() as connection:
+        labels = pd.read_sql("SELECT id, customer_id FROM credit_score", connection)
+        lost = labels[customer_position(labels["customer_id"]).between(low, high)]
+        customer = Tables.of_schema().labels.c.customer_id
+        rows = customer.in_(lost["customer_id"].unique().tolist())
+        connection.execute(sa.delete(customer.table).where(rows))
+
+
 def test_the_first_model_is_promoted_and_its_card_shows_everything(trained: Trained) -> None:
     """Five names of one model, the same in every store; the card needs no other file."""
     platform, result = trained.platform, trained.result
@@ -81,8 +92,9 @@ def test_the_first_model_is_promoted_and_its_card_shows_everything(trained: Trai
     logged = platform.tracking.client.list_artifacts(lineage.mlflow_run_id)
     assert "model_card.html" in [each.path for each in logged]
     assessment = models.read(AssessmentReport).holdout
-    assert assessment.metrics["accuracy"].value == pytest.approx(summary.best.holdout["accuracy"])
     assert np.sum(assessment.confusion) == summary.rows["holdout"]
+    right = np.trace(np.array(assessment.confusion)) / summary.rows["holdout"]
+    assert assessment.metrics["accuracy"].value == pytest.approx(right)
 
 
 def test_materializing_again_changes_nothing(trained_copy: Trained) -> None:
@@ -102,8 +114,11 @@ def test_materializing_again_changes_nothing(trained_copy: Trained) -> None:
 def test_the_same_training_again_is_no_evidence(trained_copy: Trained) -> None:
     """Trained anew on the same rows, the model is the same: the champion stays."""
     platform, instance = trained_copy.platform, trained_copy.instance
-    champion = platform.promotions.champion()
+    champion, before = platform.promotions.champion(), platform.models().read(Lineage)
     assert platform.materialize(instance, search=SMALL_SEARCH | {"resume": False}).success
+    after = platform.models().read(Lineage)
+    assert after.mlflow_run_id != before.mlflow_run_id
+    assert after.predictions_sha256 == before.predictions_sha256
     decision = _decision(platform)
     assert (decision.promoted, decision.ground) == (False, "insufficient evidence")
     assert decision.comparison
@@ -122,6 +137,9 @@ def test_a_clearly_better_model_is_promoted_and_a_worse_one_is_not(
     assert (decision.promoted, decision.ground) == (True, "better")
     assert decision.comparison
     assert decision.comparison.difference.low > 0
+    assert decision.probabilities
+    assert decision.probabilities.verdict == Reliability.champion_worse
+    assert all(each.champion is not None for each in decision.floors)
     champion, previous = platform.promotions.champion(), platform.promotions.previous()
     assert champion is not None
     assert previous is not None
@@ -129,6 +147,10 @@ def test_a_clearly_better_model_is_promoted_and_a_worse_one_is_not(
     drift = {each.column: each for each in platform.models().read(DriftReport).columns}
     assert set(drift) == {"predicted class", *schema.FEATURES}
     assert max(each.psi for each in drift.values()) < 0.25
+    reasons = platform.models().read(AssessmentReport).reasons
+    assert reasons
+    assert reasons.shared
+    assert (reasons.base_dt, 0 < reasons.shared.value < 1) == (_EARLIER, True)
 
     worse = platform.materialize(
         instance,
@@ -165,21 +187,33 @@ def test_both_are_scored_on_customers_that_neither_saw(
     assert platform.materialize(instance, BASE_DT, _GOOD_SEARCH, checks=False).success
     holdout = platform.splits()[SPLIT_FILES["holdout"]]
     unseen = customer_position(holdout[schema.CUSTOMER]) >= 0.8 + 0.15
-    assert 0 < unseen.sum() < len(holdout)
+    assert 0 < unseen.sum() < GateRules().min_rows
     assert _compared_rows(platform) == unseen.sum()
+    assert _decision(platform).ground == "insufficient evidence"
+    assert "neither model saw (min_rows: 100)" in _decision(platform).sentence
+
+    _delete_labels(platform, 0.8 + 0.15, 1)
+    assert platform.materialize(instance, BASE_DT, _GOOD_SEARCH, checks=False).success
+    decision = _decision(platform)
+    assert (decision.promoted, decision.comparison) == (False, None)
+    assert "no holdout row of base date 2025-03-10 is of a customer that" in decision.sentence
 
 
-def test_holdouts_of_earlier_windows_can_be_pooled(
+def test_holdouts_of_earlier_windows_are_pooled(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
-    """Only windows that do not overlap, and so no customer's month twice."""
+    """Those that exist of windows that do not overlap, and so no customer's month twice."""
     for earlier in ("2025-02-05", "2025-02-20"):
         assert platform.materialize(instance, earlier, _POOR_SEARCH, checks=False).success
-    assert platform.materialize(instance, gate={"holdout_windows": 3}).success
+    assert platform.materialize(instance).success
+    assert _decision(platform).holdouts == (BASE_DT, "2025-02-05")
     holdouts = [platform.splits(day)[SPLIT_FILES["holdout"]] for day in (BASE_DT, "2025-02-05")]
     pooled = pd.concat(holdouts)
     assert not pooled.duplicated(["id", schema.CUSTOMER]).any()
     assert _compared_rows(platform) == len(pooled)
+    fairness = platform.models().read(AssessmentReport).fairness
+    assert fairness
+    assert (fairness.base_dts, fairness.rows) == ([BASE_DT, "2025-02-05"], len(pooled))
 
 
 def test_a_missing_package_promotes_nobody(
@@ -226,13 +260,7 @@ def test_a_challenger_of_a_tenth_of_the_rows_is_not_promoted(
 ) -> None:
     """A window that lost most of its labels makes a model that does not win."""
     assert platform.materialize(instance, _EARLIER, _GOOD_SEARCH, checks=False).success
-    engine = sa.create_engine(platform.url)
-    with engine.begin() as connection:
-        labels = pd.read_sql("SELECT id, customer_id FROM credit_score", connection)
-        lost = labels[customer_position(labels["customer_id"]).between(0.07, 0.7)]
-        customer = Tables.of_schema().labels.c.customer_id
-        rows = customer.in_(lost["customer_id"].unique().tolist())
-        connection.execute(sa.delete(customer.table).where(rows))
+    _delete_labels(platform, 0.07, 0.7)
     small = {
         "features_target_window_has_enough_rows": {"config": {"min_share": 0.1}},
         "preprocessed_splits_splits_have_their_shares": {"config": {"max_deviation": 1.0}},

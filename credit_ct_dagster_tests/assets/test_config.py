@@ -29,7 +29,9 @@ def job(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> dg.Job
         ("tuned_runs", {"sampler": "tpe"}, "needs max_trials or max_seconds"),
         ("tuned_runs", {"n_jobs": 0}, "TuningConfig: n_jobs: .*-1, or 1 and more"),
         ("preprocessing", {"train_share": 0.9, "val_share": 0.1}, "the rest is the holdout"),
-        ("bentoml_model", {"protected_features": ["ssn"]}, "protected_features names ssn"),
+        ("bentoml_model", {"calibrate_on": "../x"}, "PackageConfig: calibrate_on: "),
+        ("bentoml_model", {"calibrate_on": "20250131"}, "calibrate_on: .*must be a base date"),
+        ("bentoml_model", {"protected_features": ["age"]}, "unexpected config entry"),
     ],
 )
 def test_a_wrong_key_or_value_stops_the_run_when_it_is_planned(

@@ -9,7 +9,6 @@ import bentoml
 import dagster as dg
 import pytest
 
-from credit_ct_dagster.assets.raw_rows import raw_holdouts
 from credit_ct_dagster.contracts.drift import DriftReport
 from credit_ct_dagster.contracts.files import (
     MODEL_CARD_FILE,
@@ -17,6 +16,7 @@ from credit_ct_dagster.contracts.files import (
     SPLIT_FILES,
 )
 from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.io_managers.raw_rows import raw_holdouts
 from credit_ct_dagster_tests.platform import (
     BASE_DT,
     NO_FLOORS,

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
+from credit_ct_dagster.assets.merged_rows import FEATURES_TARGET, POINT_IN_TIME
 from credit_ct_dagster.automation import base_date_runs
 from credit_ct_dagster.automation.base_date_runs import ROWS_TAG
 from credit_ct_dagster.automation.data_sensors import late_data_sensor
@@ -16,6 +17,7 @@ from credit_ct_dagster.automation.schedules import daily_training_schedule
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLITS_SUMMARY_FILE
 from credit_ct_dagster.contracts.splits import Quarantine, SplitsSummary
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.rows.splitting import data_fingerprint
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.arrival import ArrivalRules
@@ -93,6 +95,39 @@ def test_late_rows_start_exactly_their_base_dates_again(
     assert _late(instance, store, artifacts) == days[:2], "its window and that of the next day"
     run_of(instance, days[0], dg.DagsterRunStatus.STARTED)
     assert _late(instance, store, artifacts) == [days[1]]
+
+
+@pytest.mark.parametrize("point_in_time", [True, False])
+def test_features_of_a_later_day_are_late_data_only_for_a_merge_that_takes_them(
+    instance: dg.DagsterInstance,
+    store: FeatureStore,
+    artifacts: ArtifactsIOManager,
+    point_in_time: bool,
+) -> None:
+    """Rows are compared, and merged again, as the newest merge was configured."""
+    store.merge(NEWEST, point_in_time=point_in_time)
+    summary = _summary(data_fingerprint(store.read(NEWEST)))
+    artifacts.write(PREPROCESSING_FOLDER, NEWEST, {SPLITS_SUMMARY_FILE: summary})
+    merged = {POINT_IN_TIME: point_in_time}
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(FEATURES_TARGET, partition=NEWEST, metadata=merged)
+    )
+    assert _late(instance, store, artifacts) == []
+    day = (date.fromisoformat(NEWEST) - timedelta(days=1)).isoformat()
+    [(label_id, _)] = labels_of(store, day)
+    columns = ", ".join(schema.FEATURE_COLUMNS[3:])
+    touch(
+        store,
+        f"INSERT INTO credit_score_features (id, customer_id, date, {columns})"
+        f" SELECT id, customer_id, '{NEWEST}', {columns.replace('age', 'age + 1', 1)}"
+        f" FROM credit_score_features WHERE id = '{label_id}'",
+    )
+    requests = _late_tick(instance, store, artifacts).run_requests or []
+    if point_in_time:
+        assert requests == []
+    else:
+        [request] = requests
+        assert request.run_config == {"ops": {"features_target": {"config": merged}}}
 
 
 @pytest.fixture

@@ -15,7 +15,12 @@ from credit_ct_dagster.checks.preprocessed_splits import (
     splits_share_no_customer,
 )
 from credit_ct_dagster.checks.robust_scalers import scalers_are_finite
-from credit_ct_dagster.contracts.drift import ColumnDrift, DriftReport, Verdict
+from credit_ct_dagster.contracts.drift import (
+    ColumnDrift,
+    DriftReport,
+    MissingDrift,
+    Verdict,
+)
 from credit_ct_dagster.contracts.files import (
     DRIFT_FILE,
     MODEL_CARD_FILE,
@@ -97,6 +102,7 @@ def test_every_check_passes_on_a_trained_base_date(trained: Trained) -> None:
         "scalers_are_finite": True,
         "model_beats_baselines": True,
         "drift_is_small": True,
+        "probabilities_are_reliable": True,
         "customers_are_scored": True,
         "class_shares_are_stable": True,
     }
@@ -250,21 +256,37 @@ def test_a_check_needs_a_base_date(trained: Trained, instance: dg.DagsterInstanc
     assert reason.code == "CT-DATE-2"
 
 
-def _drift(psi: float, verdict: Verdict) -> DriftReport:
-    columns = [
-        ColumnDrift(column="annual_income", psi=psi, verdict=verdict),
-        ColumnDrift(column="age", psi=0.01, verdict=Verdict.stable),
-    ]
-    return DriftReport(columns=columns)
+def _drift(psi: float, p_value: float, **fields: Any) -> DriftReport:
+    income = ColumnDrift(
+        column="annual_income",
+        psi=psi,
+        p_value=p_value,
+        verdict=Verdict.of(psi, p_value),
+    )
+    age = ColumnDrift(column="age", psi=0.01, p_value=1.0, verdict=Verdict.stable)
+    return DriftReport(columns=[income.model_copy(update=fields), age])
 
 
 def test_drift_only_warns(trained_copy: Trained) -> None:
-    """The columns that drifted are named, and the base date goes on."""
+    """The columns that drifted beyond doubt are named, and the base date goes on."""
     platform, instance = trained_copy.platform, trained_copy.instance
+    gone = MissingDrift(reference=0.01, current=0.3, psi=0.98, p_value=0.001)
+    missing = _drift(0.02, 0.9, missing=gone, verdict=gone.verdict)
     for report, passed, sentence in (
         (DriftReport(columns=[]), True, "there was no champion to compare with"),
-        (_drift(0.02, Verdict.stable), True, "the highest PSI of 2 columns is 0.020"),
-        (_drift(0.31, Verdict.much), False, "annual_income (PSI 0.310). See CT-CHECK-DRIFT-IS"),
+        (_drift(0.02, 0.001), True, "the highest PSI of 2 columns is 0.020"),
+        (_drift(0.31, 0.04), False, "annual_income (PSI 0.310). See CT-CHECK-DRIFT-IS"),
+        (
+            _drift(0.31, 0.06),
+            True,
+            "Too few rows to say whether these have drifted: annual_income (PSI 0.310).",
+        ),
+        (missing, False, "annual_income (missing in 30.0% of the rows, before in 1.0%)."),
+        (
+            _drift(0.02, 0.9, respelled=0.5),
+            True,
+            "spelled otherwise than in training: annual_income (50.0% of the rows).",
+        ),
     ):
         _write(platform, MODEL_FOLDER, {DRIFT_FILE: report})
         result = execute_check(drift_is_small, platform, instance)

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from credit_ct_dagster.checks.preprocessed_splits import (
+from credit_ct_dagster.checks.row_distribution import (
     columns_have_values,
     no_customer_dominates,
     splits_have_their_shares,
@@ -17,6 +17,7 @@ from credit_ct_dagster.contracts.files import (
     SPLIT_FILES,
     SPLITS_SUMMARY_FILE,
 )
+from credit_ct_dagster.contracts.splits import RecentRows
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster_tests.checks.execution import (
     UNTIL_SPLITS,
@@ -41,6 +42,25 @@ def _let_one_customer_dominate(platform: Platform) -> None:
     _change_summary(platform, largest_customer_rows=1389)
 
 
+def _let_one_customer_dominate_a_split(platform: Platform) -> None:
+    _change_summary(
+        platform,
+        largest_customer_rows=70,
+        largest_customer_rows_of={"train": 3, "val": 2, "holdout": 70},
+        rows={"train": 1080, "val": 231, "holdout": 232},
+    )
+
+
+def _lose_a_column_in_the_last_week(platform: Platform) -> None:
+    summary = platform.splits_summary()
+    assert summary.recent is not None
+    present = {**summary.recent.present, "occupation": 0.45}
+    whole = {**summary.present, "occupation": 0.83}
+    _change_summary(
+        platform, present=whole, recent=summary.recent.model_copy(update={"present": present})
+    )
+
+
 def _empty_a_column(platform: Platform) -> None:
     present = {**platform.splits_summary().present, "type_of_loan": 0.0}
     _change_summary(platform, present=present)
@@ -60,6 +80,18 @@ def _empty_a_column(platform: Platform) -> None:
             no_customer_dominates,
             "CT-CHECK-NO-CUSTOMER-DOMINATES",
             "has 1,389 of 1,543 (90.0%). The limit is 5.0%",
+        ),
+        (
+            _let_one_customer_dominate_a_split,
+            no_customer_dominates,
+            "CT-CHECK-NO-CUSTOMER-DOMINATES",
+            "most of the holdout rows has 70 of 232 (30.2%). The limit is 5.0%",
+        ),
+        (
+            _lose_a_column_in_the_last_week,
+            columns_have_values,
+            "CT-CHECK-COLUMNS-HAVE-VALUES",
+            "occupation has a value in 45.0% of the 383 rows since 2025-03-04 (",
         ),
         (
             _empty_a_column,
@@ -109,12 +141,51 @@ def test_a_column_that_lost_its_values_is_compared_with_earlier_base_dates(
     )
 
 
+@pytest.mark.parametrize(
+    ("summary", "check"),
+    [
+        ({"largest_customer_rows_of": {"val": 3}, "rows": {"val": 30}}, no_customer_dominates),
+        ({"present": {"age": 0.1}, "recent": ("age", 0.0, 30)}, columns_have_values),
+        ({"present": {"age": 0.5}, "recent": ("age", 0.5, 1543)}, columns_have_values),
+    ],
+)
+def test_few_rows_are_no_evidence(
+    trained_copy: Trained, summary: dict[str, Any], check: dg.AssetChecksDefinition
+) -> None:
+    """Three rows of a split of 30; a rare value that 30 rows lack; a window of one week."""
+    platform, instance = trained_copy.platform, trained_copy.instance
+    if "recent" in summary:
+        name, share, rows = summary["recent"]
+        recent = RecentRows(since="2025-03-04", rows=rows, present={name: share})
+        summary = summary | {"recent": recent}
+    _change_summary(platform, **summary)
+    [found] = results_of(execute_check(check, platform, instance)).values()
+    assert found.passed, found.description
+
+
+def test_a_column_that_is_delivered_no_longer_stops_the_base_date_within_a_week(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """Of the window, 87 % have a value, and earlier base dates lack it as well."""
+    execute_sql(
+        platform,
+        "UPDATE credit_score_features SET monthly_balance = NULL WHERE date > '2025-03-06'",
+    )
+    result = platform.materialize(instance, selection=UNTIL_SPLITS)
+    present = platform.splits_summary().present["monthly_balance"]
+    assert present > 0.8
+    assert not result.success
+    assert "monthly_balance has a value in 4" in failure_of(result)
+    assert "of the 383 rows since 2025-03-04 (100.0% before)" in failure_of(result)
+
+
 def test_records_of_the_first_release_pass_the_checks_of_later_ones(
     trained_copy: Trained,
 ) -> None:
     """They have neither the configured shares nor the share of values."""
     platform, instance = trained_copy.platform, trained_copy.instance
-    _change_summary(platform, shares={}, present={}, largest_customer_rows=0)
+    nothing: dict[str, Any] = {"shares": {}, "present": {}, "largest_customer_rows_of": {}}
+    _change_summary(platform, **nothing, largest_customer_rows=0, recent=None)
     for check in (splits_have_their_shares, no_customer_dominates, columns_have_values):
         [found] = results_of(execute_check(check, platform, instance)).values()
         assert found.passed

@@ -6,12 +6,14 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from credit_ct_dagster.assets.merged_rows import merged_at_a_point_in_time
 from credit_ct_dagster.resources.feature_store.key_shapes import shape_of_key
 from credit_ct_dagster_tests.platform import BASE_DT, Platform, failure_of
 
 _MERGE = dg.AssetSelection.assets("features_target")
 _UNTIL_SPLITS = _MERGE | dg.AssetSelection.assets("preprocessed_splits", "robust_scalers")
 _CHECK = "window_labels_are_merged"
+_LEFT_OUT = ("out_features", "_later_features", "_invalid_date")
 
 
 def _sql(platform: Platform, statement: str) -> None:
@@ -25,7 +27,7 @@ def _result(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
 
 def _numbers(result: dg.ExecuteInProcessResult) -> dict[str, float]:
     metadata = _result(result).metadata
-    names = ("observed", "labels_without_features", "labels_with_invalid_date")
+    names = ("observed", *(f"labels_with{each}" for each in _LEFT_OUT))
     return {name: float(str(metadata[name].value)) for name in names}
 
 
@@ -60,6 +62,32 @@ def test_labels_that_a_merge_leaves_out_stop_the_base_date(
     assert found["observed"] == found["labels_without_features"] / 1543
     assert not re.search(r"\d{4,}", failure.replace("2025-", ""))
     assert not platform.splits().path.exists()
+
+
+def test_labels_whose_features_come_only_later_stop_the_base_date(
+    platform: Platform, instance: dg.DagsterInstance
+) -> None:
+    """By how many days is named, and what to do; a point in time can be given up for it."""
+    _sql(
+        platform,
+        "UPDATE credit_score_features SET date = date(date, '+40 days')"
+        " WHERE id LIKE '%3' AND date(date) = date",
+    )
+    result = platform.materialize(instance, selection=_UNTIL_SPLITS)
+    assert not result.success
+    failure, found = failure_of(result), _numbers(result)
+    assert found["observed"] == found["labels_with_later_features"] / 1543 > 0.05
+    assert found["labels_without_features"] == 0
+    later = f"{found['labels_with_later_features']:,.0f}"
+    assert f" {later} have features, but none dated on or before the label's day, 0 " in failure
+    assert f"features of {later} of these labels are dated 40 days after them" in failure
+    assert "set point_in_time: false for features_target" in failure
+    assert not platform.splits().path.exists()
+    looking_ahead = {"features_target": {"config": {"point_in_time": False}}}
+    result = platform.materialize(instance, selection=_MERGE, config=looking_ahead)
+    assert result.success
+    assert _numbers(result)["observed"] == 0
+    assert not merged_at_a_point_in_time(instance, BASE_DT)
 
 
 def test_labels_on_days_that_do_not_exist_are_not_merged_either(

@@ -48,7 +48,7 @@ def test_what_release_0_1_wrote_is_read_and_written_again_without_loss(file: str
     record = _old(file)
     again = _RECORDS[file].from_json(record.to_json(), file)
     assert again == record
-    assert json.loads(record.to_json())["version"] == 1
+    assert json.loads(record.to_json())["version"] == _RECORDS[file].VERSION
     assert _leaves(json.loads((_OLD / file).read_bytes())) <= _leaves(json.loads(record.to_json()))
 
 
@@ -76,15 +76,35 @@ def test_old_names_are_read_by_their_new_ones() -> None:
     assert drift.columns[0].verdict == Verdict.stable
 
 
+def test_drift_of_before_rows_counted_is_read_as_it_was_judged() -> None:
+    """By its PSI alone, in which missing values were one more bin."""
+    column = {"column": "age", "psi": 0.3, "ks": 0.2, "ks_p_value": 0.01, "verdict": "much drift"}
+    stored = json.dumps({"version": 1, "columns": [column]}).encode()
+    drift = DriftReport.from_json(stored, "drift.json")
+    assert drift.version == DriftReport.VERSION
+    [read] = drift.columns
+    assert (read.verdict, read.p_value, read.missing) == (Verdict.much, None, None)
+    assert read.sentence == "age (PSI 0.300)"
+
+
+def test_ratios_of_groups_of_earlier_releases_are_read() -> None:
+    """They were ratios to the highest share; what replaces them was not measured."""
+    report = _old("assessment.json")
+    assert isinstance(report, AssessmentReport)
+    assert report.fairness is None
+    assert report.holdout.slices[0].disparate_impact is not None
+
+
 @_EACH
 def test_a_newer_version_is_refused_with_the_way_out(file: str) -> None:
     """The sentence names the path, both versions, and what to do."""
-    newer = json.loads(_old(file).to_json()) | {"version": 2}
+    known = _RECORDS[file].VERSION
+    newer = json.loads(_old(file).to_json()) | {"version": known + 1}
     with pytest.raises(NewerRecordError) as refused:
         _RECORDS[file].from_json(json.dumps(newer).encode(), f"models/{file}")
     sentence = str(refused.value)
-    assert sentence.startswith(f"models/{file} has version 2, but this release reads")
-    assert "up to version 1. Install the release that wrote it, or " in sentence
+    assert sentence.startswith(f"models/{file} has version {known + 1}, but this release reads")
+    assert f"up to version {known}. Install the release that wrote it, or " in sentence
     assert sentence.endswith("See CT-FILES-4: docs/runbook.md#ct-files-4")
 
 

@@ -124,6 +124,7 @@ def run_search(platform: Platform, rows: dict[str, pd.DataFrame]) -> _Search:
             rows=rows,
             fingerprints={name: data_fingerprint(part) for name, part in rows.items()},
             data_fingerprint="f" * 32,
+            features=schema.FEATURES,
             parameters=_LONG_FITS,
             machines=Machines(n_jobs=2, thread_count=1, scheduler=scheduler),
             resume=True,

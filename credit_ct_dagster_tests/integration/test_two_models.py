@@ -76,7 +76,7 @@ def test_two_models_do_not_touch_each_other(trained_copy: Trained, other: Platfo
     run = create_run_for_test(instance, tags=tags, status=dg.DagsterRunStatus.FAILURE)
     retention = Retention(third.promotions, third.studies, third.store, _MuchLater(), instance)
     assert retention.plan(90).expired.keys() == {BASE_DT}
-    assert retention.remove(BASE_DT)
+    assert retention.remove(BASE_DT).deleted
     assert instance.get_run_by_id(run.run_id) is None
     assert instance.get_run_by_id(trained_copy.result.run_id) is not None
     assert history[other].finished()[BASE_DT]

@@ -149,9 +149,29 @@ def test_a_deleted_artifact_is_gone_and_its_neighbours_are_not(tmp_path: Path, p
     manager, folder = ArtifactsIOManager(base_path=base_path, model_name="m"), "m/{base_dt}"
     for base_dt in (_DAY, "2025-02-01"):
         manager.write(folder, base_dt, {"a.html": "four", "b.html": ""})
-    assert manager.sizes(folder) == {_DAY: [4, 0], "2025-02-01": [4, 0]}
+    sizes = {"a.html": 4, "b.html": 0}
+    assert manager.sizes(folder) == {_DAY: sizes, "2025-02-01": sizes}
     for _ in range(2):
         manager.delete(folder, _DAY)
-        assert manager.sizes(folder) == {"2025-02-01": [4, 0]}
+        assert manager.sizes(folder) == {"2025-02-01": sizes}
         assert [base_dt for base_dt, _ in manager.open_all(folder)] == ["2025-02-01"]
     assert manager.open(folder, "2025-02-01")["a.html"] == "four"
+
+
+@pytest.mark.parametrize("place", ["disk", "object store"])
+def test_a_part_of_an_artifact_is_deleted(tmp_path: Path, place: str) -> None:
+    """All but the files that are named, also in folders below; and what a kill left over."""
+    base_path = str(tmp_path) if place == "disk" else f"memory://{tmp_path.name}"
+    manager, folder = ArtifactsIOManager(base_path=base_path, model_name="m"), "m/{base_dt}"
+    manager.write(folder, _DAY, {"{model_name}_a.html": "four", "b.html": ""})
+    manager.write(f"{folder}/below", _DAY, {"c.html": "x", "d.html": "y"})
+    if place == "disk":
+        left_over = tmp_path / "m" / f".{_DAY}.deleted"
+        left_over.mkdir()
+        (left_over / "e.html").write_text("of a killed delete")
+        assert manager.sizes(folder)[_DAY][f".{_DAY}.deleted/e.html"] == 18
+    for _ in range(2):
+        manager.delete_all_but(folder, _DAY, ["{model_name}_a.html", "below/d.html"])
+        assert manager.sizes(folder) == {_DAY: {"m_a.html": 4, "below/d.html": 1}}
+    manager.delete_all_but(folder, "2025-02-01", [])
+    assert list(manager.sizes(folder)) == [_DAY]

@@ -59,7 +59,7 @@ def test_artifacts_are_written_listed_read_and_deleted(s3: S3) -> None:
     assert sorted(folder) == ["card.html", "summary.json"]
     assert "summary.json" in folder
     assert folder["summary.json"] == {"rows": 1}
-    assert sum(artifacts.sizes(MODEL_FOLDER)[_DAY]) > 8
+    assert sum(artifacts.sizes(MODEL_FOLDER)[_DAY].values()) > 8
     artifacts.delete(MODEL_FOLDER, _DAY)
     assert artifacts.sizes(MODEL_FOLDER) == {}
     assert artifacts.probe() is None

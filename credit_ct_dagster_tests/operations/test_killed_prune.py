@@ -52,7 +52,7 @@ def test_a_killed_prune_is_finished_by_the_next(
     assert world.remaining(OLD)["artifacts"]
     attempt("mlflow.MlflowClient.delete_run", killed)
     attempt("dagster.DagsterInstance.event_log_storage", property(killed))
-    assert world.retention.remove(OLD)
+    assert world.retention.remove(OLD).deleted
     assert world.remaining(OLD) == {}
     assert [path for path in world.files() if path.is_file() and path.name != "latest"] == []
     assert world.retention.plan(KEEP_DAYS).expired == {}

@@ -44,19 +44,19 @@ def test_old_base_dates_are_deleted_and_those_that_serve_are_not(world: World) -
     assert set(plan.expired) == {OLD}
     assert set(plan.expired[OLD]) == EVERYWHERE
     amounts = plan.expired[OLD]
-    assert [amounts[name].items for name in ("artifacts", "MLflow runs", "packages")] == [3, 2, 1]
+    assert [amounts[name].items for name in ("artifacts", "MLflow runs", "packages")] == [2, 2, 1]
     assert all(amounts[name].bytes for name in ("artifacts", "MLflow runs", "packages"))
     assert world.remaining(OLD) == everything
 
     retained = {base_dt: world.remaining(base_dt) for base_dt in (OLDEST, OLDER, RECENT)}
-    assert world.retention.remove(OLD)
+    assert world.retention.remove(OLD).deleted
     assert world.remaining(OLD) == {}
     assert {base_dt: world.remaining(base_dt) for base_dt in retained} == retained
     assert world.files() == needed
     assert world.platform.promotions.agreement().startswith("version 3 of base date")
     assert len(world.platform.promotions.records()) == 4
     assert world.retention.plan(KEEP_DAYS).expired == {}
-    assert world.retention.remove(OLD)
+    assert world.retention.remove(OLD).deleted
 
 
 def test_the_newest_base_date_that_is_deleted_is_as_old_as_requested(world: World) -> None:
@@ -112,11 +112,11 @@ def test_a_base_date_in_use_is_retained(world: World) -> None:
         ),
         tags={"dagster/partition": OLD},
     )
-    assert not retention.remove(OLD)
+    assert not retention.remove(OLD).deleted
     assert world.remaining(OLD)["packages"]
     assert retention.plan(KEEP_DAYS).retained == {OLD: "one of its runs has not ended"}
     world.instance.report_run_failed(queued)
-    assert world.retention.remove(OLD)
+    assert world.retention.remove(OLD).deleted
     assert world.remaining(OLD) == {}
 
 
@@ -132,7 +132,7 @@ def test_runs_without_base_date_count_for_the_day_they_began(world: World) -> No
         dg.DagsterRun("a job", status=dg.DagsterRunStatus.SUCCESS, run_id="1" * 32)
     )
     assert set(world.retention.plan(KEEP_DAYS).expired) == {OLD}
-    assert world.retention.remove(OLD)
+    assert world.retention.remove(OLD).deleted
     remaining = world.client.search_runs([experiment], "", ViewType.ALL)
     assert [run.info.run_id for run in remaining] == [theirs.info.run_id]
     assert ours.info.run_id != theirs.info.run_id

@@ -15,7 +15,9 @@ from credit_ct_dagster_tests.operations.world import (
     OLDER,
     PROMOTED,
     World,
+    days_ago,
 )
+from credit_ct_dagster_tests.stored_splits import store_splits
 
 
 @pytest.fixture
@@ -35,14 +37,20 @@ def test_the_command_deletes_only_with_yes(world: World, prune: Any) -> None:
     assert "has anything to delete" in prune().output
     world.train(OLDER, PROMOTED)
     world.train(OLD, NOT_PROMOTED)
+    for day in (days_ago(130), days_ago(131)):
+        store_splits(world.platform.artifacts, day)
     looked: Result = prune()
     assert looked.exit_code == 0, looked.output
     assert f"Base date {OLDER} is retained: champion" in looked.output
+    printed = " ".join(looked.output.split())
+    assert f"The holdouts of 2 base dates, {days_ago(131)} to {days_ago(130)}, are" in printed
+    assert "or a later one, is judged on it" in printed
     assert "Nothing was deleted" in looked.output
     assert len(world.remaining(OLD)) == 9
-    assert json.loads(prune("--json", "--keep-days", "93").output)["expired"] == {}
+    found = json.loads(prune("--json", "--keep-days", "93").output)
+    assert set(found["expired"]) == set(found["holdouts"]) == {days_ago(130), days_ago(131)}
     deleted = json.loads(prune("--yes", "--json").output)
-    assert deleted["deleted"] == [OLD]
+    assert deleted["deleted"] == [days_ago(131), days_ago(130), OLD]
     assert set(deleted["expired"][OLD]) == EVERYWHERE
     assert world.remaining(OLD) == {}
     assert "has anything to delete" in prune("--yes").output

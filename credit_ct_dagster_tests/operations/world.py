@@ -36,8 +36,8 @@ PROMOTED = Decision(promoted=True, ground=Ground.first, sentence="Promoted.")
 NOT_PROMOTED = Decision(promoted=False, ground=Ground.worse, sentence="Not promoted.")
 KEEP_DAYS = 90
 EVERYWHERE = {
-    "scores", "Optuna studies", "registered versions", "packages", "artifacts", "MLflow runs",
-    "Dagster runs",
+    "scores", "Optuna studies", "registered versions", "packages", "holdouts", "artifacts",
+    "MLflow runs", "Dagster runs",
 }  # fmt: skip
 
 
@@ -52,11 +52,12 @@ _NEWEST = Calendar().newest()
 _CALENDAR = _StoppedCalendar()
 
 
-def _days_ago(days: int) -> str:
+def days_ago(days: int) -> str:
+    """The base date that is so many days older than the newest."""
     return (date.fromisoformat(_NEWEST) - timedelta(days=days)).isoformat()
 
 
-OLDEST, OLD, OLDER, EDGE, RECENT = map(_days_ago, (100, 91, 95, 90, 89))
+OLDEST, OLD, OLDER, EDGE, RECENT = map(days_ago, (100, 91, 95, 90, 89))
 
 
 @dg.asset(partitions_def=_CALENDAR.partitions)
@@ -97,8 +98,14 @@ class World:
         """MLflow, unmediated."""
         return self.platform.tracking.client
 
-    def train(self, base_dt: str, decision: Decision) -> None:
-        """Write what a run of a base date writes, to every store."""
+    def train(self, base_dt: str, decision: Decision, splits: bool = True) -> None:
+        """Write what a run of a base date writes, to every store.
+
+        Args:
+            base_dt: The base date.
+            decision: On its model.
+            splits: Whether to write splits, which cannot be read; otherwise they are there.
+        """
         platform = self.platform
         run_id = dg.materialize(
             [trained, is_good], partition_key=base_dt, instance=self.instance
@@ -119,7 +126,8 @@ class World:
             study_name(platform.model_name, base_dt, "f"), TuningParameters(), _LOG
         ) as study:
             study.tell(study.ask(), 0.5)
-        platform.artifacts.write(PREPROCESSING_FOLDER, base_dt, {"summary.json": {"rows": {}}})
+        if splits:
+            platform.artifacts.write(PREPROCESSING_FOLDER, base_dt, {"summary.json": {"rows": {}}})
         platform.artifacts.write(MODEL_FOLDER, base_dt, {"summary.json": {}, "decision.json": {}})
         platform.packages.save(
             self._model,

@@ -12,8 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from credit_ct_dagster.contracts.scorer import ScorerRecord
+from credit_ct_dagster.contracts.utility import RuleData, Utility
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.calibration import METHODS
+from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
+from credit_ct_dagster.modeling.rows.preparation import record_of
+from credit_ct_dagster.scorer.class_rule import EXPECTED_UTILITY
 from credit_ct_dagster.scorer.scorer import DATA_FILE, MODEL_FILE, Answer, Scorer
 from credit_ct_dagster.scorer.values import UnusableValuesError
 from credit_ct_dagster_tests.scorer.conftest import Pipeline
@@ -122,6 +127,41 @@ def test_absent_columns_are_refused_by_name(
         scorer.score_rows(twice)
 
 
+@pytest.mark.parametrize(
+    "gains",
+    [
+        [[1.3, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.9]],
+        [[0.0, -2.0, -5.0], [-1.0, 0.0, -1.0], [-2.0, -1.0, 0.0]],
+    ],
+)
+def test_the_class_of_the_highest_expected_utility_is_that_of_a_row_alone(
+    gains: list[list[float]],
+    pipelines: Mapping[str, Pipeline],
+    rows: Mapping[str, pd.DataFrame],
+) -> None:
+    """Weights and costs, in a frame and row by row, as numpy's own product of matrices has it."""
+    pipeline = pipelines["sigmoid"]
+    record = scorer_record(
+        scales=record_of(pipeline.scalers).columns,
+        calibrated=pipeline.model.calibrated,
+        train=pipeline.train,
+        limits={},
+        rule=RuleData(rule=EXPECTED_UTILITY, gains=gains),
+        utility=Utility(),
+    )
+    scorer = Scorer(pipeline.model.model, record.model_dump(mode="json"))
+    raw = rows["val"].head(80)
+    scored = scorer.score_rows(raw)
+    expected = (scored.probabilities @ np.array(gains)).argmax(axis=1)
+    assert scored.classes.tolist() == [schema.CLASSES[number] for number in expected]
+    assert (expected != scored.scores.argmax(axis=1)).any()
+    answers = [scorer.score(row, reasons=False) for row in raw.to_dict("records")]
+    assert [answer.credit_score for answer in answers] == scored.classes.tolist()
+    assert [list(answer.probabilities.values()) for answer in answers] == (
+        scored.probabilities.tolist()
+    )
+
+
 def test_no_rows_get_no_answers(scorer: Scorer, rows: Mapping[str, pd.DataFrame]) -> None:
     """CatBoost refuses an empty frame; a day without customers is none of its business."""
     answers = scorer.answer_rows(rows["holdout"].head(0), reasons=True)
@@ -148,9 +188,6 @@ def test_a_scorer_is_read_from_its_folder(
     tmp_path: Path, pipelines: Mapping[str, Pipeline], rows: Mapping[str, pd.DataFrame]
 ) -> None:
     """Two files are all it needs; data of a later release are refused."""
-    from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
-    from credit_ct_dagster.modeling.rows.preparation import record_of
-
     pipeline = pipelines["sigmoid"]
     record = scorer_record(
         scales=record_of(pipeline.scalers).columns,
@@ -163,7 +200,19 @@ def test_a_scorer_is_read_from_its_folder(
     pd.testing.assert_frame_equal(
         Scorer.open(tmp_path).answer_rows(rows["val"]), pipeline.scorer().answer_rows(rows["val"])
     )
-    newer = json.loads(record.to_json()) | {"version": 2}
+    # Version 1 had neither gains nor a utility: its class is that of the highest score.
+    first = {
+        name: value
+        for name, value in json.loads(record.to_json()).items()
+        if name not in ("gains", "utility")
+    } | {"version": 1}
+    read = ScorerRecord.from_json(json.dumps(first).encode(), DATA_FILE)
+    assert (read.class_rule, read.gains, read.utility) == ("highest_score", (), None)
+    (tmp_path / DATA_FILE).write_text(json.dumps(first))
+    pd.testing.assert_frame_equal(
+        Scorer.open(tmp_path).answer_rows(rows["val"]), pipeline.scorer().answer_rows(rows["val"])
+    )
+    newer = json.loads(record.to_json()) | {"version": 3}
     (tmp_path / DATA_FILE).write_text(json.dumps(newer))
     with pytest.raises(ValueError, match="newer than this code"):
         Scorer.open(tmp_path)

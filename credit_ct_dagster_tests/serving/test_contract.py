@@ -15,7 +15,7 @@ from credit_ct_dagster.modeling.rows.missing import WORDS_FOR_MISSING
 from credit_ct_dagster.modeling.rows.quarantine import check_features
 from credit_ct_dagster.modeling.rows.row_rules import BOUNDS, Bounds, RowRules, rules_of
 from credit_ct_dagster.serving import contract
-from credit_ct_dagster.serving.contract import RowContract, features_of
+from credit_ct_dagster.serving.contract import RowContract
 from credit_ct_dagster.serving.example import example
 from credit_ct_dagster.serving.follower import ServedModel
 
@@ -138,7 +138,7 @@ def test_blanks_around_words_are_not_scored() -> None:
     """What is scored and logged has no blanks around words; a word of blanks is missing."""
     row = example() | {"occupation": " Engineer\r", "type_of_loan": "  ", "customer_id": "1"}
     assert RowContract().problems(row) == []
-    assert features_of(row) == example() | {"type_of_loan": None}
+    assert RowContract().features_of(row) == example() | {"type_of_loan": None}
 
 
 def test_the_schema_describes_every_feature_and_its_example_is_accepted() -> None:
@@ -190,6 +190,18 @@ _CHANGES = st.lists(st.sampled_from(schema.FEATURES), max_size=4, unique=True).f
 )
 
 
+def test_batches_ignore_what_the_service_ignores() -> None:
+    """A value that breaks a rule concerns only models that take it."""
+    frame = pd.DataFrame([example() | {"age": 5_000}], columns=schema.FEATURES)
+    frame = frame.astype(dict.fromkeys(schema.NUMERIC, "float64"))
+    frame = frame.assign(id="1", customer_id="1", date="2025-08-31")
+    without = [name for name in schema.FEATURES if name != "age"]
+    assert len(check_features(frame, RowRules()).quarantined) == 1
+    checked = check_features(frame, RowRules(), without)
+    assert checked.quarantined.empty
+    assert RowContract(features=without).problems(example() | {"age": 5_000}) == []
+
+
 @settings(max_examples=20)
 @given(st.lists(_CHANGES, min_size=1, max_size=20))
 def test_the_verdict_is_that_of_the_quarantine(changes: list[dict[str, Any]]) -> None:
@@ -203,17 +215,23 @@ def test_the_verdict_is_that_of_the_quarantine(changes: list[dict[str, Any]]) ->
     assert {place for place, row in enumerate(rows) if broken(row)} == quarantined
 
 
-def test_a_model_of_an_earlier_release_asks_for_its_own_features() -> None:
-    """A feature that was added to the schema since is none of that model's, and not asked for."""
-    of_package = [name for name in schema.FEATURES if name != "interest_rate"]
-    rules = RowContract(features=of_package)
-    row = {name: value for name, value in example().items() if name != "interest_rate"}
+@pytest.mark.parametrize("value", [3.0, "three", None, 1_000, {"a": 1}])
+def test_a_feature_that_the_model_does_not_take_is_ignored(value: Any) -> None:
+    """Excluded by the bank, or added to the schema since: it is not asked for, and may be given."""
+    of_package = [name for name in schema.FEATURES if name not in ("interest_rate", "occupation")]
+    rules = RowContract(features=of_package, known_words={"occupation": ["Engineer"]})
+    row = {name: value for name, value in example().items() if name in of_package}
     assert rules.problems(row) == []
-    assert rules.json_schema()["required"] == of_package
-    assert "interest_rate" not in rules.json_schema()["properties"]
-    assert broken(row | {"interest_rate": 3.0}, rules) == {
-        "interest_rate": "is not a feature of the model"
-    }
+    given = row | {"interest_rate": value, "occupation": value, "customer_id": "1"}
+    assert rules.problems(given) == rules.warnings(given) == []
+    assert rules.features_of(given) == row
+    assert broken(given | {"colour": 1}, rules) == {"colour": contract.UNKNOWN}
+    described = rules.json_schema()
+    assert described["required"] == of_package
+    assert list(described["example"]) == of_package
+    assert described["properties"]["interest_rate"] == {
+        "nullable": True, "description": contract.IGNORED,
+    }  # fmt: skip
 
 
 def test_a_text_is_no_longer_than_the_feature_table_holds() -> None:

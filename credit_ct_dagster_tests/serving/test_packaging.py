@@ -18,8 +18,8 @@ import pandas as pd
 import pytest
 from mlflow.pyfunc import PyFuncModel, scoring_server
 
-from credit_ct_dagster.assets.raw_rows import raw_rows
 from credit_ct_dagster.contracts.scorer import ScorerRecord
+from credit_ct_dagster.io_managers.raw_rows import raw_rows
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.calibration import calibrate
 from credit_ct_dagster.serving.packaging import write_package
@@ -69,15 +69,22 @@ def loaded(folder: Path) -> PyFuncModel:
 
 
 def _expected(trained: Trained) -> pd.DataFrame:
-    """What the pipeline predicts of the holdout: scikit-learn's scalers and calibration."""
+    """What the pipeline predicts of the holdout: scikit-learn's scalers and calibration.
+
+    The class is the one whose weighted probability is highest, by the weights of the package.
+    """
     platform = trained.platform
+    [package] = platform.packages.packaged()
+    weights = np.diag(np.array(platform.packages.load(package.tag).data.gains))
     splits, best = platform.splits(), platform.models()["best.cbm"]
     model = calibrate(best, splits["{model_name}_val.parquet"]).model
     holdout = splits["{model_name}_holdout.parquet"]
     probabilities = pd.DataFrame(model.predict_proba(holdout), columns=model.classes)
     return pd.DataFrame(
         {
-            "credit_score": model.predict(holdout),
+            "credit_score": np.array(schema.CLASSES)[
+                (probabilities[schema.CLASSES].to_numpy() * weights).argmax(axis=1)
+            ],
             **{f"probability_{name.lower()}": probabilities[name] for name in schema.CLASSES},
         }
     )

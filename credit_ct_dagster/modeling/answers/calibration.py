@@ -1,6 +1,7 @@
 """Calibrated probabilities, and how well calibrated they are."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,10 +25,9 @@ _CURVE_BINS = 8
 
 
 class CalibratedModel:
-    """Classes, scores and calibrated probabilities of prepared rows.
+    """Scores and calibrated probabilities of prepared rows, by the libraries that fitted them.
 
-    It is pickled by value into the package: whoever loads it needs CatBoost and scikit-learn, not
-    this platform. So its methods may use nothing of this platform's modules.
+    Packages of earlier releases were pickled with it, by value: they need its methods as they are.
     """
 
     def __init__(
@@ -89,15 +89,20 @@ def calibrate(model: "CatBoostClassifier", val: pd.DataFrame) -> Calibration:
     several classes (Zadrozny and Elkan 2002, "Transforming classifier scores into accurate
     multiclass probability estimates").
 
+    A model that follows declared directions (`monotone: true`) is not calibrated: curves per class
+    would let the class of some rows get better as a risk rises. Its log-losses are on record.
+
     Args:
         model: A fitted model.
         val: Prepared rows with labels, which it was not fitted to.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
+    from credit_ct_dagster.scorer.ordinal import OrdinalClassifier
+
     customers = val.groupby(schema.TARGET)[schema.CUSTOMER].nunique()
     if set(customers.index) != set(map(str, model.classes_)) or customers.min() < 2 * FOLDS:
-        return Calibration(CalibratedModel(model, None, schema.FEATURES), UNCALIBRATED, {})
+        return Calibration(CalibratedModel(model, None, features_of(model)), UNCALIBRATED, {})
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
     parts = list(folds.split(val, val[schema.TARGET], val[schema.CUSTOMER]))
     losses = {
@@ -112,7 +117,8 @@ def calibrate(model: "CatBoostClassifier", val: pd.DataFrame) -> Calibration:
         )
         for method in METHODS
     }
-    best = min(METHODS, key=losses.__getitem__)
+    allowed = [UNCALIBRATED] if isinstance(model, OrdinalClassifier) else METHODS
+    best = min(allowed, key=losses.__getitem__)
     return Calibration(fitted(model, best, val), best, losses)
 
 
@@ -167,9 +173,33 @@ def expected_calibration_error(truth: pd.Series, probabilities: np.ndarray) -> f
     """
     confidence = probabilities.max(axis=1)
     right = np.array(schema.CLASSES)[probabilities.argmax(axis=1)] == truth.to_numpy(dtype=str)
+    return _gap(right, confidence)
+
+
+def perfect_calibration_errors(probabilities: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """What the expected calibration error is by chance alone, shape (draws,).
+
+    The error of few rows is above 0 even if every probability is true (Bröcker and Smith 2007,
+    "Increasing the Reliability of Reliability Diagrams"): labels are drawn from the
+    probabilities themselves, which makes the model a perfect one.
+
+    Args:
+        probabilities: Shape (rows, 3), each row summing to 1.
+        draws: How often labels are drawn.
+        seed: Of the random generator.
+    """
+    confidence = probabilities.max(axis=1)
+    rng = np.random.default_rng(seed)
+    # Only whether the likeliest class is the true one enters the error.
+    return np.array([_gap(rng.random(len(confidence)) < confidence, confidence)
+                     for _ in range(draws)])  # fmt: skip
+
+
+def _gap(right: np.ndarray, confidence: np.ndarray) -> float:
+    """The error by whether the likeliest class is the true one, and its probability."""
     number = np.minimum((confidence * _ECE_BINS).astype(int), _ECE_BINS - 1)
-    gaps = pd.Series(right - confidence).groupby(number).sum().abs()
-    return float(gaps.sum() / len(truth))
+    gaps = np.bincount(number, weights=right - confidence, minlength=_ECE_BINS)
+    return float(np.abs(gaps).sum() / len(confidence))
 
 
 def reliability_curve(
@@ -204,12 +234,37 @@ def fitted(model: "CatBoostClassifier", method: str, rows: pd.DataFrame) -> Cali
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.frozen import FrozenEstimator
 
-    calibrated = None
+    calibrated, features = None, features_of(model)
     if method != UNCALIBRATED:
         # Two folds, the least allowed: the frozen model learns nothing in any of them.
         calibrated = CalibratedClassifierCV(FrozenEstimator(model), method=method, cv=2)
-        calibrated.fit(rows[schema.FEATURES], rows[schema.TARGET])
-    return CalibratedModel(model, calibrated, schema.FEATURES)
+        calibrated.fit(rows[features], rows[schema.TARGET])
+    return CalibratedModel(model, calibrated, features)
+
+
+def transferred(model: CalibratedModel, refitted: "CatBoostClassifier") -> CalibratedModel:
+    """The calibration of one model on the scores of another.
+
+    Args:
+        model: Was calibrated on rows that it had not seen.
+        refitted: The same, fitted again to these rows as well: what it says of them would tell
+            nothing of others.
+    """
+    from sklearn.frozen import FrozenEstimator
+
+    calibrated = model.calibrated
+    if calibrated is not None:
+        # Not a deep copy: CatBoost 1.2.10 crashes the process that loads a model saved from one.
+        calibrated = copy(calibrated)
+        [single] = map(copy, calibrated.calibrated_classifiers_)
+        single.estimator = FrozenEstimator(refitted)
+        calibrated.calibrated_classifiers_ = [single]
+    return CalibratedModel(refitted, calibrated, features_of(refitted))
+
+
+def features_of(model: "CatBoostClassifier") -> list[str]:
+    """The columns that a model was trained on, in its order: a bank may exclude some features."""
+    return [str(name) for name in model.feature_names_]
 
 
 def _alphabetical(probabilities: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Golden rows: made-up customers, with the answers that the pipeline gives to them.
 
 Whoever serves a model asks it these rows first. The answers are computed on the pipeline's own path
-(scikit-learn's scalers, CatBoost, scikit-learn's calibration), not by the scorer inside the
-package, so that a mistake in either is seen.
+(scikit-learn's scalers, CatBoost, scikit-learn's calibration, Python's numbers), not by the scorer
+inside the package, so that a mistake in either is seen.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,15 +11,19 @@ import pandas as pd
 
 from credit_ct_dagster.contracts.golden import GoldenRow, GoldenRows
 from credit_ct_dagster.contracts.scorer import Limits
+from credit_ct_dagster.contracts.utility import Matrix, RuleData
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.calibration import CalibratedModel, aligned
 from credit_ct_dagster.modeling.answers.scorer_data import typical_values
 from credit_ct_dagster.modeling.rows.preparation import Scalers, prepare
 from credit_ct_dagster.modeling.rows.row_rules import RowRules
+from credit_ct_dagster.scorer.class_rule import HIGHEST_SCORE
 
 _QUANTILES = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99]
 # Where a number has no bound: far beyond any amount, and within CatBoost's single precision.
 _UNBOUNDED = 1e12
+
+_HIGHEST_SCORE = RuleData(rule=HIGHEST_SCORE)
 
 _Value = float | str | None
 _Row = dict[str, _Value]
@@ -30,6 +34,7 @@ def golden_rows(
     scalers: Scalers,
     model: CalibratedModel,
     limits: Mapping[str, Limits],
+    rule: RuleData = _HIGHEST_SCORE,
 ) -> GoldenRows:
     """Make golden rows for a model, the same ones whenever it is packaged.
 
@@ -41,15 +46,23 @@ def golden_rows(
         scalers: Those that the model was trained with.
         model: Takes prepared rows.
         limits: Per number, those of the rules for rows.
+        rule: How the class follows from scores and probabilities. [default: the highest score]
     """
-    made = [(kind, _within(row, limits)) for kind, row in _made(train, limits)]
+    made = [
+        (kind, _within({name: row[name] for name in model.features}, limits))
+        for kind, row in _made(train, limits, model.features)
+    ]
     rows = pd.DataFrame([row for _, row in made], columns=schema.FEATURES)
     rows = rows.astype(
         {**dict.fromkeys(schema.NUMERIC, float), **dict.fromkeys(schema.WORDS, object)}
     )
     prepared = prepare(rows, scalers)
-    classes = model.predict(prepared)
     probabilities = aligned(model.predict_proba(prepared), model.classes)
+    classes: Sequence[str] = (
+        list(model.predict(prepared))
+        if rule.rule == HIGHEST_SCORE
+        else [_worth_most(shares, rule.gains) for shares in probabilities.tolist()]
+    )
     return GoldenRows(
         rows=[
             GoldenRow(
@@ -63,8 +76,22 @@ def golden_rows(
     )
 
 
-def _made(train: pd.DataFrame, limits: Mapping[str, Limits]) -> Iterator[tuple[str, _Row]]:
-    """The rows, each with what it is there for."""
+def _worth_most(probabilities: Sequence[float], gains: Matrix) -> str:
+    """The class with the highest expected gain, added up from the worst class to the best."""
+    best, most = schema.CLASSES[0], float("-inf")
+    for predicted, name in enumerate(schema.CLASSES):
+        expected = 0.0
+        for true, probability in enumerate(probabilities):
+            expected += gains[true][predicted] * probability
+        if expected > most:
+            best, most = name, expected
+    return best
+
+
+def _made(
+    train: pd.DataFrame, limits: Mapping[str, Limits], features: Sequence[str]
+) -> Iterator[tuple[str, _Row]]:
+    """Rows of the schema, each with what it is there for: to vary a model's features."""
     everyone = typical_values(train)
     of_class = [
         everyone | {name: value for name, value in row.items() if value is not None}
@@ -76,7 +103,7 @@ def _made(train: pd.DataFrame, limits: Mapping[str, Limits]) -> Iterator[tuple[s
     for number in range(len(_QUANTILES)):
         yield "quantiles", everyone | _quantiles(train, number)
     yield "all missing", dict.fromkeys(schema.FEATURES)
-    for number, column in enumerate(schema.FEATURES):
+    for number, column in enumerate(features):
         yield f"{column} missing", of_class[number % len(of_class)] | {column: None}
     yield "blank words", everyone | dict.fromkeys(schema.WORDS, "  ")
     yield (
@@ -84,18 +111,19 @@ def _made(train: pd.DataFrame, limits: Mapping[str, Limits]) -> Iterator[tuple[s
         everyone
         | {name: f" {word} " for name in schema.WORDS if (word := everyone[name]) is not None},
     )
-    yield from _words(train, everyone)
-    low: _Row = {name: _bound(limits, name, "low") for name in schema.NUMERIC}
-    high: _Row = {name: _bound(limits, name, "high") for name in schema.NUMERIC}
-    even: _Row = {name: high[name] for name in schema.NUMERIC[::2]}
-    odd: _Row = {name: high[name] for name in schema.NUMERIC[1::2]}
-    for kind, numbers in (
+    yield from _words(train, everyone, features)
+    numbers = [name for name in schema.NUMERIC if name in features]
+    low: _Row = {name: _bound(limits, name, "low") for name in numbers}
+    high: _Row = {name: _bound(limits, name, "high") for name in numbers}
+    even: _Row = {name: high[name] for name in numbers[::2]}
+    odd: _Row = {name: high[name] for name in numbers[1::2]}
+    for kind, extreme in (
         ("lowest numbers", low),
         ("highest numbers", high),
         ("lowest and highest numbers", low | even),
         ("highest and lowest numbers", low | odd),
     ):
-        yield kind, everyone | numbers
+        yield kind, everyone | extreme
 
 
 def _quantiles(train: pd.DataFrame, number: int) -> _Row:
@@ -106,10 +134,14 @@ def _quantiles(train: pd.DataFrame, number: int) -> _Row:
     }
 
 
-def _words(train: pd.DataFrame, everyone: _Row) -> Iterator[tuple[str, _Row]]:
+def _words(
+    train: pd.DataFrame, everyone: _Row, features: Sequence[str]
+) -> Iterator[tuple[str, _Row]]:
     """Every word of a closed list, and words that training never had in the other columns."""
     unseen: _Row = {}
     for name in schema.WORDS:
+        if name not in features:
+            continue
         column = schema.COLUMNS[name]
         for word in column.words:
             yield f"{name} {word}", everyone | {name: word}

@@ -5,7 +5,7 @@ not enough (12 CFR 1002, Supplement I, 9(b)(2)). A sentence compares a customer 
 customer of the next better class, quotes no value, and judges nobody.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from credit_ct_dagster.modeling import schema
 
@@ -59,13 +59,16 @@ def _of_word(subject: str) -> dict[str, str]:
     }
 
 
-def sentences() -> dict[str, Mapping[str, str]]:
-    """Per feature of the schema and direction, the sentence of a reason.
+def sentences(features: Sequence[str] = tuple(schema.FEATURES)) -> dict[str, Mapping[str, str]]:
+    """Per feature and direction, the sentence of a reason.
 
     A feature that has no words of its own yet is called by its description.
+
+    Args:
+        features: Of the schema. [default: all]
     """
     found: dict[str, Mapping[str, str]] = {}
-    for name in schema.FEATURES:
+    for name in features:
         subject = schema.COLUMNS[name].description
         if name in schema.NUMERIC:
             found[name] = _of_number(*_NUMBERS.get(name, (subject, "is higher", "is lower")))

@@ -12,6 +12,7 @@ from credit_ct_dagster.contracts.scorer import (
     Sigmoid,
 )
 from credit_ct_dagster.contracts.splits import Scale
+from credit_ct_dagster.contracts.utility import RuleData, Utility
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.reasons import sentences
 from credit_ct_dagster.scorer.class_rule import HIGHEST_SCORE
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from sklearn.calibration import CalibratedClassifierCV
 
 _LEAST_ROWS_OF_A_WORD = 10
-PROTECTED = ("age",)
-"""What is marked as protected unless configured: 12 CFR 1002.6(b)(2) limits the use of age."""
+_HIGHEST_SCORE = RuleData(rule=HIGHEST_SCORE)
 
 
 def scorer_record(
@@ -33,35 +33,43 @@ def scorer_record(
     train: "pd.DataFrame",
     limits: Mapping[str, Limits],
     protected: Sequence[str] = (),
+    features: Sequence[str] = tuple(schema.FEATURES),
+    rule: RuleData = _HIGHEST_SCORE,
+    utility: Utility | None = None,
 ) -> ScorerRecord:
     """What a scorer has to know.
 
     Args:
-        scales: What the scalers of the training rows learned.
+        scales: What the scalers of the training rows learned, of these features and perhaps others.
         calibrated: The fitted calibration; None leaves the scores, divided by their sum.
         train: The raw training rows, with labels; they describe what is typical.
         limits: Of the numbers, by the rules for rows.
-        protected: The features that the bank marks as protected.
+        protected: The features that the bank marks as protected, whether the model has them or not.
+        features: What the model was trained on, in its order. [default: those of the schema]
+        rule: How the class follows from scores and probabilities. [default: the highest score]
+        utility: What that rule was chosen for; None for the highest score.
     """
+    categorical = [name for name in schema.CATEGORICAL if name in features]
     return ScorerRecord(
-        features=schema.FEATURES,
-        categorical=schema.CATEGORICAL,
-        text=schema.TEXT,
-        scales=scales,
+        features=features,
+        categorical=categorical,
+        text=[name for name in schema.TEXT if name in features],
+        scales={name: scale for name, scale in scales.items() if name in features},
         missing_word=schema.MISSING_WORD,
         classes=schema.CLASSES,
-        class_rule=HIGHEST_SCORE,
+        class_rule=rule.rule,
+        gains=rule.gains,
+        utility=utility,
         calibration=calibration_data(calibrated),
         typical={
-            name: typical_values(train[train[schema.TARGET] == name]) for name in schema.CLASSES
+            name: typical_values(train[train[schema.TARGET] == name], features)
+            for name in schema.CLASSES
         },
-        orders=_orders(),
-        sentences=sentences(),
+        orders=_orders(features),
+        sentences=sentences(features),
         protected=list(protected),
-        limits=limits,
-        known_words={
-            name: sorted(map(str, train[name].dropna().unique())) for name in schema.CATEGORICAL
-        },
+        limits={name: limit for name, limit in limits.items() if name in features},
+        known_words={name: sorted(map(str, train[name].dropna().unique())) for name in categorical},
     )
 
 
@@ -91,20 +99,22 @@ def _curve(method: str, fitted: Any) -> Sigmoid | Isotonic:
     )
 
 
-def _orders() -> list[list[str]]:
+def _orders(features: Sequence[str]) -> list[list[str]]:
     """Two shuffled orders, each also backwards, which halves the variance of the average.
 
     Antithetic pairs: Mitchell et al. 2022, "Sampling permutations for Shapley value estimation".
     On three windows, the first reason agreed with that of 64 orders in 87 to 98 % of the rows.
     """
-    shuffled = [Random(seed).sample(schema.FEATURES, len(schema.FEATURES)) for seed in range(2)]  # noqa: S311
+    shuffled = [Random(seed).sample(list(features), len(features)) for seed in range(2)]  # noqa: S311
     return [order for each in shuffled for order in (each, each[::-1])]
 
 
-def typical_values(rows: "pd.DataFrame") -> dict[str, float | str | None]:
+def typical_values(
+    rows: "pd.DataFrame", features: Sequence[str] = tuple(schema.FEATURES)
+) -> dict[str, float | str | None]:
     """Per feature, the median or the most frequent word of raw rows; None where no row has any."""
     found: dict[str, float | str | None] = {}
-    for name in schema.FEATURES:
+    for name in features:
         values = rows[name].dropna()
         if values.empty:
             found[name] = None

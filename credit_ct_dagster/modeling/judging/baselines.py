@@ -1,5 +1,6 @@
 """Simple predictions that a useful model must beat."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,11 @@ class Baseline:
 
 
 def compare_with_baselines(
-    train: pd.DataFrame, val: pd.DataFrame, holdout: pd.DataFrame, predicted: np.ndarray
+    train: pd.DataFrame,
+    val: pd.DataFrame,
+    holdout: pd.DataFrame,
+    predicted: np.ndarray,
+    features: Sequence[str],
 ) -> list[Baseline]:
     """Measure a model against the majority class and against the best single feature.
 
@@ -46,6 +51,7 @@ def compare_with_baselines(
         val: Prepared rows by which the single feature is chosen.
         holdout: Prepared rows that everything is measured on.
         predicted: The model's classes of the holdout, shape (rows,).
+        features: What the model is trained on; no baseline uses a feature that it may not use.
     """
     from sklearn.dummy import DummyClassifier
 
@@ -53,7 +59,8 @@ def compare_with_baselines(
     majority = DummyClassifier(strategy="most_frequent").fit(train, train[target])
     trees = {
         name: _tree(name).fit(train[[name]], train[target])
-        for name in [*schema.NUMERIC, *schema.CATEGORICAL]
+        for name in features
+        if name not in schema.TEXT
     }
     best = max(trees, key=lambda name: trees[name].score(val[[name]], val[target]))
     return [

@@ -9,8 +9,7 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.calibration import aligned, probability_log_loss
 
 if TYPE_CHECKING:
-    from catboost import CatBoostClassifier
-
+    from credit_ct_dagster.scorer.ordinal import Model
     from credit_ct_dagster.scorer.scorer import Scorer
 
 # CatBoost and scikit-learn take seconds to import; definitions import this module, and only
@@ -19,23 +18,23 @@ if TYPE_CHECKING:
 _MOST_ROWS = 500
 
 
-def predict(model: "CatBoostClassifier", features: pd.DataFrame) -> np.ndarray:
+def predict(model: "Model", features: pd.DataFrame) -> np.ndarray:
     """Classes of prepared rows, shape (rows,)."""
-    return model.predict(features[schema.FEATURES]).ravel().astype(str)
+    return model.predict(features[model.feature_names_]).ravel().astype(str)
 
 
-def predict_proba(model: "CatBoostClassifier", features: pd.DataFrame) -> np.ndarray:
+def predict_proba(model: "Model", features: pd.DataFrame) -> np.ndarray:
     """Probabilities per class in the model's order, shape (rows, classes), each row summing to 1.
 
     MultiClassOneVsAll fits one logistic model per class, whose outputs do not sum to 1; they are
     divided by their sum (Zadrozny and Elkan 2002, "Transforming classifier scores into accurate
     multiclass probability estimates", section 4).
     """
-    scores = model.predict_proba(features[schema.FEATURES])
+    scores = model.predict_proba(features[model.feature_names_])
     return scores / scores.sum(axis=1, keepdims=True)
 
 
-def evaluate(model: "CatBoostClassifier", rows: pd.DataFrame) -> dict[str, float]:
+def evaluate(model: "Model", rows: pd.DataFrame) -> dict[str, float]:
     """Measure a model on prepared rows with their labels.
 
     Returns:
@@ -60,7 +59,7 @@ def evaluate(model: "CatBoostClassifier", rows: pd.DataFrame) -> dict[str, float
     }
 
 
-def confusion(model: "CatBoostClassifier", rows: pd.DataFrame) -> np.ndarray:
+def confusion(model: "Model", rows: pd.DataFrame) -> np.ndarray:
     """Counts, shape (3, 3): rows are true classes, columns predicted ones, as `schema.CLASSES`."""
     from sklearn.metrics import confusion_matrix
 
@@ -87,7 +86,9 @@ def mean_contributions(scorer: "Scorer", rows: pd.DataFrame) -> dict[str, float]
     return dict(sorted(named.items(), key=lambda item: -item[1]))
 
 
-def feature_importances(model: "CatBoostClassifier") -> dict[str, float]:
+def feature_importances(model: "Model") -> dict[str, float]:
     """CatBoost's PredictionValuesChange per feature, in percent, highest first."""
-    values = dict(zip(schema.FEATURES, map(float, model.get_feature_importance()), strict=True))
+    values = dict(
+        zip(model.feature_names_, map(float, model.get_feature_importance()), strict=True)
+    )
     return dict(sorted(values.items(), key=lambda item: -item[1]))

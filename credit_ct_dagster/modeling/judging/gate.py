@@ -1,97 +1,24 @@
-"""Whether a new model takes the champion's place.
-
-Both models are scored on the same rows of customers that neither saw. See docs/promotion.md.
-"""
+"""Whether a new model takes the champion's place, by the evidence. See docs/promotion.md."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
-import numpy as np
-import pandas as pd
-
-from credit_ct_dagster.contracts.decision import Comparison, Decision, Floor, Ground
+from credit_ct_dagster.contracts.decision import (
+    Comparison,
+    Decision,
+    Floor,
+    FloorVerdict,
+    Ground,
+)
 from credit_ct_dagster.contracts.identity import ModelIdentity
-from credit_ct_dagster.contracts.utility import Metric, Utility
-from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.judging import confusion
+from credit_ct_dagster.modeling.judging.evidence import Evidence
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules, PastVerdict
-from credit_ct_dagster.modeling.judging.slices import SLICES
-
-
-def compare(
-    rows: pd.DataFrame,
-    challenger: np.ndarray,
-    champion: np.ndarray,
-    utility: Utility,
-    rules: GateRules,
-) -> Comparison:
-    """Compare two models by their predictions of the same rows.
-
-    A paired bootstrap: each draw takes the same customers for both.
-
-    Args:
-        rows: Labelled rows of customers that neither model saw.
-        challenger: Predicted classes, shape (rows,).
-        champion: The same.
-        utility: What the bank wants of a class.
-        rules: The bootstrap.
-    """
-    counts = np.stack(
-        [confusion.counts_per_customer(rows, each) for each in (challenger, champion)], axis=1
-    )
-    ours, theirs = confusion.goodness(counts.sum(axis=0), utility)
-    drawn = confusion.goodness(confusion.resampled(counts, rules.draws, rules.seed), utility)
-    sign = -1 if utility.metric == Metric.expected_cost else 1
-    return Comparison(
-        metric=utility.metric,
-        challenger=sign * float(ours),
-        champion=sign * float(theirs),
-        difference=confusion.estimate(ours - theirs, drawn[:, 0] - drawn[:, 1], rules.confidence),
-        rows=len(rows),
-        customers=len(counts),
-    )
-
-
-def floors(rows: pd.DataFrame, predicted: np.ndarray, rules: GateRules) -> list[Floor]:
-    """What a challenger reaches per class and slice, and what it must reach.
-
-    Args:
-        rows: Labelled rows, raw.
-        predicted: Classes, shape (rows,).
-        rules: The least values.
-    """
-    counts = confusion.counts_per_customer(rows, predicted).sum(axis=0)
-    found = [
-        Floor(
-            what=f"recall of {name}",
-            value=float(np.nan_to_num(value)),
-            least=rules.min_recall,
-            rows=int(true),
-        )
-        for name, value, true in zip(
-            schema.CLASSES, confusion.recall(counts), counts.sum(axis=1), strict=True
-        )
-    ]
-    right = pd.Series(predicted == rows[schema.TARGET].to_numpy(dtype=str), index=rows.index)
-    for title, slice_of in SLICES.items():
-        for name, of_slice in right.groupby(slice_of(rows)):
-            if len(of_slice) >= rules.min_slice_rows:
-                found.append(
-                    Floor(
-                        what=f"accuracy of {title} {name}",
-                        value=float(of_slice.mean()),
-                        least=rules.min_slice_accuracy,
-                        rows=len(of_slice),
-                    )
-                )
-    return found
 
 
 def decide(
     base_dt: str,
     champion: ModelIdentity | None,
-    comparison: Comparison | None,
-    reached: Sequence[Floor],
+    evidence: Evidence,
     history: Sequence[PastVerdict],
     rules: GateRules,
 ) -> Decision:
@@ -100,8 +27,7 @@ def decide(
     Args:
         base_dt: The challenger's base date.
         champion: The model in service, if there is one.
-        comparison: With that champion.
-        reached: The challenger's floors.
+        evidence: What the holdout says.
         history: What was found about other base dates, in any order.
         rules: The gate's rules.
     """
@@ -111,19 +37,25 @@ def decide(
             promoted=promoted,
             ground=ground,
             sentence=sentence,
-            comparison=comparison,
-            floors=reached,
+            comparison=evidence.comparison,
+            floors=evidence.floors,
+            probabilities=evidence.probabilities,
+            holdouts=tuple(evidence.holdouts),
         )
 
-    missed = [each for each in reached if not each.met]
-    if missed:
-        named = ", ".join(
-            f"{each.what} {each.value:.3f} (at least {each.least:g})" for each in missed
+    if not evidence.rows:
+        return decided(False, Ground.insufficient_evidence, _without_rows(base_dt, champion))
+    missed = [each for each in evidence.floors if each.verdict == FloorVerdict.below]
+    blocking = [each for each in missed if not (rules.excuse_shared_floors and each.shared)]
+    if blocking:
+        return decided(
+            False,
+            Ground.below_floor,
+            f"Not promoted: below a floor beyond doubt: {_named(blocking)}.",
         )
-        return decided(False, Ground.below_floor, f"Not promoted: below a floor: {named}.")
     if champion is None:
         return decided(
-            True, Ground.first, "Promoted: there was no champion, and every floor is met."
+            True, Ground.first, f"Promoted: there was no champion, and {_floors_of(evidence)}."
         )
     if base_dt < champion.base_dt and not rules.replace_newer:
         return decided(
@@ -132,19 +64,74 @@ def decide(
             f"Not promoted: the champion is of {champion.base_dt}, a newer base date"
             " (replace_newer: true would let an older one win).",
         )
-    assert comparison is not None
-    return _by_evidence(base_dt, champion, comparison, history, rules, decided)
+    assert evidence.comparison is not None
+    few = _too_few(evidence.comparison, rules)
+    if few:
+        return decided(
+            False, Ground.insufficient_evidence, f"Not promoted: insufficient evidence: {few}."
+        )
+    return _by_evidence(base_dt, champion, evidence.comparison, missed, history, rules, decided)
+
+
+def _without_rows(base_dt: str, champion: ModelIdentity | None) -> str:
+    if champion is None:
+        return (
+            f"Not promoted: base date {base_dt} has no holdout rows, so nothing is known of the"
+            " model. Load more rows, or lower train_share and val_share, and run it again."
+        )
+    return (
+        f"Not promoted: insufficient evidence: no holdout row of base date {base_dt} is of a"
+        f" customer that neither this model nor the champion of {champion.base_dt} saw. Train with"
+        " the champion's train_share and val_share or lower ones, or load more rows."
+    )
+
+
+def _floors_of(evidence: Evidence) -> str:
+    """How a model without rival meets the floors, in half a sentence."""
+    unknown = [each for each in evidence.floors if not each.met]
+    if not unknown:
+        return "every floor is met"
+    return f"no floor is missed beyond doubt (too few rows to say: {_named(unknown)})"
+
+
+def _named(missed: Sequence[Floor]) -> str:
+    """Floors with what is reached, by the champion too."""
+    return ", ".join(
+        f"{each.what} {each.value:.3f} on {each.rows:,} rows (at least {each.least:g}"
+        + (f", the champion {each.champion:.3f})" if each.champion is not None else ")")
+        for each in missed
+    )
+
+
+def _too_few(comparison: Comparison, rules: GateRules) -> str:
+    """Why a comparison says nothing, whatever its interval; empty if it does."""
+    if comparison.rows < rules.min_rows:
+        return (
+            f"only {comparison.rows:,} holdout rows are of customers that neither model saw"
+            f" (min_rows: {rules.min_rows:,})"
+        )
+    if comparison.differing is not None and comparison.differing < rules.min_differing_rows:
+        return (
+            f"the two models predict different classes on {comparison.differing:,} of"
+            f" {comparison.rows:,} rows only (min_differing_rows: {rules.min_differing_rows:,})"
+        )
+    return ""
 
 
 def _by_evidence(
     base_dt: str,
     champion: ModelIdentity,
     comparison: Comparison,
+    excused: Sequence[Floor],
     history: Sequence[PastVerdict],
     rules: GateRules,
     decided: Callable[[bool, Ground, str], Decision],
 ) -> Decision:
-    """Decide by the comparison, for a challenger that meets every floor."""
+    """Decide by the comparison, for a challenger that lies below no floor but `excused` ones.
+
+    The champion lies below those as well, so only a challenger that is better is worth the change.
+    """
+    shared = f"below a floor beyond doubt, as the champion is: {_named(excused)}"
     difference = comparison.difference
     seen = (
         f"{comparison.metric.value} {comparison.challenger:.4f} against {comparison.champion:.4f}"
@@ -169,10 +156,15 @@ def _by_evidence(
                 f"Not promoted: better ({seen}), but only {agreeing} of the last"
                 f" {rules.agreeing_of} base dates agree (agreeing: {rules.agreeing}).",
             )
-        return decided(True, Ground.better, f"Promoted: {seen}.")
+        remark = f" It lies {shared}." if excused else ""
+        return decided(True, Ground.better, f"Promoted: {seen}.{remark}")
     if difference.high < rules.margin:
         return decided(False, Ground.worse, f"Not promoted: not better ({seen}).")
     if age > rules.max_champion_age_days and difference.low > -rules.non_inferiority_margin:
+        if excused:
+            return decided(
+                False, Ground.below_floor, f"Not promoted: not beyond doubt better, and {shared}."
+            )
         return decided(
             True,
             Ground.aged,

@@ -33,11 +33,24 @@ class GateRules(BaseModel):
         ge=0,
         description="Seed of the bootstrap: the same rows give the same interval",
     )
+    min_rows: int = Field(
+        default=100,
+        ge=1,
+        description="Minimum holdout rows, of all windows together, on which two models are"
+        " compared; with fewer, the evidence is insufficient",
+    )
+    min_differing_rows: int = Field(
+        default=10,
+        ge=1,
+        description="Minimum rows on which the two models predict different classes; with fewer,"
+        " the evidence is insufficient, because a bootstrap of so few rows gives no valid interval",
+    )
     max_champion_age_days: int = Field(
         default=31,
         ge=1,
         description="Age of the champion in days above which a challenger that is not inferior"
-        " replaces it. After 31 days it has seen none of the current label window",
+        " replaces it. After 31 days it has seen none of the current label window. Such a"
+        " challenger may be slightly worse: docs/promotion.md says how often",
     )
     non_inferiority_margin: float = Field(
         default=0.02,
@@ -63,6 +76,26 @@ class GateRules(BaseModel):
         description="Minimum rows of a group; smaller groups have no floor, because chance decides"
         " their accuracy",
     )
+    floor_confidence: float = Field(
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description="Confidence level, above 0.5 and below 1, at which a challenger lies below a"
+        " floor: all floors together keep out a model that lies exactly at each of them in at most"
+        " 1 - floor_confidence of cases",
+    )
+    excuse_shared_floors: bool = Field(
+        default=True,
+        description="Lets a challenger that is better take the place of a champion that lies below"
+        " the same floor. Off, any floor keeps it out",
+    )
+    probability_confidence: float = Field(
+        default=0.99,
+        gt=0.5,
+        lt=1,
+        description="Confidence level, above 0.5 and below 1, at which a check warns that the"
+        " probabilities of challenger or champion are worse. It changes no decision",
+    )
     cool_down_days: int = Field(
         default=1,
         ge=0,
@@ -78,11 +111,11 @@ class GateRules(BaseModel):
         default=1, ge=1, description="Number of last base dates (M) among which N must agree"
     )
     holdout_windows: int = Field(
-        default=1,
+        default=3,
         ge=1,
         le=12,
         description="Number of label windows, 1 to 12, whose holdout rows are pooled: this base"
-        " date's, and earlier ones that do not overlap",
+        " date's, and as many earlier ones as exist that do not overlap",
     )
     replace_newer: bool = Field(
         default=False,

@@ -1,17 +1,22 @@
 """Groups of customers in which a model is measured separately."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from credit_ct_dagster.contracts.assessment import Slice
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.rows.missing import with_blanks_missing
 
-_FAVOURABLE = "Good"
+FAVOURABLE = "Good"
 _BANDS = [0, 25, 35, 45, 55, np.inf]
 _BAND_NAMES = ["0 to 24", "25 to 34", "35 to 44", "45 to 54", "55 and over"]
 _UNKNOWN = "unknown"
+_QUARTERS = [0.25, 0.5, 0.75]
+
+SliceOf = Callable[[pd.DataFrame], pd.Series]
+"""The group of each raw row, as text."""
 
 
 def age_band(rows: pd.DataFrame) -> pd.Series:
@@ -22,41 +27,91 @@ def age_band(rows: pd.DataFrame) -> pd.Series:
 
 def occupation(rows: pd.DataFrame) -> pd.Series:
     """The occupation per raw row, as text."""
-    words = rows["occupation"]
-    return words.where(words.notna(), _UNKNOWN)
+    return _word("occupation")(rows)
 
 
-SLICES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+SLICES: dict[str, SliceOf] = {
     "age band": age_band,
     "occupation": occupation,
 }
+"""The groups that every model is measured in, whether or not it is trained on the feature."""
+_ALREADY = {"age", "occupation"}
 
 
-def slices_of(rows: pd.DataFrame, predicted: np.ndarray, min_rows: int) -> list[Slice]:
+def slices_by(protected: Sequence[str]) -> dict[str, SliceOf]:
+    """The groups of `SLICES`, and those by the features that the bank marks as protected.
+
+    Customers are grouped by a word as it is, and by a number in quarters of the rows. A text that
+    lists things has no groups: see `not_grouped`.
+
+    Args:
+        protected: Names of features.
+    """
+    others = [name for name in protected if name not in {*_ALREADY, *not_grouped(protected)}]
+    return SLICES | {
+        name.replace("_", " "): _quarter(name) if name in schema.NUMERIC else _word(name)
+        for name in others
+    }
+
+
+def not_grouped(protected: Sequence[str]) -> list[str]:
+    """Those of some features that list things, so that nearly every row has a list of its own."""
+    return [name for name in protected if schema.COLUMNS[name].separator is not None]
+
+
+def _word(name: str) -> SliceOf:
+    def groups(rows: pd.DataFrame) -> pd.Series:
+        words = with_blanks_missing(rows[[name]])[name]
+        return words.astype(object).where(words.notna(), _UNKNOWN)
+
+    return groups
+
+
+def _quarter(name: str) -> SliceOf:
+    def groups(rows: pd.DataFrame) -> pd.Series:
+        values = rows[name].astype("float64")
+        # Of a number with few values, quarters coincide.
+        edges = np.unique(values.quantile(_QUARTERS).dropna())
+        names = [
+            f"{_from(edges, place)}{_to(edges, place)}".strip() for place in range(len(edges) + 1)
+        ]
+        place = np.searchsorted(edges, values, side="left")
+        found = pd.Series(np.array(names, dtype=object)[place], index=rows.index, name=name)
+        return found.where(values.notna(), _UNKNOWN)
+
+    return groups
+
+
+def _from(edges: np.ndarray, place: int) -> str:
+    return f"over {edges[place - 1]:g}" if place else ""
+
+
+def _to(edges: np.ndarray, place: int) -> str:
+    return f" up to {edges[place]:g}" if place < len(edges) else ""
+
+
+def slices_of(rows: pd.DataFrame, predicted: np.ndarray) -> list[Slice]:
     """Measure a model in every group.
 
     Args:
         rows: Labelled raw rows.
         predicted: Classes, shape (rows,).
-        min_rows: The disparate impact of others is not measured against smaller groups.
     """
     right = predicted == rows[schema.TARGET].to_numpy(dtype=str)
-    seen = pd.DataFrame({"right": right, "good": predicted == _FAVOURABLE}, index=rows.index)
+    seen = pd.DataFrame({"right": right, "good": predicted == FAVOURABLE}, index=rows.index)
     found = []
     for kind, slice_of in SLICES.items():
         groups = seen.groupby(slice_of(rows)).agg(
             rows=("right", "size"), accuracy=("right", "mean"), good=("good", "mean")
         )
-        highest = groups.loc[groups["rows"] >= min_rows, "good"].max()
-        for name, group in groups.iterrows():
-            found.append(
-                Slice(
-                    kind=kind,
-                    name=str(name),
-                    rows=int(group["rows"]),
-                    accuracy=float(group["accuracy"]),
-                    favourable=float(group["good"]),
-                    disparate_impact=float(group["good"] / highest) if highest > 0 else None,
-                )
+        found += [
+            Slice(
+                kind=kind,
+                name=str(name),
+                rows=int(group["rows"]),
+                accuracy=float(group["accuracy"]),
+                favourable=float(group["good"]),
             )
+            for name, group in groups.iterrows()
+        ]
     return found

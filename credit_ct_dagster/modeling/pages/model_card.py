@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import jinja2
 
-from credit_ct_dagster.contracts.assessment import Assessment
+from credit_ct_dagster.contracts.assessment import AssessmentReport
 from credit_ct_dagster.contracts.decision import DecisionRecord, Ground
 from credit_ct_dagster.contracts.drift import ColumnDrift
-from credit_ct_dagster.contracts.identity import ModelIdentity
-from credit_ct_dagster.contracts.search import BestModel
+from credit_ct_dagster.contracts.identity import Lineage
+from credit_ct_dagster.contracts.package import PackageRecord
+from credit_ct_dagster.contracts.scorer import ScorerRecord
+from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.pages.findings import Finding, findings_of
 
 _TEMPLATE = "model_card.html.j2"
 _PLAIN = {
@@ -54,26 +58,26 @@ class ModelCard:
     """What the page shows.
 
     Attributes:
-        lineage: The names of the model.
+        lineage: The names of the model, and a hash of its predictions.
         links: To the runs.
         splits: Its rows: window, counts, labels, quarantine.
-        best: Its parameters and trees.
-        assessments: Per split, `val` and `holdout`.
-        calibration: How its probabilities are calibrated.
-        log_losses: Per calibration, in cross-validation on validation.
+        search: What it was chosen among; its parameters and trees.
+        report: What it does on rows that it has not learned from.
+        package: How its probabilities were calibrated, and its classes chosen.
+        scorer: What it was trained on, its class rule, and what the bank declared.
         importances: Mean absolute contribution per feature; may be empty.
         drift: Per column, against the champion that it was compared with.
         drift_not_computed: Why there is none although there was a champion.
         record: The decision on it.
     """
 
-    lineage: ModelIdentity
+    lineage: Lineage
     links: Links
     splits: SplitsSummary
-    best: BestModel
-    assessments: Mapping[str, Assessment]
-    calibration: str
-    log_losses: Mapping[str, float]
+    search: SearchSummary
+    report: AssessmentReport
+    package: PackageRecord
+    scorer: ScorerRecord
     importances: Mapping[str, float]
     drift: Sequence[ColumnDrift]
     drift_not_computed: str | None
@@ -82,19 +86,43 @@ class ModelCard:
     @property
     def parameters(self) -> dict[str, float]:
         """What the model was fitted with, and its trees."""
-        return {**self.best.params, "trees": self.best.iterations}
+        best = self.search.best
+        return {**best.params, "trees": best.iterations}
+
+    @property
+    def candidates(self) -> int:
+        """How many models the best one was chosen among."""
+        return self.search.trials.completed + self.search.trials.pruned
+
+    @property
+    def excluded(self) -> list[str]:
+        """Features of the schema that the model was not trained on."""
+        return [name for name in schema.FEATURES if name not in self.scorer.features]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What to look at first."""
+        return findings_of(self.record.decision, self.report, self.drift, self.splits)
 
     def html(self) -> str:
         """The page, which needs no other file."""
-        environment = jinja2.Environment(
-            loader=jinja2.PackageLoader(__package__),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
+        return (
+            _environment()
+            .get_template(_TEMPLATE)
+            .render(
+                card=self,
+                classes=schema.CLASSES,
+                plainly=_PLAIN[self.record.decision.ground],
+            )
         )
-        return environment.get_template(_TEMPLATE).render(
-            card=self,
-            classes=schema.CLASSES,
-            plainly=_PLAIN[self.record.decision.ground],
-        )
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader(__package__),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -82,7 +82,9 @@ def check_rows(rows: pd.DataFrame, rules: RowRules) -> CheckedRows:
     return _checked(rows, rules, schema.MERGED_COLUMNS, _UNIQUE, _MERGED)
 
 
-def check_features(rows: pd.DataFrame, rules: RowRules) -> CheckedRows:
+def check_features(
+    rows: pd.DataFrame, rules: RowRules, features: Sequence[str] = tuple(schema.FEATURES)
+) -> CheckedRows:
     """Divide rows of the feature table into those that may be scored and those that may not.
 
     The rules are those of `check_rows`, without those for labels and base dates.
@@ -90,12 +92,12 @@ def check_features(rows: pd.DataFrame, rules: RowRules) -> CheckedRows:
     Args:
         rows: Columns `schema.KEY` and `schema.FEATURES`; others stay as they are.
         rules: What a row must satisfy; the bounds are those of the model that scores.
+        features: Those that the model takes: what it ignores may hold anything. [default: all]
 
     Raises:
         RowTypesError: A column is missing, or holds another type of value than its kind.
     """
-    columns = [*schema.KEY, *schema.FEATURES]
-    return _checked(rows, rules, columns, schema.KEY, _FEATURES)
+    return _checked(rows, rules, [*schema.KEY, *features], schema.KEY, _FEATURES)
 
 
 def pandera_schema(

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from hashlib import blake2b
 from importlib.metadata import version
@@ -23,7 +23,28 @@ Params = Mapping[str, int | float]
 
 _LIMITS = {"depth": (1, 16), "rsm": (0.01, 1), "l2_leaf_reg": (0, 1e6)}
 _CAPS = {"max_trials", "max_seconds"}
-_NOT_CATBOOSTS = {"sampler", "pruning", "pruning_rungs", "pruning_keep", *_LIMITS, *_CAPS}
+_NOT_CATBOOSTS = {
+    "preset", "sampler", "pruning", "pruning_rungs", "pruning_keep", "monotone", *_LIMITS, *_CAPS,
+}  # fmt: skip
+
+
+class Preset(StrEnum):
+    """Values that belong together."""
+
+    bank = "bank"
+    quality = "quality"
+
+
+_QUALITY: dict[str, Any] = {
+    "depth": [6],
+    "rsm": [0.6, 0.8, 1.0],
+    "l2_leaf_reg": [3.0],
+    "learning_rate": 0.05,
+    "iterations": 5000,
+    "early_stopping_rounds": 100,
+    "pruning_rungs": [100],
+}
+"""What `quality` replaces; docs/decisions/0021-search-presets-and-monotone.md has the evidence."""
 
 
 class Sampler(StrEnum):
@@ -44,6 +65,14 @@ class Pruning(StrEnum):
 class TuningParameters(BaseModel):
     """What is searched, and how each candidate is fitted."""
 
+    preset: Preset = Field(
+        default=Preset.bank,
+        description="Values that belong together: bank, the bank's own grid; or quality, few"
+        " candidates with smaller steps and more trees, whose probabilities are better and which"
+        " take about as long (docs/performance.md). quality replaces only those of depth, rsm,"
+        " l2_leaf_reg, learning_rate, iterations, early_stopping_rounds and pruning_rungs that are"
+        " left at the defaults below",
+    )
     sampler: Sampler = Field(
         default=Sampler.grid,
         description="Chooses the candidates: grid fits every combination of depth, rsm and"
@@ -100,7 +129,14 @@ class TuningParameters(BaseModel):
         default="MultiClassOneVsAll",
         pattern="^(MultiClassOneVsAll|MultiClass)$",
         description="Loss that is minimised: MultiClassOneVsAll (one logistic model per class) or"
-        " MultiClass (softmax). The default is the bank's own",
+        " MultiClass (softmax). The default is the bank's own; with monotone: true it is not used",
+    )
+    monotone: bool = Field(
+        default=False,
+        description="Lets no prediction get better as a risk rises that the schema declares"
+        " (credit_ct_dagster/modeling/schema.py: late payments, debt, …): each pair of neighbouring"
+        " classes gets a model of its own, with monotone constraints. By default the model is free,"
+        " as the bank's own",
     )
     learning_rate: float = Field(
         default=0.3,
@@ -129,6 +165,16 @@ class TuningParameters(BaseModel):
         " The default is the bank's own",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _preset_replaces_defaults(cls, given: Any) -> Any:
+        """The launchpad passes every default, so a field that has it counts as left alone."""
+        if not isinstance(given, dict) or given.get("preset") != Preset.quality:
+            return given
+        defaults = {name: cls.model_fields[name].default for name in _QUALITY}
+        left = {name for name, value in defaults.items() if given.get(name, value) == value}
+        return given | {name: value for name, value in _QUALITY.items() if name in left}
+
     @field_validator("depth", "rsm", "l2_leaf_reg")
     @classmethod
     def _values_are_usable(cls, values: list[float], info: ValidationInfo) -> list[float]:
@@ -151,6 +197,15 @@ class TuningParameters(BaseModel):
     def _drawing_is_limited(self) -> Self:
         if self.sampler != Sampler.grid and self.max_trials is None and self.max_seconds is None:
             raise ValueError(f"sampler {self.sampler} needs max_trials or max_seconds")
+        return self
+
+    @model_validator(mode="after")
+    def _monotone_has_its_own_loss(self) -> Self:
+        if self.monotone and self.loss_function != "MultiClassOneVsAll":
+            raise ValueError(
+                f"monotone: true minimises a loss of its own, not {self.loss_function}: leave"
+                " loss_function at its default"
+            )
         return self
 
     def candidates(self) -> list[Params]:
@@ -212,16 +267,20 @@ class TuningParameters(BaseModel):
 
     def fixed(self) -> dict[str, Any]:
         """What all candidates share, by CatBoost's names, and `early_stopping_rounds`."""
-        return self.model_dump(include=set(TuningParameters.model_fields) - _NOT_CATBOOSTS)
+        fixed = self.model_dump(include=set(TuningParameters.model_fields) - _NOT_CATBOOSTS)
+        return fixed | ({"loss_function": "Logloss"} if self.monotone else {})
 
-    def fingerprint(self, *data: str) -> str:
+    def fingerprint(self, features: Sequence[str], *data: str) -> str:
         """A hash of all that decides how a trial ends, 16 hexadecimal digits.
 
         Args:
+            features: What models are trained on.
             data: Hashes of the rows.
         """
-        chosen = self.model_dump_json(include=set(TuningParameters.model_fields) - _CAPS)
-        text = "\n".join([chosen, version("catboost"), *data])
+        # A preset has become the values that it stands for.
+        decisive = set(TuningParameters.model_fields) - _CAPS - {"preset"}
+        chosen = self.model_dump_json(include=decisive)
+        text = "\n".join([chosen, version("catboost"), ",".join(features), *data])
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
     def _searched(self) -> dict[str, list[Any]]:

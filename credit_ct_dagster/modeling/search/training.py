@@ -1,5 +1,6 @@
 """One candidate: CatBoost's form of the rows, and its fit."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -7,7 +8,9 @@ from typing import Any, Protocol
 import pandas as pd
 from catboost import CatBoostClassifier, CatBoostError, Pool
 
+from credit_ct_dagster.errors.inputs import UnusableRowsError
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.scorer.ordinal import Model, OrdinalClassifier
 
 TEXT_PROCESSING = {
     "tokenizers": [
@@ -34,34 +37,104 @@ class FitCallback(Protocol):
 
 
 @dataclass(frozen=True)
+class Part:
+    """What one CatBoost model is fitted to.
+
+    Attributes:
+        train: Rows to fit.
+        val: Rows to stop early on; None fits all trees.
+    """
+
+    train: Pool
+    val: Pool | None = None
+
+
+@dataclass(frozen=True)
 class TrainingData:
     """What candidates are fitted to and measured on; all fits of a process share it.
 
     Attributes:
-        train: Rows to fit.
-        val: Rows to stop early on.
-        val_rows: The same rows as a frame, to measure on.
+        parts: What each CatBoost model of a candidate is fitted to: one of all classes, or one per
+            pair of neighbouring classes.
+        val_rows: The rows to stop early on as a frame, to measure on.
         train_texts: The texts of the rows to fit, to name the one that CatBoost refuses.
+        features: What is trained on, in the order of the schema.
+        monotone: Whether each pair of neighbouring classes has a model of its own, which follows
+            the directions that the schema declares.
     """
 
-    train: Pool
-    val: Pool
+    parts: Sequence[Part]
     val_rows: pd.DataFrame
     train_texts: pd.DataFrame
+    features: Sequence[str]
+    monotone: bool
 
     @classmethod
-    def of(cls, train: pd.DataFrame, val: pd.DataFrame) -> "TrainingData":
-        """Bring prepared rows into CatBoost's form."""
-        return cls(pool_of(train), pool_of(val), val, train[schema.TEXT])
+    def of(
+        cls,
+        train: pd.DataFrame,
+        val: pd.DataFrame,
+        features: Sequence[str] = schema.FEATURES,
+        *,
+        monotone: bool = False,
+    ) -> "TrainingData":
+        """Bring prepared rows into CatBoost's form.
+
+        Args:
+            train: Rows to fit.
+            val: Rows to stop early on.
+            features: What to train on, in the order of the schema.
+            monotone: Whether the model follows the directions that the schema declares.
+
+        Raises:
+            UnusableRowsError: It should, but the rows lack a class.
+        """
+        parts = [
+            Part(*pools)
+            for pools in zip(
+                pools_of(train, features, monotone=monotone),
+                pools_of(val, features, monotone=monotone),
+                strict=True,
+            )
+        ]
+        texts = [name for name in schema.TEXT if name in features]
+        return cls(parts, val, train[texts], list(features), monotone)
+
+    @property
+    def train(self) -> Pool:
+        """Rows to fit, of all classes."""
+        [part] = self.parts
+        return part.train
 
 
-def pool_of(rows: pd.DataFrame) -> Pool:
-    """CatBoost's form of prepared, labelled rows."""
+def pools_of(rows: pd.DataFrame, features: Sequence[str], *, monotone: bool) -> list[Pool]:
+    """CatBoost's form of labelled rows: of all classes, or of each pair of neighbouring ones.
+
+    Raises:
+        UnusableRowsError: A pair lacks a class.
+    """
+    if not monotone:
+        return [_pool_of(rows, features, rows[schema.TARGET])]
+    pools = []
+    for pair in itertools.pairwise(schema.CLASSES):
+        lacking = [name for name in pair if not (rows[schema.TARGET] == name).any()]
+        if lacking:
+            raise UnusableRowsError(
+                "monotone: true fits each pair of neighbouring classes by itself, but no training"
+                f" row, or no validation row, has the label '{lacking[0]}': load more rows, or set"
+                " monotone: false in the configuration of tuned_runs."
+            )
+        chosen = rows[rows[schema.TARGET].isin(pair)]
+        pools.append(_pool_of(chosen, features, (chosen[schema.TARGET] == pair[1]).astype(int)))
+    return pools
+
+
+def _pool_of(rows: pd.DataFrame, features: Sequence[str], label: pd.Series) -> Pool:
     return Pool(
-        rows[schema.FEATURES],
-        label=rows[schema.TARGET],
-        cat_features=schema.CATEGORICAL,
-        text_features=schema.TEXT,
+        rows[list(features)],
+        label=label,
+        cat_features=[name for name in schema.CATEGORICAL if name in features],
+        text_features=[name for name in schema.TEXT if name in features],
     )
 
 
@@ -71,29 +144,72 @@ def fit(
     early_stopping_rounds: int,
     thread_count: int,
     callbacks: Sequence[FitCallback] = (),
-) -> CatBoostClassifier:
+) -> Model:
     """Fit one candidate; the model keeps the trees up to its lowest validation loss.
 
     The number of threads changes how long it takes, not the result.
+
+    Args:
+        data: The rows.
+        params: By CatBoost's names.
+        early_stopping_rounds: Ends a fit after this many trees without a lower validation loss.
+        thread_count: Threads of the fit.
+        callbacks: Called after each tree; each part of the data counts its trees from 1.
     """
-    model = CatBoostClassifier(
-        **params,
-        thread_count=thread_count,
-        text_processing=TEXT_PROCESSING,
-        allow_writing_files=False,
-        verbose=False,
-    )
     try:
-        return model.fit(
-            data.train,
-            eval_set=data.val,
-            early_stopping_rounds=early_stopping_rounds,
-            callbacks=list(callbacks) or None,
+        return combined(
+            [
+                new_classifier(params, data.features, thread_count, monotone=data.monotone).fit(
+                    part.train,
+                    eval_set=part.val,
+                    early_stopping_rounds=early_stopping_rounds,
+                    callbacks=list(callbacks) or None,
+                )
+                for part in data.parts
+            ]
         )
     except CatBoostError as error:
         if _NO_WORDS not in str(error):
             raise
         raise CatBoostError(f"{_too_rare(data.train_texts)} ({error})") from error
+
+
+def new_classifier(
+    params: Mapping[str, Any], features: Sequence[str], thread_count: int, *, monotone: bool
+) -> CatBoostClassifier:
+    """A CatBoost model that is not fitted yet.
+
+    Args:
+        params: By CatBoost's names.
+        features: What it is trained on.
+        thread_count: Threads of its fit.
+        monotone: Whether it follows the directions that the schema declares.
+    """
+    directions = {
+        name: -1 if schema.COLUMNS[name].risk == schema.Risk.rises else 1
+        for name in schema.DIRECTED
+        if name in features
+    }
+    constrained: dict[str, Any] = {}
+    if monotone and directions:
+        # Combinations of categories with numbers, which CatBoost makes by itself, are not
+        # constrained (https://github.com/catboost/catboost/issues/2272); 1 makes none.
+        constrained = {"monotone_constraints": directions, "max_ctr_complexity": 1}
+    return CatBoostClassifier(
+        **params,
+        **constrained,
+        thread_count=thread_count,
+        text_processing=TEXT_PROCESSING,
+        allow_writing_files=False,
+        verbose=False,
+    )
+
+
+def combined(models: Sequence[CatBoostClassifier]) -> Model:
+    """One model of the models of all parts, which were just fitted."""
+    if len(models) == 1:
+        return models[0]
+    return OrdinalClassifier.of_fitted(schema.CLASSES, models)
 
 
 def _too_rare(texts: pd.DataFrame) -> str:

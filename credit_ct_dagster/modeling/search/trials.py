@@ -8,12 +8,13 @@ from typing import Any, Protocol
 
 import optuna
 import pandas as pd
-from catboost import CatBoostClassifier, CatBoostError
+from catboost import CatBoostError
 
 from credit_ct_dagster.contracts.trial import Trial, TrialState
 from credit_ct_dagster.modeling.judging.evaluation import evaluate
 from credit_ct_dagster.modeling.search.search_space import TuningParameters
 from credit_ct_dagster.modeling.search.training import TrainingData, fit
+from credit_ct_dagster.scorer.ordinal import Model, OrdinalClassifier
 
 _POLL_SECONDS = 0.25
 _VERDICT_SECONDS = 60.0  # a worker may have died; its trial may wait for this one's place
@@ -51,7 +52,7 @@ class FittedTrial:
     trial: Trial
     started: float
     curve: list[float]
-    model: CatBoostClassifier | None
+    model: Model | None
 
 
 class TrialTracker(Protocol):
@@ -70,6 +71,7 @@ class _Watcher:
     """CatBoost's callback: records the validation loss, and stops a fit that falls behind.
 
     While the verdict at a rung is pending, the fit continues and reports nothing at later rungs.
+    Where a candidate consists of several models, candidates are compared by the first of them.
     """
 
     def __init__(
@@ -78,8 +80,9 @@ class _Watcher:
         self.curve: list[float] = []
         self.fell_behind_at: int | None = None
         self.error: Exception | None = None
+        self._models = 0
         self._trial = trial
-        self._loss_function = parameters.loss_function
+        self._loss_function = parameters.fixed()["loss_function"]
         self._halving = parameters.halving()
         self._ahead = list(self._halving.rungs)
         # A trial that continues one of a killed process may have reported already.
@@ -89,7 +92,9 @@ class _Watcher:
         self._stop = stop
 
     def after_iteration(self, info: Any) -> bool:
-        self.curve.append(info.metrics["validation"][self._loss_function][-1])
+        self._models += info.iteration == 1
+        if self._models == 1:
+            self.curve.append(info.metrics["validation"][self._loss_function][-1])
         try:
             self._compare()
         except Exception as error:  # noqa: BLE001 - CatBoost would replace it by one of its own
@@ -151,9 +156,7 @@ def fit_trial(
     fixed = parameters.fixed()
     patience = fixed.pop("early_stopping_rounds")
 
-    def ended(
-        state: TrialState, model: CatBoostClassifier | None = None, **what: Any
-    ) -> FittedTrial:
+    def ended(state: TrialState, model: Model | None = None, **what: Any) -> FittedTrial:
         seconds = time.perf_counter() - clock
         outcome = Trial(
             number=trial.number, params=dict(trial.params), state=state, seconds=seconds, **what
@@ -175,4 +178,7 @@ def fit_trial(
     if stop.is_set():
         raise SearchStopped
     metrics = evaluate(model, data.val_rows)
-    return ended(TrialState.completed, model, iterations=model.tree_count_, metrics=metrics)
+    of_each = model.trees_ if isinstance(model, OrdinalClassifier) else [int(model.tree_count_)]
+    return ended(
+        TrialState.completed, model, iterations=sum(of_each), trees=of_each, metrics=metrics
+    )

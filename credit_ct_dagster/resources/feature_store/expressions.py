@@ -79,6 +79,8 @@ class Sources:
             "same_feature": self._same("feature", self.features, "label", self.labels),
             "same_newer": self._same("newer", self.labels, "label", self.labels),
             "same_better": self._same("better", self.features, "feature", self.features),
+            "feature_is_known": self.is_known("feature"),
+            "better_is_known": self.is_known("better"),
             "label_in_window": self.in_window("label", self.labels),
             "newer_in_window": self.in_window("newer", self.labels),
             "label_on_day": self.on_day("label", self.labels),
@@ -110,6 +112,42 @@ class Sources:
             return f"{column} IN :window_days"
         # An index serves the first two.
         return f"({between} AND {self._is_day(column)} AND SUBSTR({column}, 1, 10) IN :window_days)"
+
+    def is_known(self, alias: str) -> str:
+        """Whether a feature row is dated on or before the day of `label`, whatever the time of day.
+
+        A date that cannot be read is not known to be earlier than any other.
+        """
+        of_feature, of_label = self.features.columns["date"], self.labels.columns["date"]
+        if self.dialect.name != "sqlite" and DATES.issuperset({of_feature.holds, of_label.holds}):
+            # Without a conversion of what has no time: it runs once per pair.
+            feature, label = (
+                f"CAST({name}.date AS DATE)" if shape.may_have_time else f"{name}.date"
+                for name, shape in ((alias, of_feature), ("label", of_label))
+            )
+            return f"{feature} <= {label}"
+        feature = self.value(alias, self.features, "date")
+        label = self.value("label", self.labels, "date")
+        if not self._are_days_of_one_collation(of_feature, of_label):
+            # A server has no collation to compare two others by, nor a text and a date.
+            is_known = f"{self._bytes(feature)} <= {self._bytes(label)}"
+        else:
+            is_known = f"{feature} <= {label}"
+        if of_feature.holds in DATES and self.dialect.name != "sqlite":
+            return is_known
+        return f"({is_known} AND {feature} LIKE '____-__-__')"
+
+    def is_a_day(self, alias: str, table: TableShape) -> str:
+        """Whether a date is a day that exists, in a statement that only reads.
+
+        A statement that writes would fail in strict mode on the first date that does not.
+        """
+        if table.columns["date"].holds in DATES and not table.is_sqlite:
+            return "1 = 1"
+        day = self.value(alias, table, "date")
+        if table.is_sqlite:
+            return f"DATE({day}, '+0 days') = {day}"  # which makes 02-29 another day
+        return f"({day} LIKE '____-__-__' AND CAST({day} AS DATE) IS NOT NULL)"
 
     def on_day(self, alias: str, table: TableShape) -> str:
         """Whether a date is the day `:day`, before `:day_after`."""
@@ -173,6 +211,13 @@ class Sources:
             if of_left.is_exact or of_left.holds == Holds.whole:
                 return f"{left} = {right}"
         return f"{left} = {right} AND {exactly}"
+
+    def _are_days_of_one_collation(self, left: ColumnShape, right: ColumnShape) -> bool:
+        """Whether two dates are texts without a time, which the database compares by itself."""
+        both = (left, right)
+        return all(each.holds == Holds.text and not each.may_have_time for each in both) and (
+            self.dialect.name == "sqlite" or left.collation == right.collation
+        )
 
     def _between(self, alias: str) -> str:
         """Whether a date lies between the ends of the window, whether or not its day exists."""

@@ -23,7 +23,12 @@ from credit_ct_dagster.resources.feature_store.requirements import (
     usable_sources,
 )
 from credit_ct_dagster.resources.feature_store.shapes import shape_of
-from credit_ct_dagster.resources.feature_store.statements import bound, window_values
+from credit_ct_dagster.resources.feature_store.statements import (
+    ONLY_LATER_FEATURES,
+    bound,
+    selection,
+    window_values,
+)
 from credit_ct_dagster.resources.feature_store.tables import (
     FEATURES,
     LABELS,
@@ -43,6 +48,8 @@ class MergeResult:
         labels: Label rows in the window, on days that exist.
         rows_inserted: Rows of `credit_score_features_target` for the base date.
         labels_without_features: Labels in the window without a feature row.
+        labels_with_later_features: Labels in the window, the newest of their id and customer, that
+            have feature rows, but none dated on or before their day; 0 without a point in time.
         rows_superseded: Pairs of label and feature row that were passed over for a newer one of
             the same id and customer.
         invalid_dates: Label rows per date that does not exist, such as 2025-02-29.
@@ -53,13 +60,19 @@ class MergeResult:
     labels: int
     rows_inserted: int
     labels_without_features: int
+    labels_with_later_features: int
     rows_superseded: int
     invalid_dates: Mapping[str, int]
     expired: Mapping[str, int]
 
 
 def merge_base_date(
-    database: Database, base_dt: str, calendar: Calendar, retention_days: int | None
+    database: Database,
+    base_dt: str,
+    calendar: Calendar,
+    retention_days: int | None,
+    *,
+    point_in_time: bool,
 ) -> MergeResult:
     """Replace the rows of a base date and delete the expired ones, in one transaction.
 
@@ -68,28 +81,32 @@ def merge_base_date(
         base_dt: The base date, `YYYY-MM-DD`.
         calendar: Which days are base dates.
         retention_days: See `FeatureStore`.
+        point_in_time: See `FeatureStore.merge`.
 
     Raises:
         BaseDateError: It is no base date, or has not ended yet; nothing was deleted.
     """
     base_dt = calendar.parse(base_dt)
-    return until_not_rolled_back(lambda: _merged(database, base_dt, retention_days))
+    return until_not_rolled_back(lambda: _merged(database, base_dt, retention_days, point_in_time))
 
 
-def _merged(database: Database, base_dt: str, retention_days: int | None) -> MergeResult:
+def _merged(
+    database: Database, base_dt: str, retention_days: int | None, point_in_time: bool
+) -> MergeResult:
     window = LabelWindow.of(base_dt)
     with _exclusive_connection(database) as (connection, sources), connection.begin():
         connection.execute(bound(connection.dialect, "delete", base_dts=[base_dt]))
         existing, invalid_dates = labels_per_date(connection, sources, window)
         labels = sum(existing.values())
-        inserted, without_features, superseded = _insert(
-            connection, sources, base_dt, window, labels, database.location
-        )
+        rows = _Rows(connection, sources, base_dt, window, point_in_time)
+        inserted, superseded = _insert(rows, database.location)
+        without_features, with_later_features = _left_out(rows, labels - inserted)
         return MergeResult(
             window=window,
             labels=labels,
             rows_inserted=inserted,
             labels_without_features=without_features,
+            labels_with_later_features=with_later_features,
             rows_superseded=superseded,
             invalid_dates=invalid_dates,
             # A base date without rows, such as one whose data is yet to come, replaces no other.
@@ -154,51 +171,79 @@ def _exclusive_connection(database: Database) -> Iterator[tuple[Connection, Sour
         yield connection, sources
 
 
-def _insert(
-    connection: Connection,
-    sources: Sources,
-    base_dt: str,
-    window: LabelWindow,
-    labels: int,
-    location: str,
-) -> tuple[int, int, int]:
+@dataclass(frozen=True)
+class _Rows:
+    """The rows to insert for a base date, in a transaction."""
+
+    connection: Connection
+    sources: Sources
+    base_dt: str
+    window: LabelWindow
+    point_in_time: bool
+
+    def execute(self, *names: str) -> sa.CursorResult:
+        """Execute named statements, joined to one."""
+        values = {"base_dt": self.base_dt, **window_values(self.window)}
+        return self.connection.execute(
+            bound(self.connection.dialect, *names, sources=self.sources, **values)
+        )
+
+    def count(self, *names: str) -> int:
+        """The number that such statements return."""
+        return int(self.execute(*names).scalar_one())
+
+    def insert(self, *, newest_only: bool) -> int:
+        """Insert them; returns how many."""
+        names = selection(point_in_time=self.point_in_time, newest_only=newest_only)
+        with self.connection.begin_nested():
+            return self.execute("insert", *names).rowcount
+
+
+def _insert(rows: _Rows, location: str) -> tuple[int, int]:
     """Insert the rows of a base date.
 
     The plain join is tried first: choosing the newest of several rows doubles its cost, and hardly
     any window needs it. One that does violates the primary key.
 
     Returns:
-        Rows inserted, labels without features, and pairs that were passed over for newer ones.
+        Rows inserted, and pairs of label and feature row that were passed over for newer ones.
 
     Raises:
         RepeatedKeysError: Labels or features have the same key, or one that the table of training
             rows takes for the same.
     """
-
-    def execute(*names: str) -> sa.CursorResult:
-        values = {"base_dt": base_dt, **window_values(window)}
-        return connection.execute(bound(connection.dialect, *names, sources=sources, **values))
-
     try:
-        with connection.begin_nested():
-            inserted = execute("insert", "joined_rows").rowcount
+        return rows.insert(newest_only=False), 0
     except IntegrityError:
         try:
-            with connection.begin_nested():
-                inserted = execute("insert", "joined_rows", "newest_only").rowcount
+            inserted = rows.insert(newest_only=True)
         except IntegrityError as error:
             if not _is_repeated(error):
                 raise
             repeated = {
-                LABELS: int(execute("repeated_labels").scalar_one()),
-                FEATURES: int(execute("repeated_features").scalar_one()),
+                LABELS: rows.count("repeated_labels"),
+                FEATURES: rows.count("repeated_features"),
             }
             raise RepeatedKeysError(
-                _why_repeated(connection, base_dt, repeated, location)
+                _why_repeated(rows.connection, rows.base_dt, repeated, location)
             ) from error
-        joined = execute("joined").one()
-        return inserted, int(joined.labels_without_features), joined.pairs - inserted
-    return inserted, labels - inserted, 0
+    known = ["known_features"] if rows.point_in_time else []
+    return inserted, rows.count("pairs", *known) - inserted
+
+
+def _left_out(rows: _Rows, labels: int) -> tuple[int, int]:
+    """Labels without features, and labels with later features only.
+
+    Args:
+        rows: Those that were inserted.
+        labels: How many labels of the window are not among them.
+    """
+    if not labels:  # nearly always, and to count costs as much as the join
+        return 0, 0
+    without = rows.count("labels_without_features")
+    if not rows.point_in_time or without == labels:
+        return without, 0
+    return without, rows.count("number_of_labels", *ONLY_LATER_FEATURES)
 
 
 def _is_repeated(error: IntegrityError) -> bool:

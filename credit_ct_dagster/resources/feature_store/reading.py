@@ -16,7 +16,7 @@ from credit_ct_dagster.resources.feature_store.engine import Database
 from credit_ct_dagster.resources.feature_store.expressions import ordered_by_bytes
 from credit_ct_dagster.resources.feature_store.requirements import usable_sources
 from credit_ct_dagster.resources.feature_store.shapes import Holds, shape_of
-from credit_ct_dagster.resources.feature_store.statements import bound, window_values
+from credit_ct_dagster.resources.feature_store.statements import bound, selection, window_values
 from credit_ct_dagster.resources.feature_store.tables import Tables
 
 if TYPE_CHECKING:  # half a second to import, which only reading needs
@@ -44,7 +44,7 @@ def training_rows(database: Database, base_dt: str) -> "pd.DataFrame":
     return _normalised(_frame_of(database, ordered), singles=())
 
 
-def source_rows(database: Database, base_dt: str) -> "pd.DataFrame":
+def source_rows(database: Database, base_dt: str, *, point_in_time: bool) -> "pd.DataFrame":
     """The rows that a merge would insert now, as `training_rows` would return them."""
     target = Tables.of_schema().target
     with database.transaction() as connection:
@@ -52,8 +52,7 @@ def source_rows(database: Database, base_dt: str) -> "pd.DataFrame":
         of_target = singles(connection)
     rows = bound(
         database.engine.dialect,
-        "joined_rows",
-        "newest_only",
+        *selection(point_in_time=point_in_time, newest_only=True),
         sources=sources,
         base_dt=base_dt,
         **window_values(LabelWindow.of(base_dt)),

@@ -146,6 +146,8 @@ class RowsToScore:
             customer=value(schema.CUSTOMER),
             columns=", ".join(f"{value(column)} AS {quote(column)}" for column in _COLUMNS),
             feature_on_day=sources.on_day("feature", sources.features),
+            feature_is_a_day=sources.is_a_day("feature", sources.features),
+            earlier_is_a_day=sources.is_a_day("earlier", sources.features),
             feature_in_range=_in_range(sources, f"feature.{key}", keys),
             earlier_in_range=_in_range(sources, f"earlier.{key}", keys),
             same_customer=sources.same_customer("feature", "newest"),

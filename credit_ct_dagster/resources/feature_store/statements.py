@@ -10,6 +10,9 @@ from credit_ct_dagster.partitions import LabelWindow, day_after
 from credit_ct_dagster.resources.feature_store.expressions import Sources
 from credit_ct_dagster.sql import statements
 
+ONLY_LATER_FEATURES = ("only_later_features", "newest_labels")
+"""Continue a statement on labels: those that have features, but none at their point in time."""
+
 
 def bound(
     dialect: Dialect, *names: str, sources: Sources | None = None, **values: object
@@ -39,6 +42,19 @@ def bound(
             if name in used
         )
     )
+
+
+def selection(*, point_in_time: bool, newest_only: bool) -> list[str]:
+    """The names of the statements that select the rows of a base date.
+
+    Args:
+        point_in_time: Whether features must be dated on or before their label's day.
+        newest_only: Whether one row is chosen where an id and customer has several.
+    """
+    names = ["joined_rows", *(["known_features"] if point_in_time else [])]
+    if newest_only:
+        names += ["newest_labels", "newest_known_features" if point_in_time else "newest_features"]
+    return names
 
 
 def window_values(window: LabelWindow) -> dict[str, object]:

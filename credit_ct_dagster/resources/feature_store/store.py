@@ -14,6 +14,7 @@ from credit_ct_dagster.resources.feature_store.columns import has_table
 from credit_ct_dagster.resources.feature_store.customers import CustomerFeatures
 from credit_ct_dagster.resources.feature_store.engine import Database
 from credit_ct_dagster.resources.feature_store.key_shapes import why_without_features
+from credit_ct_dagster.resources.feature_store.later_features import why_later_features
 from credit_ct_dagster.resources.feature_store.merge import (
     MergeResult,
     labels_per_date,
@@ -125,7 +126,7 @@ class FeatureStore(dg.ConfigurableResource):
                 return {}
             return {str(base_dt): rows for base_dt, rows in connection.execute(count)}
 
-    def merge(self, base_dt: str) -> MergeResult:
+    def merge(self, base_dt: str, *, point_in_time: bool = True) -> MergeResult:
         """Replace the rows of a base date and delete the expired ones, in one transaction.
 
         Rows of a base date that a run is working on do not expire; the next merge deletes them.
@@ -134,6 +135,9 @@ class FeatureStore(dg.ConfigurableResource):
 
         Args:
             base_dt: The base date, `YYYY-MM-DD`.
+            point_in_time: Whether a label takes the newest feature row dated on or before its day,
+                and is left out if there is none. Without, it takes the newest that is not dated
+                after the base date, or else the oldest: features may be younger than their label.
 
         Raises:
             BaseDateError: It is no base date, or has not ended yet.
@@ -146,7 +150,13 @@ class FeatureStore(dg.ConfigurableResource):
             FeatureStoreUnavailableError: The database does not answer.
             MergeBusyError: Another merge does not end.
         """
-        return merge_base_date(self.database, base_dt, self.calendar, self.retention_days)
+        return merge_base_date(
+            self.database,
+            base_dt,
+            self.calendar,
+            self.retention_days,
+            point_in_time=point_in_time,
+        )
 
     def read(self, base_dt: str) -> "pd.DataFrame":
         """The training rows of a base date.
@@ -161,9 +171,9 @@ class FeatureStore(dg.ConfigurableResource):
         """
         return reading.training_rows(self.database, base_dt)
 
-    def source_rows(self, base_dt: str) -> "pd.DataFrame":
-        """The rows that a merge would insert now, as `read` would return them."""
-        return reading.source_rows(self.database, base_dt)
+    def source_rows(self, base_dt: str, *, point_in_time: bool = True) -> "pd.DataFrame":
+        """The rows that a `merge` would insert now, as `read` would return them."""
+        return reading.source_rows(self.database, base_dt, point_in_time=point_in_time)
 
     def newest_features(
         self, customer_id: str, until: str | None = None
@@ -191,6 +201,10 @@ class FeatureStore(dg.ConfigurableResource):
     def why_without_features(self, base_dt: str) -> str:
         """The likely cause why labels of a window have no features, without any key."""
         return why_without_features(self.database, base_dt)
+
+    def why_later_features(self, base_dt: str) -> str:
+        """By how much the features of labels are dated after them, without any key."""
+        return why_later_features(self.database, base_dt)
 
     def arrived(self, day: str) -> tuple[int, int]:
         """How many labels, and how many feature rows, are dated on a day."""

@@ -35,12 +35,12 @@ from credit_ct_dagster.resources.mlflow.tags import (
 # MLflow and CatBoost take seconds to import, and the definitions import this module: methods import
 # what they call.
 if TYPE_CHECKING:
-    from catboost import CatBoostClassifier
     from mlflow import MlflowClient
     from mlflow.entities import Run
     from mlflow.exceptions import MlflowException
 
     from credit_ct_dagster.resources.mlflow.trials import Nesting, Tracker
+    from credit_ct_dagster.scorer.ordinal import Model
 
 _PARENT_RUN_TAG = "mlflow.parentRunId"
 
@@ -167,7 +167,7 @@ class MlflowTracking(dg.ConfigurableResource):
 
         return Tracker(self, nesting)
 
-    def load_model(self, run_id: str) -> "CatBoostClassifier":
+    def load_model(self, run_id: str) -> "Model":
         """The model of a trial's run: CatBoost's own file, from which nothing is executed.
 
         Raises:
@@ -175,9 +175,10 @@ class MlflowTracking(dg.ConfigurableResource):
             DeletedInMlflowError: The run is in MLflow's trash.
             MlflowUnavailableError: MLflow does not answer.
         """
-        from catboost import CatBoostClassifier
         from mlflow.artifacts import download_artifacts
         from mlflow.exceptions import MlflowException
+
+        from credit_ct_dagster.scorer.ordinal import load_model
 
         with self.translated("loading the model of the best trial"):
             try:
@@ -185,7 +186,7 @@ class MlflowTracking(dg.ConfigurableResource):
                 restore = f"runs restore --run-id {run_id}"
                 require_not_deleted(stage, f"run {run_id}", restore, self.location)
                 folder = Path(download_artifacts(f"runs:/{run_id}/{MODEL}"))
-                return CatBoostClassifier().load_model(str(folder / MODEL_FILE))
+                return load_model(folder / MODEL_FILE)
             except MlflowException as error:
                 if not is_missing(error):
                     raise

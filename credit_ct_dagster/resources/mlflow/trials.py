@@ -7,10 +7,10 @@ from typing import Any
 
 import mlflow
 import mlflow.catboost as catboost_flavor
-from catboost import CatBoostClassifier
 from catboost import __version__ as catboost_version
 from mlflow.entities import Metric, Param, RunStatus
-from mlflow.models import Model, ModelSignature
+from mlflow.models import Model as LoggedModel
+from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
@@ -19,6 +19,7 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.search.trials import FittedTrial
 from credit_ct_dagster.resources.mlflow.tags import CURVE_METRIC, MODEL, REASON_TAG, TRIAL_TAG
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
+from credit_ct_dagster.scorer.ordinal import Model, OrdinalClassifier
 
 _MAX_METRICS = 1000  # https://mlflow.org/docs/latest/api_reference/rest-api.html#log-batch
 _MAX_TAG = 5000
@@ -27,15 +28,12 @@ _STATUS = {
     TrialState.pruned: RunStatus.to_string(RunStatus.KILLED),
     TrialState.failed: RunStatus.to_string(RunStatus.FAILED),
 }
-_SIGNATURE = ModelSignature(
-    inputs=Schema(
-        [
-            ColSpec("double" if name in schema.NUMERIC else "string", name)
-            for name in schema.FEATURES
-        ]
-    ),
-    outputs=Schema([ColSpec("string")]),
-)
+
+
+_ORDINAL = {
+    "credit_ct": "the file holds one model per pair of neighbouring classes:"
+    " credit_ct_dagster.scorer.ordinal.load_model reads it, mlflow.catboost cannot"
+}
 
 
 @dataclass(frozen=True)
@@ -99,25 +97,26 @@ class Tracker:
             self._client.set_terminated(run_id, _STATUS[trial.state], _milliseconds(ended))
         return run_id
 
-    def _log_model(self, run_id: str, model: CatBoostClassifier) -> None:
+    def _log_model(self, run_id: str, model: Model) -> None:
         """Log a model: before any metric, which MLflow would read back and write once more."""
         # The first one of a process fills a cache of MLflow's, which takes half a second.
         with self._logging_model:
-            Model.log(
+            LoggedModel.log(
                 artifact_path=None,
                 name=MODEL,
                 flavor=catboost_flavor,
                 run_id=run_id,
                 cb_model=model,
-                signature=_SIGNATURE,
+                signature=_signature(model),
                 # Named, not inferred: inferring takes seconds per model.
                 pip_requirements=[f"catboost=={catboost_version}"],
+                metadata=_ORDINAL if isinstance(model, OrdinalClassifier) else None,
             )
 
     def _log(self, run_id: str, fitted: FittedTrial, ended: float) -> None:
         trial, now = fitted.trial, _milliseconds(ended)
         params: dict[str, Any] = {**trial.params, **self._nesting.fixed}
-        if trial.state == TrialState.completed and trial.iterations:
+        if trial.state == TrialState.completed and len(trial.trees) == 1 and trial.iterations:
             params["best_iteration"] = trial.iterations - 1
         metrics = [
             Metric(CURVE_METRIC, loss, now, tree) for tree, loss in enumerate(fitted.curve, 1)
@@ -129,6 +128,19 @@ class Tracker:
                 metrics=metrics[start : start + _MAX_METRICS],
                 params=[] if start else [Param(k, str(v)) for k, v in params.items()],
             )
+
+
+def _signature(model: Model) -> ModelSignature:
+    """The columns that a model takes."""
+    return ModelSignature(
+        inputs=Schema(
+            [
+                ColSpec("double" if name in schema.NUMERIC else "string", name)
+                for name in model.feature_names_
+            ]
+        ),
+        outputs=Schema([ColSpec("string")]),
+    )
 
 
 def _milliseconds(seconds: float) -> int:

@@ -78,11 +78,13 @@ class PredictionAnswer(_Answered):
         examples=["2025-01-30"],
     )
     credit_score: str = Field(
-        description="The class, by the rule that the model was judged by.", examples=["Standard"]
+        description="The class that serves the bank's declared utility best, by the rule in the"
+        " package, by which the model was judged.",
+        examples=["Standard"],
     )
     is_most_probable: bool = Field(
-        description="Whether the class is also the most probable one. After calibration, it need"
-        " not be.",
+        description="Whether the class is also the most probable one. It need not be: where"
+        " classes count the same, the rule chooses rare ones more often.",
         examples=[True],
     )
     probabilities: dict[str, float] = Field(
@@ -159,6 +161,14 @@ class ModelAnswer(_Answered):
     serving_since: str
     classes: list[str] = Field(description="From worst to best.")
     protected: list[str] = Field(description="The features that the bank marks as protected.")
+    class_rule: Literal["highest_score", "expected_utility"] = Field(
+        description="How the class follows: the highest raw score, or the highest expected utility"
+        " by the calibrated probabilities."
+    )
+    utility: str | None = Field(
+        description="What that rule was chosen for: macro_f1, accuracy or expected_cost; null for"
+        " the highest score."
+    )
     features: dict[str, Any] = Field(description="The schema of a customer, as in OpenAPI.")
     details: dict[str, Any] = Field(description="Metrics, versions and card of the model.")
 
@@ -200,6 +210,8 @@ def model_answer(model: ServedModel, details: Mapping[str, Any]) -> ModelAnswer:
         serving_since=model.since.isoformat(timespec="seconds"),
         classes=model.scorer.classes,
         protected=model.scorer.protected,
+        class_rule=model.data.class_rule,
+        utility=model.data.utility.metric.value if model.data.utility else None,
         features=model.contract.json_schema(),
         details=dict(details),
     )

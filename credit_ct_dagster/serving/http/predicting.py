@@ -14,7 +14,6 @@ from credit_ct_dagster.serving.contract import (
     CUSTOMER,
     Problem,
     customer_rule,
-    features_of,
     plain_name,
 )
 from credit_ct_dagster.serving.follower import ServedModel
@@ -187,7 +186,7 @@ class Predictor:
         self._metrics.unseen(problem.field for problem in warnings)
         return AskedRow(
             request_id,
-            features_of(body),
+            model.contract.features_of(body),
             warnings,
             customer_id or body.get(CUSTOMER),
             feature_date,

@@ -122,7 +122,8 @@ class _PackageServer:
 
     def why_silent(self, error: Exception) -> str:
         """Why there is no answer."""
-        if self._expired:
+        # On a busy machine, the connection may notice before the watchdog does.
+        if self._expired or isinstance(error, TimeoutError):
             return f"it did not start and answer within {self._timeout_s:g} s"
         with suppress(subprocess.TimeoutExpired):
             code = self._process.wait(timeout=2)

@@ -9,14 +9,17 @@ from catboost import CatBoostClassifier
 
 from credit_ct_dagster.contracts.golden import GoldenRow, GoldenRows
 from credit_ct_dagster.contracts.scorer import Limits
+from credit_ct_dagster.contracts.utility import RuleData
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.calibration import CalibratedModel
+from credit_ct_dagster.modeling.answers.calibration import fitted as calibrated_model
 from credit_ct_dagster.modeling.answers.golden import golden_rows
 from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
 from credit_ct_dagster.modeling.rows.preparation import Scalers, fit_scalers, record_of
 from credit_ct_dagster.modeling.rows.row_rules import BOUNDS, RowRules
 from credit_ct_dagster.modeling.rows.splitting import split_by_customer
 from credit_ct_dagster.modeling.search.training import TrainingData, fit
+from credit_ct_dagster.scorer.class_rule import EXPECTED_UTILITY, HIGHEST_SCORE
 from credit_ct_dagster.scorer.scorer import Scorer
 from credit_ct_dagster.serving.contract import RowContract
 from credit_ct_dagster.serving.golden import difference, difference_of
@@ -116,9 +119,19 @@ def test_the_service_takes_every_golden_row(golden: GoldenRows) -> None:
     ] == []
 
 
+_COSTS = RuleData(
+    rule=EXPECTED_UTILITY, gains=[[0.0, -2.0, -5.0], [-1.0, 0.0, -1.0], [-2.0, -1.0, 0.0]]
+)
+_WEIGHTS = RuleData(
+    rule=EXPECTED_UTILITY, gains=[[1.3, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.9]]
+)
+
+
+@pytest.mark.parametrize("rule", [RuleData(rule=HIGHEST_SCORE), _COSTS, _WEIGHTS])
 @pytest.mark.parametrize("method", ["none", "sigmoid", "isotonic"])
 def test_the_scorer_answers_as_the_pipeline_to_the_last_bit(
     method: str,
+    rule: RuleData,
     train: pd.DataFrame,
     scalers: Scalers,
     fitted: CatBoostClassifier,
@@ -126,14 +139,16 @@ def test_the_scorer_answers_as_the_pipeline_to_the_last_bit(
 ) -> None:
     """Two independent paths: scikit-learn's objects, and arithmetic on what they learned."""
     model = _calibrated(fitted, method, splits["val"])
-    golden = golden_rows(train, scalers, model, _LIMITS)
+    golden = golden_rows(train, scalers, model, _LIMITS, rule)
     record = scorer_record(
         scales=record_of(scalers).columns,
         calibrated=model.calibrated,
         train=train,
         limits=_LIMITS,
+        rule=rule,
     )
     scorer = Scorer(fitted, record.model_dump(mode="json"))
+    assert len({row.credit_score for row in golden.rows}) > 1
     for row in golden.rows:
         answer = scorer.score(row.features, reasons=False)
         assert (answer.credit_score, answer.probabilities) == (row.credit_score, row.probabilities)
@@ -142,6 +157,35 @@ def test_the_scorer_answers_as_the_pipeline_to_the_last_bit(
     assert many.classes.tolist() == [row.credit_score for row in golden.rows]
     assert many.probabilities.tolist() == [list(row.probabilities.values()) for row in golden.rows]
     assert difference_of(scorer, golden) is None
+
+
+def test_a_model_without_some_features_has_golden_rows_without_them(
+    train: pd.DataFrame, scalers: Scalers, splits: dict[str, pd.DataFrame]
+) -> None:
+    """Nothing of a package names what the bank excluded; the rest is as it would be."""
+    excluded = {"age", "occupation", "payment_behaviour"}
+    features = [name for name in schema.FEATURES if name not in excluded]
+    data = TrainingData.of(splits["train"], splits["val"], features)
+    model = calibrated_model(fit(data, _TREES, 20, thread_count=1), "isotonic", splits["val"])
+    assert model.features == features
+    golden = golden_rows(train, scalers, model, _LIMITS, _WEIGHTS)
+    record = scorer_record(
+        scales=record_of(scalers).columns,
+        calibrated=model.calibrated,
+        train=train,
+        limits=_LIMITS,
+        protected=["age"],
+        features=features,
+        rule=_WEIGHTS,
+    )
+    assert all(list(row.features) == features for row in golden.rows)
+    # Protected all the same: a validator sees that it is, and that the model does without.
+    assert record.protected == ["age"]
+    described = record.model_copy(update={"protected": []}).to_json().decode()
+    assert not [name for name in excluded if f'"{name}"' in described]
+    assert difference_of(Scorer(model.model, record.model_dump(mode="json")), golden) is None
+    contract = RowContract.of(record)
+    assert [each for row in golden.rows for each in contract.problems(dict(row.features))] == []
 
 
 def _answers(golden: GoldenRows) -> list[tuple[str, dict[str, float]]]:

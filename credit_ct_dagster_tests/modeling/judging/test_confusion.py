@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, recall_score
 
-from credit_ct_dagster.contracts.decision import Metric
+from credit_ct_dagster.contracts.utility import Metric, Utility
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging import confusion
 
@@ -40,8 +40,9 @@ def test_cost_weighs_each_error() -> None:
     """Worked out by hand; less cost is better."""
     counts = np.array([[5, 1, 2], [0, 8, 0], [1, 0, 3]])
     costs = np.array([[0, 2, 5], [1, 0, 1], [2, 1, 0]])
+    utility = Utility(metric=Metric.expected_cost, costs=costs.tolist())
     assert confusion.expected_cost(counts, costs) == pytest.approx((1 * 2 + 2 * 5 + 1 * 2) / 20)
-    assert confusion.goodness(counts, Metric.expected_cost, costs) < 0
+    assert confusion.goodness(counts, utility) == pytest.approx(-14 / 20)
 
 
 def test_draws_take_whole_customers() -> None:

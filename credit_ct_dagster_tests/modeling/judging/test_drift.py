@@ -3,39 +3,26 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from scipy.stats import fisher_exact
 
-from credit_ct_dagster.contracts.drift import MUCH, SOME, Verdict
+from credit_ct_dagster.contracts.drift import MUCH, SIGNIFICANCE, SOME, Verdict
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.drift import (
     PREDICTION,
     feature_drift,
+    model_drift,
     prediction_drift,
-    psi,
 )
-
-_words = st.lists(st.sampled_from("abc"), min_size=1, max_size=30).map(pd.Series)
-
-
-def test_psi_of_known_shares() -> None:
-    """Half and half against nine tenths and one: worked out by hand."""
-    reference, current = pd.Series(["a", "b"] * 50), pd.Series(["a"] * 90 + ["b"] * 10)
-    expected = (0.9 - 0.5) * np.log(0.9 / 0.5) + (0.1 - 0.5) * np.log(0.1 / 0.5)
-    assert psi(reference, current) == pytest.approx(expected)
-
-
-@given(_words, _words)
-def test_psi_is_symmetric_and_zero_only_without_change(one: pd.Series, other: pd.Series) -> None:
-    """Whatever the words, and in whatever shares."""
-    assert psi(one, other) == pytest.approx(psi(other, one))
-    assert psi(one, other) >= 0
-    assert psi(one, one) == 0
 
 
 def test_verdicts_include_their_threshold() -> None:
-    """At a threshold, the higher verdict counts."""
-    assert [Verdict.of(index) for index in (0.0, SOME, MUCH)] == [*Verdict]
+    """At a threshold, the higher verdict counts; at the level of the test, the lower one."""
+    certain, chance = SIGNIFICANCE / 2, SIGNIFICANCE
+    stable, uncertain, some, much = Verdict
+    assert [Verdict.of(psi, certain) for psi in (0.0, SOME, MUCH)] == [stable, some, much]
+    assert [Verdict.of(psi, chance) for psi in (0.0, SOME, MUCH)] == [stable, uncertain, uncertain]
+    assert [Verdict.of(psi, None) for psi in (0.0, SOME, MUCH)] == [stable, some, much]
+    assert [each.is_drift for each in Verdict] == [False, False, True, True]
 
 
 def test_the_same_rows_have_not_moved(raw_rows: pd.DataFrame) -> None:
@@ -43,6 +30,8 @@ def test_the_same_rows_have_not_moved(raw_rows: pd.DataFrame) -> None:
     found = feature_drift(raw_rows, raw_rows)
     assert {each.column for each in found} == set(schema.FEATURES)
     assert all(each.psi == 0 and each.verdict == Verdict.stable for each in found)
+    assert all(each.p_value == 1.0 and each.respelled == 0 for each in found)
+    assert all(each.missing is not None and each.missing.psi == 0 for each in found)
     assert all(each.ks == 0 for each in found if each.column in schema.NUMERIC)
 
 
@@ -59,6 +48,25 @@ def test_what_moved_comes_first(raw_rows: pd.DataFrame) -> None:
     assert found["credit_mix"].ks is None
 
 
+def test_missing_values_are_compared_apart_from_the_others(raw_rows: pd.DataFrame) -> None:
+    """Values that went missing at random have not moved, but their share has, by 19 points."""
+    half = raw_rows.iloc[::2]
+    some = raw_rows.iloc[1::2].assign(credit_mix=lambda rows: rows["credit_mix"].copy())
+    some.loc[some.index[::5], ["credit_mix", "annual_income"]] = None
+    found = {each.column: each for each in feature_drift(half, some)}
+    for name in ("credit_mix", "annual_income"):
+        drift = found[name]
+        assert drift.missing is not None
+        assert drift.psi < SOME
+        assert drift.missing.reference < 0.01
+        assert drift.missing.current == pytest.approx(0.2, abs=0.01)
+        assert drift.missing.verdict == drift.verdict == Verdict.much
+        assert drift.sentence.startswith(f"{name} (missing in 20.")
+        assert (drift.reference_rows, drift.rows) == (
+            half[name].notna().sum(), some[name].notna().sum()
+        )  # fmt: skip
+
+
 def test_bins_are_those_of_the_reference() -> None:
     """A column of one value has one bin below it and one above; nothing divides by zero."""
     frame = pd.DataFrame({name: [1.0] * 20 for name in schema.NUMERIC})
@@ -67,6 +75,7 @@ def test_bins_are_those_of_the_reference() -> None:
     found = {each.column: each for each in feature_drift(frame, other)}
     assert found["age"].verdict == found["annual_income"].verdict == Verdict.much
     assert found["annual_income"].ks is None
+    assert found["annual_income"].psi == 0
     assert found["num_of_loan"].psi == 0
 
 
@@ -84,9 +93,87 @@ def test_predictions_move_too() -> None:
     assert (same.column, same.psi) == (PREDICTION, 0)
     shifted = prediction_drift(np.array(["Poor", "Good"] * 9), np.array(["Good"] * 18))
     assert shifted.verdict == Verdict.much
+    few = prediction_drift(np.array(["Poor", "Good"] * 2), np.array(["Good"] * 4))
+    assert few.verdict == Verdict.uncertain
+
+
+def test_all_tests_of_a_report_are_adjusted_for_together(raw_rows: pd.DataFrame) -> None:
+    """The shares of the classes, of every feature, and of the missing values that there are."""
+    moved = raw_rows.iloc[::2].assign(age=lambda rows: rows["age"] + 1)
+    classes = [rows[schema.TARGET].to_numpy(dtype=str) for rows in (raw_rows, moved)]
+    classes[1][:300] = "Good"
+    first, *features = model_drift(raw_rows, moved, *classes)
+    assert first.column == PREDICTION
+    with_missing = sum(1 for each in features if raw_rows[each.column].isna().any())
+    by_itself = prediction_drift(*classes)
+    assert by_itself.p_value is not None
+    tests = 1 + len(schema.FEATURES) + with_missing
+    assert with_missing > 2
+    assert first.p_value == pytest.approx(tests * by_itself.p_value)
+    [age] = [each for each in features if each.column == "age"]
+    [of_features] = [each for each in feature_drift(raw_rows, moved) if each.column == "age"]
+    assert age.p_value == pytest.approx(min(1.0, (of_features.p_value or 0) * tests / (tests - 1)))
+
+
+def test_halves_of_small_windows_have_not_drifted(raw_rows: pd.DataFrame) -> None:
+    """140 rows against 140 others of the same population: a PSI of 0.10 or more is chance."""
+    drawn = raw_rows.sample(280, random_state=0)
+    found = feature_drift(drawn.iloc[:140], drawn.iloc[140:])
+    beyond = [each for each in found if each.psi >= SOME]
+    assert len(beyond) > 3
+    assert all(each.verdict == Verdict.uncertain for each in beyond)
+    assert not any(each.verdict.is_drift for each in found)
 
 
 def test_a_blank_word_has_not_moved_from_a_missing_one(raw_rows: pd.DataFrame) -> None:
     """The same rows, loaded by another program, do not drift."""
     blank = raw_rows.assign(**{name: raw_rows[name].fillna(" ") for name in schema.WORDS})
     assert all(each.psi == 0 for each in feature_drift(raw_rows, blank))
+    assert all(
+        each.missing is not None and each.missing.psi == 0
+        for each in feature_drift(raw_rows, blank)
+    )
+
+
+def test_another_spelling_is_not_drift_and_is_reported(raw_rows: pd.DataFrame) -> None:
+    """Letter case, and blanks around and between words, in lists too; the share of rows is said."""
+    rows = raw_rows.dropna(subset=schema.WORDS)
+    spelled = rows.assign(
+        type_of_loan=rows["type_of_loan"].str.upper().str.replace(",", " , "),
+        occupation=rows["occupation"].where(
+            rows.index % 2 == 0, " " + rows["occupation"].str.lower()
+        ),
+    )
+    found = {each.column: each for each in feature_drift(rows, spelled)}
+    assert all(each.psi == 0 and each.verdict == Verdict.stable for each in found.values())
+    assert found["type_of_loan"].respelled == 1.0
+    assert found["occupation"].respelled == pytest.approx((rows.index % 2 == 1).mean(), abs=1e-9)
+    assert found["credit_mix"].respelled == 0
+
+
+def test_lists_are_counted_by_row() -> None:
+    """Ten loans of one kind in a row are one row that has this kind."""
+
+    def frame(loans: list[str]) -> pd.DataFrame:
+        return pd.DataFrame({"type_of_loan": loans})
+
+    few = frame(["auto,home"] * 30 + ["home"] * 70)
+    [same] = feature_drift(few, frame(["auto,auto,auto,home"] * 30 + ["home,home"] * 70))
+    assert (same.psi, same.p_value, same.rows) == (0, 1.0, 100)
+    [more] = feature_drift(few, frame(["auto,home"] * 60 + ["home"] * 40))
+    assert more.psi == pytest.approx(0.3 * np.log(2) - 0.3 * np.log(4 / 7))
+    assert more.verdict == Verdict.much
+    # Of both kinds, auto moved more; the test is adjusted for two.
+    [one] = feature_drift(few[:30], frame(["auto,home"] * 30))
+    assert (one.psi, one.p_value) == (0, 1.0)
+    assert more.p_value is not None
+    assert more.p_value == pytest.approx(2 * fisher_exact([[30, 70], [60, 40]]).pvalue)
+
+
+def test_rare_things_of_lists_count_as_one() -> None:
+    """A hundred things that nobody had before are one thing that a hundred rows have."""
+    few = pd.DataFrame({"type_of_loan": ["home"] * 200})
+    other = pd.DataFrame({"type_of_loan": [f"home,kind {n}" for n in range(100)] + ["home"] * 100})
+    [drift] = feature_drift(few, other)
+    assert drift.verdict == Verdict.much
+    assert drift.p_value == pytest.approx(2 * fisher_exact([[0, 200], [100, 100]]).pvalue)

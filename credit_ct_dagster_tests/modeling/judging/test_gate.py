@@ -3,8 +3,6 @@
 from datetime import date, timedelta
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,12 +13,13 @@ from credit_ct_dagster.contracts.decision import (
     Decision,
     Estimate,
     Floor,
+    FloorVerdict,
     Ground,
-    Metric,
 )
 from credit_ct_dagster.contracts.identity import ModelIdentity
-from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.judging.gate import compare, decide, floors
+from credit_ct_dagster.contracts.utility import Metric
+from credit_ct_dagster.modeling.judging.evidence import Evidence
+from credit_ct_dagster.modeling.judging.gate import decide
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules, PastVerdict
 
 _CHAMPION = ModelIdentity(
@@ -30,18 +29,37 @@ _CHAMPION = ModelIdentity(
     data_fingerprint="f",
     registered_version="7",
 )
-_MET = [Floor(what="recall of Poor", value=0.8, least=0.4, rows=100)]
+_MET = [Floor(what="recall of Poor", value=0.8, least=0.4, rows=100, verdict=FloorVerdict.met)]
+_OLD: dict[str, Any] = {"base_dt": "2025-04-15", "max_champion_age_days": 31}
 
 
-def _found(low: float, high: float) -> Comparison:
+def _missed(
+    verdict: FloorVerdict, champion: FloorVerdict | None = FloorVerdict.met, value: float = 0.2
+) -> list[Floor]:
+    """All floors met but one."""
+    missed = Floor(
+        what="recall of Good",
+        value=value,
+        least=0.4,
+        rows=50,
+        verdict=verdict,
+        p_value=0.01,
+        champion=0.25 if champion else None,
+        champion_verdict=champion,
+    )
+    return [*_MET, missed]
+
+
+def _found(low: float, high: float, rows: int = 400, differing: int | None = 80) -> Comparison:
     middle = (low + high) / 2
     return Comparison(
         metric=Metric.macro_f1,
         challenger=0.7 + middle,
         champion=0.7,
         difference=Estimate(value=middle, low=low, high=high),
-        rows=400,
+        rows=rows,
         customers=300,
+        differing=differing,
     )
 
 
@@ -50,29 +68,16 @@ def _decided(
     high: float,
     base_dt: str = "2025-03-10",
     history: list[PastVerdict] | None = None,
+    floors: list[Floor] = _MET,
     **rules: Any,
 ) -> Decision:
-    return decide(base_dt, _CHAMPION, _found(low, high), _MET, history or [], GateRules(**rules))
+    evidence = Evidence(rows=400, comparison=_found(low, high), floors=floors)
+    return decide(base_dt, _CHAMPION, evidence, history or [], GateRules(**rules))
 
 
-@pytest.fixture(scope="module")
-def rows() -> pd.DataFrame:
-    """Labelled raw rows, 400 of 300 customers."""
-    rng = np.random.default_rng(0)
-    return pd.DataFrame(
-        {
-            schema.TARGET: rng.choice(schema.CLASSES, 400),
-            schema.CUSTOMER: [str(number % 300) for number in range(400)],
-            "age": rng.integers(18, 70, 400).astype(float),
-            "occupation": rng.choice(["Doctor", "Writer"], 400),
-        }
-    )
-
-
-def _predictions(rows: pd.DataFrame, accuracy: float, seed: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    right = rows[schema.TARGET].to_numpy(dtype=str)
-    return np.where(rng.random(len(rows)) < accuracy, right, rng.choice(schema.CLASSES, len(rows)))
+def _first(floors: list[Floor], rows: int = 400) -> Decision:
+    evidence = Evidence(rows=rows, holdouts=["2025-03-10"], floors=floors)
+    return decide("2025-03-10", None, evidence, [], GateRules())
 
 
 @pytest.mark.parametrize(
@@ -102,28 +107,97 @@ def test_a_margin_requires_more() -> None:
 
 def test_an_old_champion_gives_way_to_one_that_is_not_inferior() -> None:
     """Beyond the age limit, by at most the non-inferiority margin, and never to a worse one."""
-    old: dict[str, Any] = {"base_dt": "2025-04-15", "max_champion_age_days": 31}
-    assert _decided(-0.019, 0.05, **old).ground == Ground.aged
-    assert _decided(-0.021, 0.05, **old).ground == Ground.insufficient_evidence
+    assert _decided(-0.019, 0.05, **_OLD).ground == Ground.aged
+    assert _decided(-0.021, 0.05, **_OLD).ground == Ground.insufficient_evidence
     assert _decided(-0.019, 0.05, base_dt="2025-04-01").ground == Ground.insufficient_evidence
-    assert not _decided(-0.019, -0.001, **old).promoted
+    assert not _decided(-0.019, -0.001, **_OLD).promoted
 
 
-def test_without_champion_the_floors_decide() -> None:
-    """The first model needs no evidence, but every floor; a missed one is named."""
-    first = decide("2025-03-10", None, None, _MET, [], GateRules())
+def test_the_first_model_is_promoted_unless_a_floor_is_missed_beyond_doubt() -> None:
+    """It needs no evidence; what too few rows say nothing about is named, and does not block."""
+    first = _first(_MET)
     assert (first.promoted, first.ground) == (True, Ground.first)
-    missed = [*_MET, Floor(what="recall of Good", value=0.39, least=0.4, rows=50)]
-    refused = decide("2025-03-10", None, None, missed, [], GateRules())
+    assert first.sentence == "Promoted: there was no champion, and every floor is met."
+    assert first.holdouts == ("2025-03-10",)
+    unknown = _first(_missed(FloorVerdict.uncertain, None, value=0.39))
+    assert (unknown.promoted, unknown.ground) == (True, Ground.first)
+    assert unknown.sentence == (
+        "Promoted: there was no champion, and no floor is missed beyond doubt (too few rows to"
+        " say: recall of Good 0.390 on 50 rows (at least 0.4))."
+    )
+    refused = _first(_missed(FloorVerdict.below, None))
     assert (refused.promoted, refused.ground) == (False, Ground.below_floor)
-    assert "recall of Good 0.390 (at least 0.4)" in refused.sentence
+    assert refused.sentence == (
+        "Not promoted: below a floor beyond doubt: recall of Good 0.200 on 50 rows (at least 0.4)."
+    )
 
 
-def test_a_better_model_below_a_floor_stays_out() -> None:
-    """No evidence outweighs a group that the model fails."""
-    missed = [Floor(what="accuracy of occupation Doctor", value=0.2, least=0.5, rows=40)]
-    decision = decide("2025-03-10", _CHAMPION, _found(0.1, 0.2), missed, [], GateRules())
+@pytest.mark.parametrize("champion", [FloorVerdict.met, FloorVerdict.uncertain])
+def test_a_better_model_below_a_floor_that_the_champion_meets_stays_out(
+    champion: FloorVerdict,
+) -> None:
+    """No evidence outweighs a group that the model fails, and the champion does not for certain."""
+    decision = _decided(0.1, 0.2, floors=_missed(FloorVerdict.below, champion))
     assert (decision.promoted, decision.ground) == (False, Ground.below_floor)
+    assert "recall of Good 0.200 on 50 rows (at least 0.4, the champion 0.250)" in decision.sentence
+
+
+def test_a_floor_that_may_be_missed_by_chance_keeps_nobody_out() -> None:
+    """Neither a better challenger nor one that replaces an old champion."""
+    uncertain = _missed(FloorVerdict.uncertain, value=0.39)
+    assert _decided(0.1, 0.2, floors=uncertain).ground == Ground.better
+    assert _decided(-0.01, 0.05, floors=uncertain, **_OLD).ground == Ground.aged
+
+
+def test_a_floor_that_the_champion_misses_too_keeps_only_better_models_in() -> None:
+    """Below it beyond doubt, both: a better one is a gain, one that is not inferior is none."""
+    shared = _missed(FloorVerdict.below, FloorVerdict.below)
+    better = _decided(0.1, 0.2, floors=shared)
+    assert (better.promoted, better.ground) == (True, Ground.better)
+    assert better.sentence.endswith(
+        "It lies below a floor beyond doubt, as the champion is: recall of Good 0.200 on 50 rows"
+        " (at least 0.4, the champion 0.250)."
+    )
+    aged = _decided(-0.01, 0.05, floors=shared, **_OLD)
+    assert (aged.promoted, aged.ground) == (False, Ground.below_floor)
+    assert _decided(-0.2, -0.1, floors=shared).ground == Ground.worse
+    assert _decided(-0.1, 0.1, floors=shared).ground == Ground.insufficient_evidence
+    strict = _decided(0.1, 0.2, floors=shared, excuse_shared_floors=False)
+    assert strict.ground == Ground.below_floor
+
+
+@pytest.mark.parametrize(
+    ("rows", "differing", "reason"),
+    [
+        (99, 80, "only 99 holdout rows are of customers that neither model saw (min_rows: 100)"),
+        (400, 9, "different classes on 9 of 400 rows only (min_differing_rows: 10)"),
+    ],
+)
+def test_little_evidence_is_insufficient_whatever_its_interval(
+    rows: int, differing: int, reason: str
+) -> None:
+    """Neither better, worse nor aged; the sentence has the number and the setting."""
+    for low, high, base_dt in ((0.1, 0.2, "2025-03-10"), (-0.2, -0.1, "2025-03-10"),
+                               (0.0, 0.0, "2025-05-10")):  # fmt: skip
+        found = _found(low, high, rows, differing)
+        evidence = Evidence(rows=rows, comparison=found, floors=_MET)
+        decision = decide(base_dt, _CHAMPION, evidence, [], GateRules())
+        assert (decision.promoted, decision.ground) == (False, Ground.insufficient_evidence)
+        assert reason in decision.sentence
+    lenient = GateRules(min_rows=rows, min_differing_rows=differing)
+    evidence = Evidence(rows=rows, comparison=_found(0.1, 0.2, rows, differing), floors=_MET)
+    assert decide("2025-03-10", _CHAMPION, evidence, [], lenient).promoted
+
+
+def test_no_holdout_row_promotes_nobody() -> None:
+    """Nothing is known, with a champion and without; the sentence says what to do."""
+    for champion, what_to_do in (
+        (None, "base date 2025-03-10 has no holdout rows, so nothing is known of the model. Load"),
+        (_CHAMPION, "the champion of 2025-03-01 saw. Train with the champion's train_share and"),
+    ):
+        decision = decide("2025-03-10", champion, Evidence(rows=0), [], GateRules())
+        assert (decision.promoted, decision.ground) == (False, Ground.insufficient_evidence)
+        assert what_to_do in decision.sentence
 
 
 def test_an_older_base_date_replaces_a_newer_champion_only_when_allowed() -> None:
@@ -174,76 +248,15 @@ def test_no_challenger_that_may_be_much_worse_is_ever_promoted(
     assert decision.promoted or low <= 0
 
 
-@pytest.mark.parametrize("metric", list(Metric))
-def test_the_same_model_again_is_no_evidence(rows: pd.DataFrame, metric: Metric) -> None:
-    """The difference is exactly 0, by every metric."""
-    predicted, rules = _predictions(rows, 0.6, seed=1), GateRules(metric=metric)
-    comparison = compare(rows, predicted, predicted, rules)
-    assert comparison.difference == Estimate(value=0.0, low=0.0, high=0.0)
-    assert (comparison.rows, comparison.customers) == (400, 300)
-    decision = decide("2025-03-10", _CHAMPION, comparison, _MET, [], rules)
-    assert decision.ground == Ground.insufficient_evidence
-
-
-@pytest.mark.parametrize("metric", list(Metric))
-def test_a_clearly_better_model_is_found_by_every_metric(
-    rows: pd.DataFrame, metric: Metric
-) -> None:
-    """In both directions, and with the same draws each time."""
-    better, worse = _predictions(rows, 0.9, seed=1), _predictions(rows, 0.5, seed=2)
-    rules = GateRules(metric=metric)
-    found = compare(rows, better, worse, rules)
-    assert found.difference.low > 0.1
-    assert decide("2025-03-10", _CHAMPION, found, _MET, [], rules).promoted
-    turned = compare(rows, worse, better, rules)
-    assert turned.difference.high < -0.1
-    assert (turned.challenger, turned.champion) == (found.champion, found.challenger)
-    assert compare(rows, better, worse, rules) == found, "the draws are not seeded"
-
-
-def test_pairing_makes_a_small_difference_visible(rows: pd.DataFrame) -> None:
-    """Two models that agree on all but a few rows differ for certain, though each is uncertain."""
-    base = _predictions(rows, 0.6, seed=1)
-    wrong = np.flatnonzero(base != rows[schema.TARGET].to_numpy(dtype=str))[:16]
-    corrected = base.copy()
-    corrected[wrong] = rows[schema.TARGET].to_numpy(dtype=str)[wrong]
-    found = compare(rows, corrected, base, GateRules(metric=Metric.accuracy))
-    assert found.difference.value == pytest.approx(0.04)
-    assert found.difference.low > 0.02
-
-
-def test_floors_are_measured_per_class_and_group(rows: pd.DataFrame) -> None:
-    """By hand-made predictions; groups that are too small have no floor."""
-    truth = rows[schema.TARGET].to_numpy(dtype=str)
-    predicted = np.where(rows["occupation"] == "Writer", "Poor", truth)
-    found = {each.what: each for each in floors(rows, predicted, GateRules(min_slice_rows=30))}
-    assert found["recall of Poor"].value == 1
-    assert found["accuracy of occupation Doctor"].value == 1
-    assert not found["accuracy of occupation Writer"].met
-    of_good = truth == "Good"
-    expected = (predicted[of_good] == "Good").mean()
-    assert found["recall of Good"].value == pytest.approx(expected)
-    assert {"accuracy of age band 25 to 34", "accuracy of age band 55 and over"} <= set(found)
-    fewer = floors(rows.head(50), predicted[:50], GateRules(min_slice_rows=30))
-    assert [each.what for each in fewer if "occupation" in each.what] == []
-
-
-def test_a_class_without_rows_meets_no_floor(rows: pd.DataFrame) -> None:
-    """A recall that cannot be measured counts as 0."""
-    poor = rows[rows[schema.TARGET] == "Poor"]
-    found = {each.what: each for each in floors(poor, np.full(len(poor), "Poor"), GateRules())}
-    assert found["recall of Poor"].met
-    assert not found["recall of Good"].met
-
-
 @pytest.mark.parametrize(
     ("rules", "message"),
     [
-        ({"cost_matrix": [[0, 1], [1, 0]]}, "three rows of three numbers"),
-        ({"cost_matrix": [[0, 1, float("inf")], [1, 0, 1], [1, 1, 0]]}, "three rows"),
         ({"agreeing": 3, "agreeing_of": 2}, "must not exceed"),
         ({"margin": -0.1}, "greater than or equal to 0"),
         ({"confidence": 1.0}, "less than 1"),
+        ({"floor_confidence": 0.5}, "greater than 0.5"),
+        ({"probability_confidence": 1.0}, "less than 1"),
+        ({"min_rows": 0}, "greater than or equal to 1"),
     ],
 )
 def test_rules_that_make_no_sense_are_refused(rules: dict[str, Any], message: str) -> None:

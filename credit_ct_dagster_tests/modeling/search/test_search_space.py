@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from credit_ct_dagster.assets.tuned_runs import TuningConfig
+from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.search.search_space import TuningParameters
 from credit_ct_dagster_tests.modeling.conftest import new_study, run, search
 
@@ -42,6 +44,38 @@ def test_values_outside_their_limits_are_refused(wrong: dict[str, Any]) -> None:
     """Each parameter has limits, and a search that draws has an end."""
     with pytest.raises(ValidationError):
         TuningParameters(**wrong)
+
+
+def test_quality_replaces_what_is_left_at_the_banks_defaults() -> None:
+    """The launchpad passes every default; whoever changes a value keeps it."""
+    quality = TuningParameters(preset="quality")
+    assert quality.learning_rate == 0.05
+    assert quality.depth == [6]
+    assert quality.total() == 3
+    assert quality.iterations > TuningParameters().iterations
+    assert min(quality.pruning_rungs) > max(TuningParameters().pruning_rungs)
+    passed = TuningParameters(**TuningParameters().model_dump() | {"preset": "quality"})
+    assert passed == quality
+    own = TuningParameters(preset="quality", depth=[4], learning_rate=0.1)
+    assert (own.depth, own.learning_rate, own.rsm) == ([4], 0.1, quality.rsm)
+    config = TuningConfig.model_validate({"preset": "quality", "n_jobs": 2})
+    assert config.parameters() == quality
+    assert TuningParameters(preset="bank") == TuningParameters()
+
+
+def test_a_preset_is_the_values_that_it_stands_for() -> None:
+    """Written out or by name, it is the same search, whose trials are retained."""
+    quality = TuningParameters(preset="quality")
+    written = TuningParameters(**quality.model_dump() | {"preset": "bank"})
+    assert written.fingerprint(["age"], "rows") == quality.fingerprint(["age"], "rows")
+    assert written.fingerprint(["age"], "rows") != TuningParameters().fingerprint(["age"], "rows")
+
+
+def test_monotone_models_have_a_loss_of_their_own() -> None:
+    """MLflow shows the one that was minimised; another one is not taken and ignored."""
+    assert TuningParameters(monotone=True).fixed()["loss_function"] == "Logloss"
+    with pytest.raises(ValidationError, match="leave loss_function at its default"):
+        TuningParameters(monotone=True, loss_function="MultiClass")
 
 
 _values = {
@@ -78,13 +112,16 @@ def test_draws_lie_within_the_lists(lists: dict[str, Any], sampler: str, seed: i
         ({"random_seed": 1}, False),
         ({"pruning": "successive_halving"}, False),
         ({"early_stopping_rounds": 3}, False),
+        ({"monotone": True}, False),
     ],
 )
 def test_the_fingerprint_distinguishes_searches(changes: dict[str, Any], same: bool) -> None:
-    """It changes with all that decides how a trial ends, rows too, and with nothing else."""
-    before = search().fingerprint("train", "val")
-    assert (search(**changes).fingerprint("train", "val") == before) is same
-    assert search().fingerprint("other", "val") != before
+    """It changes with all that decides how a trial ends, rows and features too; nothing else."""
+    features = schema.FEATURES
+    before = search().fingerprint(features, "train", "val")
+    assert (search(**changes).fingerprint(features, "train", "val") == before) is same
+    assert search().fingerprint(features, "other", "val") != before
+    assert search().fingerprint(features[1:], "train", "val") != before
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])

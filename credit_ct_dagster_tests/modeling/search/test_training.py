@@ -1,4 +1,4 @@
-"""One candidate: what CatBoost refuses."""
+"""One candidate: what it is trained on, and what CatBoost refuses."""
 
 import threading
 
@@ -7,6 +7,8 @@ import pytest
 from catboost import CatBoostError
 
 from credit_ct_dagster.contracts.trial import TrialState
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.judging.evaluation import evaluate, feature_importances
 from credit_ct_dagster.modeling.search.training import TrainingData, fit
 from credit_ct_dagster.modeling.search.trials import fit_trial
 from credit_ct_dagster_tests.modeling.conftest import new_study, search
@@ -20,6 +22,27 @@ def unique_texts(splits: dict[str, pd.DataFrame]) -> TrainingData:
         for name in ("train", "val")
     ]
     return TrainingData.of(*given)
+
+
+@pytest.mark.parametrize(
+    "excluded", [["age", "occupation"], schema.TEXT, schema.CATEGORICAL, schema.WORDS[1:]]
+)
+@pytest.mark.parametrize("monotone", [False, True])
+def test_a_model_is_trained_on_the_given_features_only(
+    splits: dict[str, pd.DataFrame], excluded: list[str], monotone: bool
+) -> None:
+    """Whatever they are; whoever measures it passes rows with all columns."""
+    features = [name for name in schema.FEATURES if name not in excluded]
+    data = TrainingData.of(splits["train"], splits["val"], features, monotone=monotone)
+    params = search(monotone=monotone, iterations=4).fixed()
+    params.pop("early_stopping_rounds")
+    model = fit(data, params, 4, thread_count=1)
+    assert model.feature_names_ == features
+    assert list(feature_importances(model)) != []
+    assert set(feature_importances(model)) == set(features)
+    measured = evaluate(model, splits["holdout"])
+    changed = splits["holdout"].assign(**dict.fromkeys(excluded))
+    assert evaluate(model, changed) == measured
 
 
 def test_a_text_without_frequent_words_is_named(unique_texts: TrainingData) -> None:

@@ -34,7 +34,7 @@ def test_an_outcome_that_release_0_1_wrote_is_retained() -> None:
     """With every value, and whole numbers as such; the trial counts as completed from then on."""
     study = _study_with(_OUTCOME_OF_0_1)
     [trial] = retained_trials(study)
-    assert trial.model_dump(exclude={"version"}) == _OUTCOME_OF_0_1
+    assert trial.model_dump(exclude={"version"}) == _OUTCOME_OF_0_1 | {"trees": []}
     assert isinstance(trial.params["depth"], int)
     assert study.trials[0].state == StudyState.COMPLETE
 

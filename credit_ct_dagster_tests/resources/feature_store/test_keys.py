@@ -11,7 +11,7 @@ from sqlalchemy.schema import CreateTable
 from credit_ct_dagster.errors.stores import RepeatedKeysError, UnsuitableTableError
 from credit_ct_dagster.partitions import LabelWindow
 from credit_ct_dagster.resources.feature_store.expressions import Sources
-from credit_ct_dagster.resources.feature_store.statements import bound, window_values
+from credit_ct_dagster.resources.feature_store.statements import bound, selection, window_values
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.feature_store.tables import Tables
 from credit_ct_dagster_tests.mariadb import MariaDB
@@ -184,7 +184,7 @@ def _plan(store: FeatureStore) -> dict[str, dict[str, str]]:
     with store.database.transaction() as connection:
         statement = bound(
             connection.dialect,
-            "joined_rows",
+            *selection(point_in_time=True, newest_only=False),
             sources=Sources.of(connection),
             base_dt=_BASE_DT,
             **window_values(LabelWindow.of(_BASE_DT)),

@@ -84,6 +84,20 @@ def test_the_newest_row_of_every_customer_up_to_the_day(store: FeatureStore) -> 
     ]
 
 
+def test_a_date_that_is_no_day_is_never_the_newest(store: FeatureStore) -> None:
+    """It sorts anywhere, and the service does not answer by such a row either."""
+    dated = {"a": ["2025-02-28", "2025-02-29"], "b": ["25.04.2025", "2024-12-31"]}
+    dated |= {"c": ["2025/03/01"], "d": ["20250301", "2025-03-01T08:00"]}
+    given = [(day[:10], who, day, 1.0) for who, days in dated.items() for day in days]
+    by_pandas(store, labels(), features(*given))
+    found = [(who, day) for keys in _keys(store, Customers.newest) for _, who, day in keys]
+    assert sorted(found) == [("a", "2025-02-28"), ("b", "2024-12-31"), ("d", "2025-03-01")]
+    store.database.engine.dispose()
+    for who in dated:
+        newest = store.newest_features(who, until=_DAY)
+        assert (newest and newest[0]) == dict(found).get(who)
+
+
 def test_keys_that_statements_could_stumble_over(store: FeatureStore) -> None:
     """Quotes, percent signs, colons and backslashes are characters like any other."""
     keys = ["'", "''", '"', "%s", "%%", ":x", "\\", "\\'", "a b", "é", "한글", "x;--"]

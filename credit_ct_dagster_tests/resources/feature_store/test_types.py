@@ -125,7 +125,7 @@ def test_a_time_in_some_dates_loses_no_label(store: FeatureStore) -> None:
     moved = labels(
         *((n, "c", day, "Poor") for n, day in times.items()), ("4", "c", _BASE_DT, "Good")
     )
-    rows = features(*((str(n), "c", "2025-03-01", 30.0) for n in range(1, 5)))
+    rows = features(*((str(n), "c", "2025-02-10", 30.0) for n in range(1, 5)))
     by_pandas(store, moved, rows)
     merged = store.merge(_BASE_DT)
     assert (merged.labels, merged.rows_inserted, merged.invalid_dates) == (4, 4, {})

@@ -89,7 +89,7 @@ def test_a_wrong_scale_is_found(packaged: PackagedModel, folder: Path) -> None:
         ("mlflow_model.py", "def", "loaded by MLflow, it fails with "),
         (
             f"{SCORER}/code/class_rule.py",
-            "class_numbers = lambda _rule, scores, _probabilities: 0 * scores[:, 0].astype(int)",
+            "ClassRule.numbers = lambda _rule, scores, _shares: 0 * scores[:, 0].astype(int)",
             "loaded by MLflow, ",
         ),
     ],

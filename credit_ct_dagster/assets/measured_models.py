@@ -1,0 +1,125 @@
+"""What is measured of a packaged model, for its card."""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from credit_ct_dagster.assets.tables import table_of
+from credit_ct_dagster.contracts.assessment import AssessmentReport, ReasonStability
+from credit_ct_dagster.contracts.decision import DecisionRecord
+from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
+from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.io_managers.raw_rows import raw_rows
+from credit_ct_dagster.promotions import Promotions
+
+# What scores and judges is imported where it is used: it takes seconds.
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from credit_ct_dagster.resources.bentoml_store import PackagedModel
+
+logger = logging.getLogger(__name__)
+
+
+def report_of(
+    package: "PackagedModel",
+    record: DecisionRecord,
+    holdout: "pd.DataFrame",
+    promotions: Promotions,
+    artifacts: ArtifactsIOManager,
+) -> AssessmentReport:
+    """Measure a packaged model on rows that it has not learned from.
+
+    Args:
+        package: The model.
+        record: The decision on it.
+        holdout: The raw holdout rows of its base date.
+        promotions: Has the champion before.
+        artifacts: Have the validation rows, and the holdouts of other base dates.
+    """
+    from credit_ct_dagster.modeling.judging.assessment import assess
+    from credit_ct_dagster.modeling.judging.fairness import fairness_of
+    from credit_ct_dagster.modeling.judging.monotonicity import monotonicity_of
+    from credit_ct_dagster.modeling.rows.splitting import pooled_holdout
+
+    base_dt, scorer = record.model.base_dt, package.scorer
+    holdouts = {base_dt: holdout} | _other_holdouts(record, artifacts)
+    pooled = pooled_holdout(list(holdouts.values()), [package.record.seen_share])
+    stability, not_compared = _reasons(package, record, holdout, promotions)
+    utility = package.data.utility
+    return AssessmentReport(
+        val=assess(scorer, raw_rows(artifacts, base_dt, "val"), utility),
+        holdout=assess(scorer, holdout, utility),
+        monotonicity=monotonicity_of(scorer, holdout),
+        reasons=stability,
+        reasons_not_compared=not_compared,
+        fairness=fairness_of(
+            pooled, scorer.score_rows(pooled).classes, package.data.protected, list(holdouts)
+        ),
+    )
+
+
+def _other_holdouts(
+    record: DecisionRecord, artifacts: ArtifactsIOManager
+) -> "dict[str, pd.DataFrame]":
+    """Those that the decision pooled with the holdout of the base date, and that still exist."""
+    found = {}
+    for base_dt in record.decision.holdouts:
+        if base_dt == record.model.base_dt:
+            continue
+        try:
+            found[base_dt] = raw_rows(artifacts, base_dt, "holdout")
+        except UnavailableError:
+            raise
+        except CreditCtError as error:  # rows of an old base date may have been pruned since
+            logger.warning(str(error), extra={"code": error.code})
+    return found
+
+
+def _reasons(
+    package: "PackagedModel",
+    record: DecisionRecord,
+    holdout: "pd.DataFrame",
+    promotions: Promotions,
+) -> tuple[ReasonStability | None, str | None]:
+    """What the reasons have in common with those of the champion before; or why it is unknown.
+
+    It only informs: a package that no longer exists is not compared.
+    """
+    from credit_ct_dagster.modeling.judging.stability import reason_stability
+
+    before = record.before
+    if before is None or before.registered_version == record.model.registered_version:
+        return None, None
+    try:
+        champion = promotions.load(promotions.newest_package(before)).scorer
+    except UnavailableError:
+        raise
+    except CreditCtError as error:
+        return None, error.sentence
+    if not (package.scorer.explains and champion.explains):
+        return None, "an earlier release packaged one of the two models, which gives no reasons."
+    return reason_stability(package.scorer, champion, before.base_dt, holdout), None
+
+
+def figures_of(report: AssessmentReport) -> dict[str, Any]:
+    """What the materialization says in figures."""
+    holdout, fairness = report.holdout, report.fairness
+    found: dict[str, Any] = {
+        **{f"holdout_{name}": str(estimate) for name, estimate in holdout.metrics.items()},
+        "holdout_ece": holdout.calibrated.ece,
+        "holdout_brier": holdout.calibrated.brier,
+    }
+    if holdout.perfect_ece:
+        found["ece_of_a_perfect_model"] = str(holdout.perfect_ece)
+    if report.monotonicity:
+        found["rows_that_get_better_as_risk_rises"] = table_of(
+            [
+                {"feature": each.feature, "share": round(each.better, 4), "rows": each.rows}
+                for each in report.monotonicity
+            ]
+        )
+    if report.reasons and report.reasons.shared:
+        found["reasons_shared_with_the_champion_before"] = str(report.reasons.shared)
+    if fairness:
+        found["groups_with_adverse_impact"] = len(fairness.adverse)
+    return found

@@ -1,0 +1,170 @@
+"""The rows of a base date as they were merged, before they were prepared."""
+
+import logging
+from collections.abc import Container, Mapping
+from typing import TYPE_CHECKING
+
+from credit_ct_dagster.contracts import files
+from credit_ct_dagster.contracts.splits import ScalersRecord, SplitsSummary
+from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
+from credit_ct_dagster.errors.inputs import UnusableRowsError
+from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.rows.missing import with_blanks_missing
+from credit_ct_dagster.partitions import LabelWindow, exists
+
+# pandas and scikit-learn are imported where rows are read: they take seconds.
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+HOLDOUT_FILES = (
+    files.SPLITS_SUMMARY_FILE,
+    files.SPLIT_FILES["holdout"],
+    files.MERGED_ROWS_FILE,
+    f"encoders/{files.SCALERS_FILE}",
+)
+"""What `raw_holdouts` reads of a base date, below its preprocessing folder."""
+
+_NAMED = 3
+"""So many base dates that are passed over are named, each with its reason."""
+
+
+def raw_rows(artifacts: ArtifactsIOManager, base_dt: str, split: str) -> "pd.DataFrame":
+    """The raw rows of one split, in the order of its file; blank words are missing.
+
+    Raises:
+        MixedArtifactsError: The merged rows are not those that the splits were made from.
+    """
+    prepared = artifacts.open(files.PREPROCESSING_FOLDER, base_dt)[files.SPLIT_FILES[split]]
+    return _raw(artifacts, base_dt, prepared)
+
+
+def _raw(artifacts: ArtifactsIOManager, base_dt: str, prepared: "pd.DataFrame") -> "pd.DataFrame":
+    """What a base date's prepared rows were before; of the archive, or else scaled back."""
+    from credit_ct_dagster.modeling.rows.preparation import restore, scalers_of
+    from credit_ct_dagster.modeling.rows.splitting import require_fingerprint
+
+    folder = artifacts.open(files.PREPROCESSING_FOLDER, base_dt)
+    if files.MERGED_ROWS_FILE not in folder:
+        learned = artifacts.open(files.SCALERS_FOLDER, base_dt).read(ScalersRecord)
+        return restore(prepared, scalers_of(learned))
+    merged = folder[files.MERGED_ROWS_FILE]
+    fingerprint = folder.read(SplitsSummary).data_fingerprint
+    require_fingerprint(merged, fingerprint, f"merged rows in {folder.path}")
+    keys = ["id", schema.CUSTOMER]
+    rows = prepared[keys].merge(merged, on=keys, how="left")[list(merged.columns)]
+    return with_blanks_missing(rows)
+
+
+def raw_holdouts(
+    artifacts: ArtifactsIOManager, base_dt: str, windows: int, log: logging.Logger = logger
+) -> "dict[str, pd.DataFrame]":
+    """The holdout of a base date, and of earlier ones whose label windows do not overlap.
+
+    Args:
+        artifacts: Where the splits are.
+        base_dt: The base date.
+        windows: At most this many holdouts, 1 or more; there are fewer where no more exist.
+        log: Gets the base dates that are passed over, each with the reason.
+
+    Returns:
+        Raw rows per base date, newest first, this base date's before all others. Several may have
+        the same month of a customer, where a label was dated anew: `pooled_holdout` counts it once.
+
+    Raises:
+        CreditCtError: The holdout of the base date itself cannot be read.
+        UnavailableError: The object store does not answer.
+    """
+    own = {base_dt: raw_rows(artifacts, base_dt, "holdout")}
+    return own | earlier_holdouts(artifacts, base_dt, windows - 1, log)
+
+
+def earlier_holdouts(
+    artifacts: ArtifactsIOManager, base_dt: str, count: int, log: logging.Logger = logger
+) -> "dict[str, pd.DataFrame]":
+    """The holdouts that are pooled with that of a base date, newest first.
+
+    Each is that of the newest base date whose label window ends before the one before it begins.
+    One of which a part is missing or damaged, or that lacks a feature of this release, is passed
+    over, and the next older one takes its place: half of a base date is no evidence.
+
+    Args:
+        artifacts: Where the splits are.
+        base_dt: The base date; it need not have any splits yet.
+        count: At most this many. No other base date's files are read.
+        log: Gets the base dates that are passed over, each with the reason.
+
+    Raises:
+        UnavailableError: The object store does not answer.
+    """
+    found: dict[str, pd.DataFrame] = {}
+    passed_over: dict[str, str] = {}
+    start = LabelWindow.of(base_dt).start.isoformat()
+    for earlier in _base_dates(artifacts) if count > 0 else ():
+        if earlier >= start:
+            continue
+        try:
+            found[earlier] = whole_holdout(artifacts, earlier)
+        except UnavailableError:
+            raise
+        except CreditCtError as error:
+            passed_over[earlier] = error.sentence
+            continue
+        if len(found) == count:
+            break
+        start = LabelWindow.of(earlier).start.isoformat()
+    if passed_over:
+        log.warning(_sentence(base_dt, passed_over))
+    return found
+
+
+def whole_holdout(artifacts: ArtifactsIOManager, base_dt: str) -> "pd.DataFrame":
+    """The raw holdout rows of an earlier base date, if they can judge the models of this release.
+
+    Raises:
+        UnavailableError: The object store does not answer.
+        CreditCtError: A file is missing or damaged, is not what the summary describes, or lacks a
+            feature.
+    """
+    from credit_ct_dagster.modeling.rows.splitting import require_fingerprint
+
+    folder = artifacts.open(files.PREPROCESSING_FOLDER, base_dt)
+    # The summary is small, and tells of most base dates that cannot be used that they cannot.
+    summary = folder.read(SplitsSummary)
+    if summary.present:
+        _require_features(summary.present)
+    prepared = folder[files.SPLIT_FILES["holdout"]]
+    _require_features(prepared)
+    fingerprint = summary.fingerprints.get("holdout", "")
+    require_fingerprint(prepared, fingerprint, f"holdout rows in {folder.path}")
+    return _raw(artifacts, base_dt, prepared)
+
+
+def _base_dates(artifacts: ArtifactsIOManager) -> list[str]:
+    """Those that have a folder of splits, newest first; what is no base date is left out."""
+    names = [name for name, _ in artifacts.open_all(files.PREPROCESSING_FOLDER)]
+    return [name for name in reversed(names) if exists(name)]
+
+
+def _require_features(names: Container[str]) -> None:
+    absent = [name for name in schema.FEATURES if name not in names]
+    if absent:
+        raise UnusableRowsError(
+            f"Its rows have no {', '.join(absent)}, which this release trains on. To have them"
+            " judge models, materialize features_target and preprocessed_splits for it again."
+        )
+
+
+def _sentence(base_dt: str, passed_over: Mapping[str, str]) -> str:
+    reasons = [f"{earlier}: {reason}" for earlier, reason in passed_over.items()]
+    count, more = len(reasons), len(reasons) - _NAMED
+    return " ".join(
+        [
+            f"The holdout rows of {count} earlier base date{'s' if count > 1 else ''} cannot judge"
+            f" the model of base date {base_dt}; older ones take their place, where there are any.",
+            *reasons[:_NAMED],
+            *([f"And {more} more."] if more > 0 else []),
+        ]
+    )

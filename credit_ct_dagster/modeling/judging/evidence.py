@@ -1,0 +1,113 @@
+"""What holdout rows say about a challenger and a champion.
+
+Both models are scored on the same rows of customers that neither saw.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from credit_ct_dagster.contracts.decision import Comparison, Floor, ProbabilityComparison
+from credit_ct_dagster.contracts.utility import Metric, Utility
+from credit_ct_dagster.modeling.judging import confusion
+from credit_ct_dagster.modeling.judging.floors import floors
+from credit_ct_dagster.modeling.judging.gate_rules import GateRules
+from credit_ct_dagster.modeling.judging.probability_guard import compare_probabilities
+
+if TYPE_CHECKING:
+    from credit_ct_dagster.scorer.scorer import Scored
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What holdout rows say about a challenger.
+
+    Attributes:
+        rows: How many there are.
+        holdouts: The base dates that they are of.
+        floors: What it must reach, and does.
+        comparison: Of its classes with the champion's; None without champion.
+        probabilities: The same of its probabilities; None also with fewer rows than `min_rows`.
+    """
+
+    rows: int
+    holdouts: Sequence[str] = ()
+    floors: Sequence[Floor] = ()
+    comparison: Comparison | None = None
+    probabilities: ProbabilityComparison | None = None
+
+
+def compare(
+    rows: pd.DataFrame,
+    challenger: np.ndarray,
+    champion: np.ndarray,
+    utility: Utility,
+    rules: GateRules,
+) -> Comparison:
+    """Compare two models by their predictions of the same rows.
+
+    A paired bootstrap: each draw takes the same customers for both.
+
+    Args:
+        rows: Labelled rows of customers that neither model saw.
+        challenger: Predicted classes, shape (rows,).
+        champion: The same.
+        utility: What the bank wants of a class.
+        rules: The bootstrap.
+    """
+    counts = np.stack(
+        [confusion.counts_per_customer(rows, each) for each in (challenger, champion)], axis=1
+    )
+    ours, theirs = confusion.goodness(counts.sum(axis=0), utility)
+    drawn = confusion.goodness(confusion.resampled(counts, rules.draws, rules.seed), utility)
+    sign = -1 if utility.metric == Metric.expected_cost else 1
+    return Comparison(
+        metric=utility.metric,
+        challenger=sign * float(ours),
+        champion=sign * float(theirs),
+        difference=confusion.estimate(ours - theirs, drawn[:, 0] - drawn[:, 1], rules.confidence),
+        rows=len(rows),
+        customers=len(counts),
+        differing=int((challenger != champion).sum()),
+    )
+
+
+def examine(
+    rows: pd.DataFrame,
+    answers: Sequence["Scored"],
+    utility: Utility,
+    rules: GateRules,
+    holdouts: Sequence[str] = (),
+) -> Evidence:
+    """What holdout rows say about a challenger.
+
+    Args:
+        rows: Labelled rows of customers that no model saw.
+        answers: The challenger's answers to them; then the champion's, if there is one. None is
+            needed when there are no rows.
+        utility: What the bank wants of a class.
+        rules: The gate's rules.
+        holdouts: The base dates that the rows are of.
+    """
+    if rows.empty:
+        return Evidence(rows=0, holdouts=holdouts)
+    challenger, *others = answers
+    if not others:
+        met = floors(rows, challenger.classes, None, rules)
+        return Evidence(rows=len(rows), holdouts=holdouts, floors=met)
+    [champion] = others
+    probabilities = None
+    if len(rows) >= rules.min_rows:
+        probabilities = compare_probabilities(
+            rows, challenger.probabilities, champion.probabilities, rules
+        )
+    return Evidence(
+        rows=len(rows),
+        holdouts=holdouts,
+        floors=floors(rows, challenger.classes, champion.classes, rules),
+        comparison=compare(rows, challenger.classes, champion.classes, utility, rules),
+        probabilities=probabilities,
+    )
