@@ -43,6 +43,7 @@ _ONE_CANDIDATE = {
     "tuned_runs": {"config": {"depth": [8], "rsm": [0.9], "l2_leaf_reg": [5.0], "iterations": 300}}
 }
 _ANY_SIZE = {"features_target_window_has_enough_rows": {"config": {"min_share": 0.0}}}
+_ANY_SHARES = {"preprocessed_splits_splits_have_their_shares": {"config": {"max_deviation": 1.0}}}
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,11 @@ def _in_models(rows: Tables) -> Iterator[Case]:
         again = _outcome(here, JANUARY_BASE_DT, _WITHOUT_RESUME)
         yield Case("the same model again", ("insufficient evidence",), again)
         _replace(here, a_tenth(rows))
+        few = "a challenger of a tenth of the training rows"
         tenth = _outcome(here, _LATER_BASE_DT, _ANY_SIZE)
-        yield Case("a challenger of a tenth of the training rows", ("Not promoted",), tenth)
+        yield Case(few, ("splits_have_their_shares",), tenth)
+        tenth = _outcome(here, _LATER_BASE_DT, _ANY_SIZE | _ANY_SHARES)
+        yield Case(f"{few}, without that check", ("Not promoted",), tenth)
     with _store(rows) as here:
         _outcome(here, JANUARY_BASE_DT, _ONE_SPLIT)
         better = _outcome(here, _LATER_BASE_DT)
