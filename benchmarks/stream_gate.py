@@ -64,6 +64,7 @@ class Outcome:
         champion_below: Whether the champion lies below one of them as well, on all customers.
         differing: The share of the rows on which the two predict different classes.
         reliability: What the guard of the probabilities says.
+        loss_gain: By how much the challenger's log-loss is truly lower, on all customers.
     """
 
     position: int
@@ -78,6 +79,7 @@ class Outcome:
     champion_below: bool = False
     differing: float | None = None
     reliability: Reliability | None = None
+    loss_gain: float = 0.0
 
 
 @dataclass
@@ -191,6 +193,7 @@ class History:
             champion_below=below(holder),
             differing=(evidence.comparison.differing or 0) / evidence.rows,
             reliability=reliability,
+            loss_gain=self.models[holder].log_loss - self.models[key].log_loss,
             **known,  # type: ignore[arg-type]
         )
 
@@ -203,7 +206,12 @@ class History:
             utility, _ = VARIANTS[rule.variant]
             answers = [self.models[each].answers(customers, rule.variant) for each in (key, holder)]
             self._examined[case] = examine(
-                rows_of(self.world, customers), answers, utility, rule.rules
+                rows_of(self.world, customers),
+                answers,
+                utility,
+                rule.rules,
+                # The oldest window comes first.
+                windows=np.arange(windows)[::-1].repeat(len(customers) // windows),
             )
         return self._examined[case]
 

@@ -16,6 +16,7 @@ import pandas as pd
 from benchmarks.streams import Recipe, Stream, World
 from credit_ct_dagster.contracts.utility import Metric, Utility
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.answers.calibration import probability_log_loss
 from credit_ct_dagster.modeling.judging import confusion
 from credit_ct_dagster.scorer.class_rule import HIGHEST_SCORE, ClassRule
 from credit_ct_dagster.scorer.scorer import Scored
@@ -71,6 +72,11 @@ class Model:
             )
             for variant, classes in self.classes.items()
         }
+
+    @cached_property
+    def log_loss(self) -> float:
+        """On all customers."""
+        return probability_log_loss(self.truth[schema.TARGET], self.probabilities)
 
     def answers(self, customers: np.ndarray, variant: str) -> Scored:
         """To drawn rows, given by the numbers of their customers."""
@@ -143,10 +149,9 @@ def _make(task: tuple[Path, int, Recipe]) -> None:
     assert isinstance(world, World)
     assert isinstance(days, int)
     stream = Stream.of(world, days, number)
-    train = stream.rows(world, "train", recipe.day)
-    train = train.tail(round(recipe.rows * len(train)))
+    train = stream.rows(world, "train", recipe)
     scalers = fit_scalers(train)
-    val = prepare(stream.rows(world, "val", recipe.day), scalers)
+    val = prepare(stream.rows(world, "val", recipe), scalers)
     path = folder / f"{recipe.name}.cbm"
     if path.exists():
         model = CatBoostClassifier()

@@ -17,7 +17,7 @@ from benchmarks.stream_gate import (
     true_floors,
 )
 from benchmarks.stream_models import Model, shared, workers
-from benchmarks.streams import Recipe, World
+from benchmarks.streams import Recipe, World, halves
 from credit_ct_dagster.contracts.decision import FloorVerdict, Reliability
 from credit_ct_dagster.contracts.utility import Metric
 from credit_ct_dagster.modeling import schema
@@ -220,7 +220,7 @@ def _sharpened(task: tuple[float, int, int]) -> Sharpened:
         sure = raised / raised.sum(axis=1, keepdims=True)
         losses.append(
             (
-                probability_log_loss(truth, challenger.probabilities),
+                challenger.log_loss,
                 probability_log_loss(truth, sure),
                 expected_calibration_error(truth, sure),
             )
@@ -245,19 +245,28 @@ def apart(streams: Streams, variant: str) -> dict[str, list[float]]:
     """The share of all customers to whom two models give different classes, by how they relate."""
     rng = np.random.default_rng(0)
     found: dict[str, list[float]] = {
-        "of consecutive days": [], "30 days apart": [], "of two streams": [],
-    }  # fmt: skip
+        "of consecutive days": [],
+        "30 days apart": [],
+        "of two streams": [],
+        "that share no customer": [],
+    }
     for stream in range(streams.streams):
+        one, two = (streams.models[stream, recipe.name] for recipe in halves())
+        found["that share no customer"].append(_differing(one, two, variant))
         other = (stream + 1) % streams.streams
         for day in range(streams.days + 1):
-            theirs = int(rng.integers(streams.days + 1))
+            drawn = int(rng.integers(streams.days + 1))
             for name, key in (
                 ("of consecutive days", (stream, day + 1)),
                 ("30 days apart", (stream, day + _DAYS_OF_A_MONTH)),
-                ("of two streams", (other, theirs)),
+                ("of two streams", (other, drawn)),
             ):
-                one = streams.models[stream, f"day-{day:03}"]
-                two = streams.models.get((key[0], f"day-{key[1]:03}"))
-                if two and two is not one:
-                    found[name].append(float((one.classes[variant] != two.classes[variant]).mean()))
+                ours = streams.models[stream, f"day-{day:03}"]
+                theirs = streams.models.get((key[0], f"day-{key[1]:03}"))
+                if theirs:
+                    found[name].append(_differing(ours, theirs, variant))
     return {name: shares for name, shares in found.items() if shares}
+
+
+def _differing(one: Model, two: Model, variant: str) -> float:
+    return float((one.classes[variant] != two.classes[variant]).mean())

@@ -20,8 +20,6 @@ from benchmarks.stream_studies import (
 )
 from credit_ct_dagster.contracts.decision import Ground, Reliability
 from credit_ct_dagster.contracts.utility import Metric
-from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.answers.calibration import probability_log_loss
 from credit_ct_dagster.scorer.class_rule import HIGHEST_SCORE
 
 _DAYS = 30
@@ -150,27 +148,42 @@ def blocked_table(found: Mapping[str, Months]) -> Table:
 
 def history_guard_table(found: Mapping[str, Months]) -> Table:
     """How often the guard of the probabilities warns, though nothing changes."""
-
-    def says(verdict: Reliability) -> Callable[[Outcome], bool]:
-        return lambda day: day.reliability == verdict
-
     return [
         {
             "rule": name,
-            "champion's are worse, % of days": shown(
-                months.share(says(Reliability.champion_worse)), 2
-            ),
-            "challenger's are worse, % of days": shown(
-                months.share(says(Reliability.challenger_worse)), 2
-            ),
-            "months with a warning, %": shown(
-                months.any(lambda day: day.reliability not in (None, Reliability.alike))
-            ),
+            "champion's are worse, % of days": shown(months.share(_champion_warned), 2),
+            "challenger's are worse, % of days": shown(months.share(_challenger_warned), 2),
+            "truly worse, % of both": shown(months.share(_warned_truly, warned)),
+            "months with a warning, %": shown(months.any(warned)),
             "rows on which the two differ, % (mean)": 100
             * mean(day.differing or 0.0 for day in months.days(lambda _: True)),
         }
         for name, months in found.items()
     ]
+
+
+def warned(day: Outcome) -> bool:
+    """Whether the guard warns of challenger or champion."""
+    return _champion_warned(day) or _challenger_warned(day)
+
+
+def warned_falsely(day: Outcome) -> bool:
+    """The same of a model whose log-loss is truly no higher."""
+    return warned(day) and not _warned_truly(day)
+
+
+def _champion_warned(day: Outcome) -> bool:
+    return day.reliability == Reliability.champion_worse
+
+
+def _challenger_warned(day: Outcome) -> bool:
+    return day.reliability == Reliability.challenger_worse
+
+
+def _warned_truly(day: Outcome) -> bool:
+    return (_champion_warned(day) and day.loss_gain > 0) or (
+        _challenger_warned(day) and day.loss_gain < 0
+    )
 
 
 def guard_table(found: Sequence[Sharpened]) -> Table:
@@ -248,12 +261,11 @@ def apart_table(streams: Streams) -> Table:
 
 def models_table(streams: Streams) -> Table:
     """How good the models of all days are, on all customers."""
-    truth = streams.world.judged[schema.TARGET]
     daily = streams.daily()
     quality = {
         variant: [model.goodness[variant] for model in daily] for variant in daily[0].classes
     }
-    quality["log-loss"] = [probability_log_loss(truth, each.probabilities) for each in daily]
+    quality["log-loss"] = [each.log_loss for each in daily]
     return [
         {
             "": name,

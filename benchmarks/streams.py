@@ -35,12 +35,15 @@ class Recipe:
         day: The last day of its window.
         rows: The share of the window's training rows that it is fitted to.
         trees: The most trees that it may have; None for the platform's own limit.
+        half: Instead of a window: the first (0) or the second (1) half of all customers, so that
+            two models share none.
     """
 
     name: str
     day: int
     rows: float = 1.0
     trees: int | None = None
+    half: int | None = None
 
 
 def daily(days: int) -> list[Recipe]:
@@ -53,6 +56,11 @@ def weaker(shares: Sequence[float], trees: Sequence[int]) -> list[Recipe]:
     few = [Recipe(f"rows-{share:g}", _WEAK_WINDOW_END, rows=share) for share in shares]
     early = [Recipe(f"trees-{count}", _WEAK_WINDOW_END, trees=count) for count in trees]
     return few + early
+
+
+def halves() -> list[Recipe]:
+    """Two models that learned from other customers, as those of two months would."""
+    return [Recipe(f"half-{half}", 0, half=half) for half in (0, 1)]
 
 
 @dataclass(frozen=True)
@@ -116,13 +124,18 @@ class Stream:
             }
         )
 
-    def rows(self, world: World, split: str, day: int) -> pd.DataFrame:
-        """The rows of the window that ends on a day.
+    def rows(self, world: World, split: str, recipe: Recipe) -> pd.DataFrame:
+        """The rows that a model is fitted to, or chosen by.
 
         A customer who is drawn twice keeps the same id: so the folds in which a calibration is
         chosen share nobody.
         """
-        return world.sides[split].iloc[window(self.drawn[split], day)].reset_index(drop=True)
+        side = world.sides[split]
+        if recipe.half is not None:
+            shuffled = np.random.default_rng(self.drawn[split][0]).permutation(len(side))
+            return side.iloc[shuffled[recipe.half :: 2]].reset_index(drop=True)
+        rows = side.iloc[window(self.drawn[split], recipe.day)].reset_index(drop=True)
+        return rows.tail(round(recipe.rows * len(rows))) if split == "train" else rows
 
 
 def holdout_draws(world: World, days: int, seed: int, again: int) -> np.ndarray:

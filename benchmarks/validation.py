@@ -140,12 +140,16 @@ def _optimism(rows: Rows, plan: Plan) -> _Measured:
         for number, model in models.items()
     }
     chosen = optimism.pop(best)
-    return {
+    found = {
         "winner: accuracy on validation minus holdout, points": 100 * chosen["accuracy"],
         "winner: log-loss on validation minus holdout": chosen["log_loss"],
-        "of the accuracy, by the choice among candidates, points": 100
-        * (chosen["accuracy"] - float(np.mean([e["accuracy"] for e in optimism.values()]))),
     }
+    if optimism:  # the others that were fitted to the end
+        usual = float(np.mean([each["accuracy"] for each in optimism.values()]))
+        found["winner: the same of accuracy, beyond that of other candidates, points"] = 100 * (
+            chosen["accuracy"] - usual
+        )
+    return found
 
 
 def _monotonicity(scorer: Scorer, rows: pd.DataFrame) -> _Measured:

@@ -44,7 +44,11 @@ class Deciding:
         self._lost: dict[str, LostChampionError] = {}
 
     def register(
-        self, base_dt: str, mlflow_run_id: str, reported: Mapping[str, str] | None = None
+        self,
+        base_dt: str,
+        mlflow_run_id: str,
+        reported: Mapping[str, str] | None = None,
+        require_not_worse: Callable[[ModelIdentity, ModelIdentity], None] | None = None,
     ) -> ModelIdentity:
         """Register the newest package that a base date has of an MLflow run.
 
@@ -52,6 +56,8 @@ class Deciding:
             base_dt: The base date.
             mlflow_run_id: The run of the model.
             reported: Per tag, the hash that was reported when a package was made.
+            require_not_worse: Called with the new package of a champion that was packaged again,
+                and with the champion; raises if the old package has to stay.
 
         Raises:
             MissingPackageError: It has none.
@@ -79,6 +85,8 @@ class Deciding:
             and champion.bentoml_tag != package.bentoml_tag
         ):  # it was packaged again, and this package will serve as soon as it is registered
             self._promotions.require_serves(package)
+            if require_not_worse:
+                require_not_worse(package, champion)
         identity = self._registry.register(package, packages)
         self._replace_versions_by(identity)
         self._label_packages()

@@ -44,6 +44,7 @@ from credit_ct_dagster.checks.row_distribution import (
 )
 from credit_ct_dagster.checks.tuned_runs import model_beats_baselines
 from credit_ct_dagster.partitions import Calendar
+from credit_ct_dagster.runs.default_config import DefaultConfig
 from credit_ct_dagster.runs.model_runs import MODEL_TAG
 from credit_ct_dagster.runs.terminal_log import terminal_logger
 from credit_ct_dagster.runs.uncaught import report_base_dates_in_one_line
@@ -98,16 +99,21 @@ def partitioned(calendar: Calendar) -> list[dg.AssetsDefinition]:
 
 
 def build(settings: Settings) -> dg.Definitions:
-    """The definitions for an environment, which is not touched yet.
+    """The definitions for an environment, of which only the file RUN_CONFIG is read.
 
     Args:
         settings: Of the environment; its secrets are looked up when a run starts.
+
+    Raises:
+        SettingsError: The file cannot be used.
     """
     wiring = Wiring(settings, secret=dg.EnvVar)
+    assets, config = partitioned(wiring.calendar), DefaultConfig.read(settings.run_config)
+    config.require_ops([*assets, *CHECKS])
     pruning = pruning_job({MODEL_TAG: settings.model_name})
     return dg.Definitions(
-        assets=[*SOURCES, *partitioned(wiring.calendar)],
-        asset_checks=CHECKS,
+        assets=[*SOURCES, *config.given_to(assets)],
+        asset_checks=config.given_to(CHECKS),
         jobs=[
             continuous_training_job(settings.model_name),
             customer_scores_job(settings.model_name),

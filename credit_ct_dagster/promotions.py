@@ -6,7 +6,7 @@ sets them.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,7 +18,11 @@ from credit_ct_dagster.contracts.decision import Decision, DecisionRecord, Groun
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.databases import location, parse_url
 from credit_ct_dagster.deciding import CHAMPION, PREVIOUS, Deciding, recorded_versions
-from credit_ct_dagster.errors.models import ChampionDisagreementError, PackageDoesNotServeError
+from credit_ct_dagster.errors.models import (
+    ChampionDisagreementError,
+    ExcludedFeaturesError,
+    PackageDoesNotServeError,
+)
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.io_managers.decisions import DecisionRecords
 from credit_ct_dagster.locks import exclusive
@@ -138,6 +142,26 @@ class Promotions(dg.ConfigurableResource):
             f"version {champion.registered_version} of base date {champion.base_dt},"
             f" {champion.bentoml_tag}, according to decision {records[-1].number}, the newest"
         )
+
+    def require_allowed_features(self, excluded: Collection[str]) -> None:
+        """Make sure that the champion, if there is one, uses none of these features.
+
+        Raises:
+            ExcludedFeaturesError: It does.
+            CreditCtError: Its package is missing or cannot be loaded.
+        """
+        champion = self.champion() if excluded else None
+        if champion is None:
+            return
+        used = [name for name in self.load(champion).data.features if name in excluded]
+        if used:
+            raise ExcludedFeaturesError(
+                f"The champion of base date {champion.base_dt}, version"
+                f" {champion.registered_version}, was trained on {', '.join(used)}, which"
+                " EXCLUDED_FEATURES names now. It serves until the gate promotes a model that was"
+                " trained since; to end it at once, train the newest base date, then make its model"
+                " the champion: credit-ct promote."
+            )
 
     def newest_package(self, model: ModelIdentity) -> ModelIdentity:
         """A model with its newest package: it may have been packaged again since a decision."""

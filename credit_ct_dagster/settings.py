@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from credit_ct_dagster import logs
 from credit_ct_dagster.contracts.model_name import DEFAULT_MODEL_NAME
-from credit_ct_dagster.contracts.utility import DEFAULT_COSTS, Metric
+from credit_ct_dagster.contracts.utility import DEFAULT_COSTS, Metric, matrix_of
 from credit_ct_dagster.errors.inputs import SettingsError
 
 
@@ -65,7 +65,7 @@ class Settings(BaseSettings):
         description="What the class of an answer is chosen for, and what the gate compares models"
         " by: macro_f1, accuracy or expected_cost",
     )
-    cost_matrix: list[list[float]] = Field(
+    cost_matrix: Annotated[list[list[float]], NoDecode, BeforeValidator(matrix_of)] = Field(
         default=[list(row) for row in DEFAULT_COSTS],
         description="For expected_cost, as JSON: rows are true classes, columns predicted ones, in"
         " the order Poor, Standard, Good",
@@ -82,6 +82,11 @@ class Settings(BaseSettings):
         default=["age"],
         description="Features that the bank marks as protected, by commas: a reason that rests on"
         " one of them raises a compliance flag; 'none' marks none",
+    )
+    run_config: Path | None = Field(
+        default=None,
+        description="A YAML file with the run configuration of ops: what it sets is the default of"
+        " every run, those of schedules and sensors included",
     )
     partitions_start: date = Field(default=date(2025, 1, 1), description="The first base date")
     retention_days: int | None = Field(
@@ -194,7 +199,7 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         parts = [part.strip() for part in value.split(",") if part.strip()]
-        return [] if parts == ["none"] else parts
+        return [] if [part.lower() for part in parts] == ["none"] else parts
 
     @classmethod
     def from_environment(cls) -> Self:

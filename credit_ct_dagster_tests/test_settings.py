@@ -63,6 +63,10 @@ def test_recipients_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> 
         ("MODEL_NAME", "../up"),
         ("PARTITIONS_START", "soon"),
         ("LOG_FORMAT", "xml"),
+        ("COST_MATRIX", "0,2,5"),
+        ("COST_MATRIX", "[[0, 1"),
+        ("COST_MATRIX", "[" * 10_000),
+        ("COST_MATRIX", '[[0, 1, "much"], [1, 0, 1], [2, 1, 0]]'),
     ],
 )
 def test_an_unusable_value_is_named_and_not_repeated(
@@ -73,6 +77,33 @@ def test_an_unusable_value_is_named_and_not_repeated(
     with pytest.raises(SettingsError, match=name) as refused:
         Settings.from_environment()
     assert value not in str(refused.value).replace("Asia/Seoul", "")
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_no_variable_ends_in_an_error_of_a_library(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whatever its type: text that is no JSON is taken as it is, or refused by the name."""
+    monkeypatch.setenv(name.upper(), "{not json")
+    refused = None
+    try:
+        Settings.from_environment()
+    except SettingsError as error:
+        refused = error
+    if refused:
+        assert refused.code == "CT-CONFIG-1"
+        assert name.upper() in refused.sentence
+        assert "not json" not in refused.sentence
+
+
+@pytest.mark.parametrize("name", ["excluded_features", "protected_features", "mail_to"])
+@pytest.mark.parametrize("word", ["none", "None", " NONE "])
+def test_the_word_none_is_an_empty_list(
+    monkeypatch: pytest.MonkeyPatch, name: str, word: str
+) -> None:
+    """In any letter case, as it is for days."""
+    monkeypatch.setenv(name.upper(), word)
+    assert getattr(Settings.from_environment(), name) == []
 
 
 def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,16 @@ from pydantic import Field, field_validator
 
 from credit_ct_dagster.assets.columns import column_schema
 from credit_ct_dagster.assets.config import refuses_bad_values
+from credit_ct_dagster.assets.packaged_figures import figures_of_package
 from credit_ct_dagster.assets.preprocessed_splits import limits_of
+from credit_ct_dagster.assets.recalibration import (
+    loaded,
+    newest_but_of,
+    recalibration_of,
+    restored,
+    rows_to_calibrate_on,
+    too_few,
+)
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
@@ -35,8 +44,11 @@ if TYPE_CHECKING:
 
     from credit_ct_dagster.modeling.answers.calibration import Calibration
     from credit_ct_dagster.modeling.answers.class_weights import ChosenRule
-    from credit_ct_dagster.modeling.rows.preparation import Scalers
     from credit_ct_dagster.scorer.ordinal import Model
+
+
+_SHOWN = ("val_accuracy", "holdout_accuracy", "holdout_macro_f1", "holdout_log_loss")
+"""Of the figures of a package, those that its materialization shows."""
 
 
 class PackageConfig(dg.Config):
@@ -46,7 +58,8 @@ class PackageConfig(dg.Config):
         default=None,
         description="Calibrates the probabilities, and chooses the class rule, on the validation"
         " rows of another base date, YYYY-MM-DD: recalibrates a champion on newer rows. By default"
-        " on those of the model's own base date",
+        " on those of the model's own base date: to package a recalibrated model again without"
+        " calibrate_on restores the calibration that it was trained with",
     )
     refit: bool = Field(
         default=False,
@@ -87,13 +100,14 @@ def bentoml_model(
     calibrated on the validation rows, by the method with the lowest log-loss there; its classes
     follow from them by the rule that serves the declared utility (UTILITY) best there. Its labels
     name the base date, the MLflow run, the Dagster run and the data it was made from; its metadata
-    holds the parameters and metrics.
+    holds the parameters, and metrics of the classes and probabilities that it gives.
     """
     # Measured: scikit-learn takes 1.5 s to import, which only this step needs.
     from credit_ct_dagster.modeling.answers.calibration import transferred
     from credit_ct_dagster.modeling.answers.golden import golden_rows
     from credit_ct_dagster.modeling.rows.preparation import scalers_fingerprint, scalers_of
     from credit_ct_dagster.modeling.rows.splitting import require_fingerprint
+    from credit_ct_dagster.scorer.scorer import Scorer
 
     base_dt = context.partition_key
     with failing_clearly(context):
@@ -116,11 +130,13 @@ def bentoml_model(
             require_fingerprint(rows, search.fingerprints[name], f"{name} rows of the model")
         rows, seen_share = splits["val"], search.seen_share
         if config.calibrate_on not in (None, base_dt):
-            rows, seen_share = _rows_of(config.calibrate_on, artifacts, scalers, splits["train"])
+            rows, seen_share = rows_to_calibrate_on(
+                config.calibrate_on, artifacts, scalers, splits["train"]
+            )
             seen_share = max(seen_share, search.seen_share)
         calibration, rule = _fitted_answers(model, rows, splits["train"], policy)
         if config.calibrate_on is not None and not calibration.log_losses:
-            raise UnusableRowsError(_too_few(base_dt, config.calibrate_on))
+            raise UnusableRowsError(too_few(base_dt, config.calibrate_on))
         served = calibration.model
         made: Model | bytes = tuned_runs.content(files.BEST_MODEL_FILE)
         if config.refit:
@@ -143,34 +159,43 @@ def bentoml_model(
         )
         train = raw_rows(artifacts, base_dt, "train")
         limits = preprocessed_splits.read(SplitsSummary).limits or limits_of(RowRules())
+        data = scorer_record(
+            scales=learned.columns,
+            calibrated=served.calibrated,
+            train=train,
+            limits=limits,
+            protected=policy.protected_features,
+            features=served.features,
+            rule=rule.data,
+            utility=policy.chosen_for,
+        )
+        scorer = Scorer(served.model, data.model_dump(mode="json"))
+        figures = figures_of_package(scorer, record, base_dt, artifacts)
+        before = newest_but_of(bentoml_store, identity)
+        compared = None
+        if record.calibrated_on != base_dt:
+            reported = reported_packages(context.instance, base_dt)
+            old = loaded(before, bentoml_store, reported, context.log)
+            compared = recalibration_of(scorer, record, old, artifacts, context.log)
         best = search.best
         tag = bentoml_store.save(
             made,
-            scorer_record(
-                scales=learned.columns,
-                calibrated=served.calibrated,
-                train=train,
-                limits=limits,
-                protected=policy.protected_features,
-                features=served.features,
-                rule=rule.data,
-                utility=policy.chosen_for,
-            ),
+            data,
             identity,
             record,
-            metadata={
-                **best.params,
-                "trees": best.iterations,
-                **{f"val_{name}": value for name, value in best.val.items()},
-                **{f"holdout_{name}": value for name, value in best.holdout.items()},
-            },
+            metadata={**best.params, "trees": best.iterations, **figures},
             golden=golden_rows(train, scalers, served, limits, rule.data),
         )
     _warn_of_excluded(context, policy, served.features)
+    if compared is not None:
+        (context.log.warning if compared.is_worse else context.log.info)(compared.sentence)
+    elif config.calibrate_on is None and before and before.calibrated_on != base_dt:
+        context.log.warning(restored(before))
     return dg.MaterializeResult(
         metadata={
             "bentoml_tag": tag,
-            "holdout_accuracy": best.holdout["accuracy"],
+            **{name: value for name, value in figures.items() if name in _SHOWN},
+            **(compared.metadata() if compared else {}),
             "calibration": calibration.method,
             "log_loss_per_calibration": dg.MetadataValue.json(dict(calibration.log_losses)),
             "calibrated_on": record.calibrated_on,
@@ -180,22 +205,6 @@ def bentoml_model(
             **identity.labels(),
         }
     )
-
-
-def _rows_of(
-    base_dt: str, artifacts: ArtifactsIOManager, scalers: "Scalers", train: "pd.DataFrame"
-) -> "tuple[pd.DataFrame, float]":
-    """Validation rows of another base date as the model takes them, and its seen share.
-
-    A customer is on the same side of the split on every base date, unless the shares of the splits
-    were configured otherwise: customers that the model was fitted to are left out.
-    """
-    from credit_ct_dagster.modeling.rows.preparation import prepare
-
-    rows = raw_rows(artifacts, base_dt, "val")
-    rows = rows[~rows[schema.CUSTOMER].isin(train[schema.CUSTOMER].unique())]
-    seen_share = artifacts.open(files.PREPROCESSING_FOLDER, base_dt).read(SplitsSummary).seen_share
-    return prepare(rows.reset_index(drop=True), scalers), seen_share
 
 
 def _fitted_answers(
@@ -225,14 +234,6 @@ def _refitted(
         )
     params = {**best.params, **best.fixed}
     return refit(params, best.trees, splits["train"], splits["val"], features)
-
-
-def _too_few(base_dt: str, calibrate_on: str) -> str:
-    return (
-        f"The model of base date {base_dt} was not calibrated on base date {calibrate_on}: of each"
-        " class, validation rows of at least 10 customers are needed that the model was not fitted"
-        " to. Choose a base date with more rows (calibrate_on), or leave calibrate_on out."
-    )
 
 
 def _warn_of_excluded(

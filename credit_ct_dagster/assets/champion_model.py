@@ -1,6 +1,5 @@
 """The decision whether the model of a base date takes the champion's place."""
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,9 +7,10 @@ import dagster as dg
 
 from credit_ct_dagster.assets.bentoml_model import bentoml_model, reported_packages
 from credit_ct_dagster.assets.config import refuses_bad_values
+from credit_ct_dagster.assets.judged_models import Judge
 from credit_ct_dagster.assets.same_run import require_searched
 from credit_ct_dagster.assets.tables import table_of
-from credit_ct_dagster.contracts.decision import Decision, DecisionRecord, Floor
+from credit_ct_dagster.contracts.decision import DecisionRecord, Floor
 from credit_ct_dagster.contracts.drift import ColumnDrift, DriftReport
 from credit_ct_dagster.contracts.files import (
     DECISION_FILE,
@@ -21,10 +21,10 @@ from credit_ct_dagster.contracts.files import (
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
-from credit_ct_dagster.deciding import Deciding
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
+from credit_ct_dagster.errors.models import ExcludedFeaturesError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder, ArtifactsIOManager
-from credit_ct_dagster.io_managers.raw_rows import raw_holdouts, raw_rows
+from credit_ct_dagster.io_managers.raw_rows import raw_rows
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.model_policy import ModelPolicy
@@ -56,16 +56,22 @@ def champion_model(
     Champion and challenger are scored on the same holdout rows, of customers that neither was
     fitted to or chosen by. Without evidence that the challenger is better, the champion stays.
     """
+    from credit_ct_dagster.modeling.judging.gate import decide
+
     base_dt = context.partition_key
     promotions: Promotions = context.resources.promotions
     artifacts: ArtifactsIOManager = context.resources.artifacts
     policy: ModelPolicy = context.resources.policy
+    judge = Judge(promotions, artifacts, policy, config, context.log)
     with failing_clearly(context):
         context.resources.base_date_lock.ensure_held()
         with promotions.deciding(context.log) as deciding:
             search = tuned_runs.read(SearchSummary)
             challenger = deciding.register(
-                base_dt, search.mlflow.best_run_id, reported_packages(context.instance, base_dt)
+                base_dt,
+                search.mlflow.best_run_id,
+                reported_packages(context.instance, base_dt),
+                judge.require_not_worse,
             )
             champion = deciding.champion()
             if champion and champion.registered_version == challenger.registered_version:
@@ -75,15 +81,12 @@ def champion_model(
                 require_searched(search, splits)
                 decision = promotions.if_it_serves(
                     challenger,
-                    _decision(
-                        challenger,
+                    decide(
+                        base_dt,
                         champion,
-                        promotions,
-                        artifacts,
-                        deciding,
-                        policy,
+                        judge.evidence(challenger, champion, base_dt),
+                        deciding.history(),
                         config,
-                        context.log,
                     ),
                 )
                 # A retry decides the same on the same evidence.
@@ -91,36 +94,27 @@ def champion_model(
                     challenger, decision, dagster_run_id=context.run.run_id
                 )
             drift = _drift(base_dt, record.before, promotions, artifacts)
+            excluded = _excluded_in_use(promotions, policy)
+            serving = deciding.champion()
     context.log.info(record.decision.sentence)
     if drift.not_computed:
         context.log.warning(drift.not_computed)
+    if excluded:
+        context.log.warning(excluded)
     return dg.Output(
         {DECISION_FILE: record, DRIFT_FILE: drift},
-        metadata=_metadata(record, challenger, drift.columns),
+        metadata=_metadata(record, challenger, serving, drift.columns)
+        | ({"excluded_features": excluded} if excluded else {}),
     )
 
 
-def _decision(
-    challenger: ModelIdentity,
-    champion: ModelIdentity | None,
-    promotions: Promotions,
-    artifacts: ArtifactsIOManager,
-    deciding: Deciding,
-    policy: ModelPolicy,
-    rules: GateRules,
-    log: logging.Logger,
-) -> Decision:
-    """Score the packages on raw rows, and apply the gate."""
-    from credit_ct_dagster.modeling.judging.evidence import examine
-    from credit_ct_dagster.modeling.judging.gate import decide
-    from credit_ct_dagster.modeling.rows.splitting import pooled_holdout
-
-    models = [promotions.load(each) for each in (challenger, champion) if each]
-    holdouts = raw_holdouts(artifacts, challenger.base_dt, rules.holdout_windows, log)
-    rows = pooled_holdout(list(holdouts.values()), [model.record.seen_share for model in models])
-    answers = [] if rows.empty else [model.scorer.score_rows(rows) for model in models]
-    evidence = examine(rows, answers, policy.declared, rules, list(holdouts))
-    return decide(challenger.base_dt, champion, evidence, deciding.history(), rules)
+def _excluded_in_use(promotions: Promotions, policy: ModelPolicy) -> str | None:
+    """That the champion uses features which were excluded after it was trained, if it does."""
+    try:
+        promotions.require_allowed_features(policy.excluded_features)
+    except ExcludedFeaturesError as error:
+        return str(error)
+    return None
 
 
 def _drift(
@@ -160,13 +154,16 @@ def _drift_from(
 
 
 def _metadata(
-    record: DecisionRecord, challenger: ModelIdentity, drift: Sequence[ColumnDrift]
+    record: DecisionRecord,
+    challenger: ModelIdentity,
+    serving: ModelIdentity | None,
+    drift: Sequence[ColumnDrift],
 ) -> dict[str, Any]:
     decision = record.decision
     shown: dict[str, Any] = {
         "promoted": decision.promoted,
         "decision": decision.sentence,
-        "champion": f"version {record.champion}" if record.champion else "none",
+        "champion": f"version {serving.registered_version}" if serving else "none",
         "registered_version": challenger.registered_version,
         "bentoml_tag": challenger.bentoml_tag,
         "decision_number": record.number,

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 from credit_ct_dagster.assets.tables import table_of
 from credit_ct_dagster.contracts.assessment import AssessmentReport, ReasonStability
 from credit_ct_dagster.contracts.decision import DecisionRecord
+from credit_ct_dagster.contracts.utility import Utility
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
+from credit_ct_dagster.errors.inputs import UnusableRowsError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.io_managers.raw_rows import raw_rows
 from credit_ct_dagster.promotions import Promotions
@@ -26,6 +28,7 @@ def report_of(
     holdout: "pd.DataFrame",
     promotions: Promotions,
     artifacts: ArtifactsIOManager,
+    utility: Utility,
 ) -> AssessmentReport:
     """Measure a packaged model on rows that it has not learned from.
 
@@ -35,6 +38,10 @@ def report_of(
         holdout: The raw holdout rows of its base date.
         promotions: Has the champion before.
         artifacts: Have the validation rows, and the holdouts of other base dates.
+        utility: What the bank declares, which the gate judges by.
+
+    Raises:
+        UnusableRowsError: The model was calibrated on all customers of the holdout.
     """
     from credit_ct_dagster.modeling.judging.assessment import assess
     from credit_ct_dagster.modeling.judging.fairness import fairness_of
@@ -43,13 +50,21 @@ def report_of(
 
     base_dt, scorer = record.model.base_dt, package.scorer
     holdouts = {base_dt: holdout} | _other_holdouts(record, artifacts)
-    pooled = pooled_holdout(list(holdouts.values()), [package.record.seen_share])
-    stability, not_compared = _reasons(package, record, holdout, promotions)
-    utility = package.data.utility
+    seen_share = package.record.seen_share
+    pooled = pooled_holdout(list(holdouts.values()), [seen_share])
+    # A calibration on a base date with larger splits may have seen customers of this holdout.
+    unseen = pooled_holdout([holdout], [seen_share])
+    if unseen.empty:
+        raise UnusableRowsError(
+            f"The model of base date {base_dt} has seen all customers of its holdout since it was"
+            f" calibrated on base date {package.record.calibrated_on}. Materialize bentoml_model"
+            " with a calibrate_on whose splits have the same shares, champion_model and model_card."
+        )
+    stability, not_compared = reasons_compared(package, record, unseen, promotions)
     return AssessmentReport(
         val=assess(scorer, raw_rows(artifacts, base_dt, "val"), utility),
-        holdout=assess(scorer, holdout, utility),
-        monotonicity=monotonicity_of(scorer, holdout),
+        holdout=assess(scorer, unseen, utility),
+        monotonicity=monotonicity_of(scorer, unseen),
         reasons=stability,
         reasons_not_compared=not_compared,
         fairness=fairness_of(
@@ -75,7 +90,7 @@ def _other_holdouts(
     return found
 
 
-def _reasons(
+def reasons_compared(
     package: "PackagedModel",
     record: DecisionRecord,
     holdout: "pd.DataFrame",
@@ -86,19 +101,24 @@ def _reasons(
     It only informs: a package that no longer exists is not compared.
     """
     from credit_ct_dagster.modeling.judging.stability import reason_stability
+    from credit_ct_dagster.modeling.rows.splitting import pooled_holdout
 
     before = record.before
     if before is None or before.registered_version == record.model.registered_version:
         return None, None
     try:
-        champion = promotions.load(promotions.newest_package(before)).scorer
+        loaded = promotions.load(promotions.newest_package(before))
     except UnavailableError:
         raise
     except CreditCtError as error:
         return None, error.sentence
+    champion = loaded.scorer
     if not (package.scorer.explains and champion.explains):
         return None, "an earlier release packaged one of the two models, which gives no reasons."
-    return reason_stability(package.scorer, champion, before.base_dt, holdout), None
+    rows = pooled_holdout([holdout], [package.record.seen_share, loaded.record.seen_share])
+    if rows.empty:
+        return None, "the champion before had seen all customers of this holdout."
+    return reason_stability(package.scorer, champion, before.base_dt, rows), None
 
 
 def figures_of(report: AssessmentReport) -> dict[str, Any]:

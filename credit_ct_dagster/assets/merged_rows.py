@@ -62,12 +62,12 @@ def labels_not_merged(instance: dg.DagsterInstance, base_dt: str) -> UnmergedLab
     )
 
 
-def merged_at_a_point_in_time(instance: dg.DagsterInstance, base_dt: str) -> bool:
-    """Whether the newest merge of a base date was configured to; as is the next one by default."""
+def merged_at_a_point_in_time(instance: dg.DagsterInstance, base_dt: str) -> bool | None:
+    """Whether the newest merge of a base date was configured to; None if it did not report it."""
     merged = _newest_merge(instance, base_dt)
     merge = merged.asset_materialization if merged else None
     reported = merge.metadata.get(POINT_IN_TIME) if merge else None
-    return reported is None or bool(reported.value)
+    return None if reported is None else bool(reported.value)
 
 
 def _reported(instance: dg.DagsterInstance, base_dt: str, name: str) -> int | None:

@@ -18,6 +18,7 @@ from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
+from credit_ct_dagster.resources.model_policy import ModelPolicy
 from credit_ct_dagster.runs.failures import failing_clearly
 
 
@@ -38,6 +39,7 @@ def model_card(
     tracking: MlflowTracking,
     dagster_ui: DagsterUI,
     base_date_lock: BaseDateLock,
+    policy: ModelPolicy,
 ) -> dg.Output[dict[str, Any]]:
     """A page on the model: what was decided, how good and how fair it is, and where it is from.
 
@@ -58,7 +60,7 @@ def model_card(
         model = promotions.newest_package(record.model)
         package = promotions.load(model)
         holdout = raw_rows(artifacts, base_dt, "holdout")
-        report = report_of(package, record, holdout, promotions, artifacts)
+        report = report_of(package, record, holdout, promotions, artifacts, policy.declared)
         lineage = Lineage(
             **model.model_dump(exclude={"registered_model"}),
             registered_model=tracking.model_name,

@@ -74,7 +74,8 @@ def tuned_runs(
     """One MLflow run per candidate, the table of all trials, and the best model.
 
     The best has the highest validation accuracy, then the lowest log-loss, then the lowest number.
-    Metrics are those of the model itself, not of the best iteration per metric. Only the best model
+    Metrics are those of the model itself, not of the best iteration per metric, and of the class of
+    its highest raw score: the class rule is chosen when the model is packaged. Only the best model
     is scored on the holdout. Trials that an interrupted search of the same rows finished are
     retained.
     """

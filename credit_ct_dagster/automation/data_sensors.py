@@ -32,8 +32,6 @@ from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.trained_model import TrainedModel
 
 _MINUTE = 60
-_LOOKING_AHEAD = {"ops": {FEATURES_TARGET.path[-1]: {"config": {POINT_IN_TIME: False}}}}
-"""As whoever started the last run decided: with other rows, the base date would change for ever."""
 
 
 class ArrivalCursor(Record):
@@ -100,6 +98,13 @@ def new_data_sensor(
     return dg.RunRequest(run_key=key_of_next_run(runs, base_dt), partition_key=base_dt)
 
 
+def _merged(point_in_time: bool | None) -> dict[str, Any]:
+    """The run configuration of the same merge; by default, that of every other run."""
+    if point_in_time is None:
+        return {}
+    return {"ops": {FEATURES_TARGET.path[-1]: {"config": {POINT_IN_TIME: point_in_time}}}}
+
+
 def _waits(base_dt: str, seconds: float) -> str:
     return f"The last run of base date {base_dt} failed: it is started again in {seconds:.0f} s"
 
@@ -142,8 +147,9 @@ def late_data_sensor(
         splits = artifacts.open(PREPROCESSING_FOLDER, base_dt)
         if SplitsSummary.FILE not in splits or is_in_progress(runs, base_dt):
             continue
-        at_a_point_in_time = merged_at_a_point_in_time(context.instance, base_dt)
-        rows = feature_store.source_rows(base_dt, point_in_time=at_a_point_in_time)
+        # As the last merge was configured: with other rows, the base date would change for ever.
+        point_in_time = merged_at_a_point_in_time(context.instance, base_dt)
+        rows = feature_store.source_rows(base_dt, point_in_time=point_in_time is not False)
         fingerprint = data_fingerprint(rows)
         failed = failed_runs(runs, base_dt, fingerprint)
         # A run that failed after the splits has written what it was to train on.
@@ -159,7 +165,7 @@ def late_data_sensor(
                     run_key=key,
                     partition_key=base_dt,
                     tags=tags,
-                    run_config={} if at_a_point_in_time else _LOOKING_AHEAD,
+                    run_config=_merged(point_in_time),
                 )
             )
     yield from requested

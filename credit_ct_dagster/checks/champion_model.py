@@ -62,7 +62,8 @@ def drift_is_small(
 @dg.asset_check(
     asset=champion_model,
     description="Neither the champion's probabilities nor the challenger's are worse than the"
-    " other's beyond doubt: the log-loss of both on the same holdout rows, with a paired interval."
+    " other's beyond doubt: the log-loss of both on the same holdout rows of the newest window (and"
+    " of earlier ones only while they are too few), with a paired interval."
     " A failure only warns, and proposes a recalibration; it changes no decision.",
 )
 def probabilities_are_reliable(
@@ -103,7 +104,9 @@ def _reliability(
     seen = (
         f"log-loss {found.challenger:.3f} against {found.champion:.3f} of the champion of"
         f" {champion}, lower by {difference.value:+.3f} ({found.confidence:.0%} interval"
-        f" {difference.low:+.3f} to {difference.high:+.3f}) on {found.rows:,} rows; calibration"
+        f" {difference.low:+.3f} to {difference.high:+.3f}) on {found.rows:,} rows"
+        + (f" of {', '.join(found.holdouts)}" if found.holdouts else "")
+        + "; calibration"
         f" error {found.challenger_ece:.3f} against {found.champion_ece:.3f}"
     )
     if found.verdict == Reliability.alike:
@@ -113,16 +116,16 @@ def _reliability(
             return True, f"{seen}: worse, but that champion no longer serves."
         return False, (
             f"{seen}: the probabilities that are served are worse. Recalibrate the champion: for"
-            f" base date {champion}, materialize bentoml_model with calibrate_on: {base_dt}, and"
-            " then champion_model. Or promote the model of this base date: credit-ct promote"
-            f" --partition {base_dt} --by NAME --reason TEXT."
+            f" base date {champion}, materialize bentoml_model with calibrate_on: {base_dt},"
+            " then champion_model and model_card. Or promote the model of this base date:"
+            f" credit-ct promote --partition {base_dt} --by NAME --reason TEXT."
         )
     serves = "which serves now" if promoted else "which was not promoted"
     return False, (
         f"{seen}: the probabilities of the model of this base date, {serves}, are worse. Look at"
         " the calibration on its model card, and at its validation rows. With better ones of"
         f" another base date, recalibrate it: for base date {base_dt}, materialize bentoml_model"
-        " with calibrate_on: that base date, and then champion_model."
+        " with calibrate_on: that base date, then champion_model and model_card."
         + (
             " Or return to the champion before: credit-ct rollback --by NAME --reason TEXT."
             if promoted

@@ -75,7 +75,8 @@ def window_has_enough_rows(
 
 _OF_LATER_FEATURES = (
     "Load the features as they were on the label's day or before (credit-ct load). If their date is"
-    " only that of their delivery, set point_in_time: false for features_target."
+    " only that of their delivery, set point_in_time: false for features_target (for every run:"
+    " in the file RUN_CONFIG)."
 )
 
 

@@ -12,6 +12,7 @@ from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.resources.model_policy import ModelPolicy
 
 _ASSET = "preprocessed_splits"
 _STANDARD_ERRORS = 4
@@ -157,19 +158,21 @@ def no_customer_dominates(
 @dg.asset_check(
     asset=_ASSET,
     blocking=True,
-    description="Every feature has values, and in about as many rows as on earlier base dates and"
-    " as before the last week.",
+    description="Every feature that models are trained on has values, and in about as many rows as"
+    " on earlier base dates and as before the last week.",
 )
 def columns_have_values(
     context: dg.AssetCheckExecutionContext,
     config: ValuesConfig,
     artifacts: dg.ResourceParam[ArtifactsIOManager],
+    policy: ModelPolicy,
 ) -> dg.AssetCheckResult:
     """Compare the share of rows with a value, per feature, with base dates and weeks before."""
     base_dt = base_date_of(context)
     summary = artifacts.open(PREPROCESSING_FOLDER, base_dt).read(SplitsSummary)
     usual = _usually_present(artifacts, base_dt, config.last_base_dates)
-    watched = [name for name in summary.present if name not in config.may_be_empty]
+    may_be_empty = {*config.may_be_empty, *policy.excluded_features}  # no model is trained on these
+    watched = [name for name in summary.present if name not in may_be_empty]
     found = {}
     for name in watched:
         share = summary.present[name]

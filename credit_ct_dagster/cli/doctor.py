@@ -41,6 +41,7 @@ def command(as_json: bool) -> None:
         promotions=wiring.promotions,
         instance=configured_instance,
         service=service_of(wiring.settings),
+        excluded_features=wiring.policy.excluded_features,
         instigators=[each for each in instigators if each.default_status.value == "RUNNING"],
     )
     findings = list(_shown(examination.findings(), silently=as_json))

@@ -80,8 +80,8 @@ def _print(explained: dict[str, Any], model: str) -> None:
     if not explained["is_most_probable"]:
         line("")
         line(
-            "The score is not the most probable class: the model answers with the class that serves"
-            " the declared utility best, by which it was judged."
+            "The score is not the most probable class: the model answers with the class that its"
+            " own rule gives, by which it was judged (docs/decisions/0020-one-utility.md)."
         )
     line("")
     if explained["reasons"]:

@@ -46,8 +46,9 @@ class BaseDateStatus:
         rows: Rows in the feature store now.
         expired: Whether retention has deleted its rows.
         splits: Rows per split.
-        val_accuracy: Of the model in the package; before it is packaged, of the best of the search.
-        holdout_accuracy: Of the same model.
+        val_accuracy: Of the classes that the package gives, None if its model was fitted to these
+            rows; before it is packaged, of the best of the search, by the highest raw score.
+        holdout_accuracy: The same on the holdout.
         mlflow_run_id: The run of the same model.
         bentoml_tag: The newest package.
         role: `champion` or `previous`; None for all others.

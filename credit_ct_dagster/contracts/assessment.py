@@ -24,7 +24,7 @@ class ProbabilityQuality(Part):
 
 
 class Slice(Part):
-    """How a model does in one group.
+    """How a model does in one group, in what earlier releases wrote: see `Fairness.groups`.
 
     Attributes:
         kind: What the groups are made by, such as `age band`.
@@ -33,7 +33,7 @@ class Slice(Part):
         accuracy: Share of right predictions.
         favourable: Share that is predicted "Good".
         disparate_impact: That share, divided by the highest of its kind among groups with enough
-            rows. Earlier releases recorded it; what replaces it is `AssessmentReport.fairness`.
+            rows.
     """
 
     kind: str
@@ -132,7 +132,8 @@ class Assessment(Part):
         calibrated: Of the calibrated probabilities.
         raw: Of the raw scores, divided by their sum.
         reliability: Per class, pairs of mean calibrated probability and observed share.
-        slices: Per age band and occupation.
+        slices: Per age band and occupation, in what earlier releases wrote; what replaces them is
+            `AssessmentReport.fairness`.
         perfect_ece: The mean expected calibration error of a model whose calibrated probabilities
             are true, on as many rows with the same probabilities, and the range of 95 % of its
             draws; None in what earlier releases wrote.
@@ -146,7 +147,7 @@ class Assessment(Part):
     calibrated: ProbabilityQuality
     raw: ProbabilityQuality
     reliability: Mapping[str, Sequence[tuple[float, float]]]
-    slices: Sequence[Slice]
+    slices: Sequence[Slice] = ()
     perfect_ece: Estimate | None = None
     rule: RuleEffect | None = None
 

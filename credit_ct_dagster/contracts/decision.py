@@ -1,6 +1,6 @@
 """Decisions on the champion, with their evidence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Self
@@ -90,6 +90,7 @@ class ProbabilityComparison(Part):
         difference: By how much the challenger's log-loss is lower; below 0 when it is higher.
         confidence: Level of the interval of the difference.
         rows: How many rows.
+        holdouts: Base dates whose holdout rows they are, the newest first.
     """
 
     challenger: float
@@ -99,6 +100,7 @@ class ProbabilityComparison(Part):
     difference: Estimate
     confidence: float
     rows: int
+    holdouts: tuple[str, ...] = ()
 
     @computed_field  # type: ignore[prop-decorator]  # mypy #14461
     @property
@@ -132,6 +134,9 @@ class Floor(Part):
             at the floor. Not adjusted; None in what earlier releases wrote.
         champion: What the champion reaches on the same rows; None without one.
         champion_verdict: The same of the champion; None without one.
+        paired_p_value: Probability that chance alone puts the challenger so far below the champion
+            on the same rows; None unless both values are below the floor.
+        lower_than_champion: Whether it is lower beyond doubt; None unless both are below.
     """
 
     what: str
@@ -142,6 +147,8 @@ class Floor(Part):
     p_value: float | None = None
     champion: float | None = None
     champion_verdict: FloorVerdict | None = None
+    paired_p_value: float | None = None
+    lower_than_champion: bool | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -160,8 +167,12 @@ class Floor(Part):
 
     @property
     def shared(self) -> bool:
-        """Whether challenger and champion both lie below it beyond doubt."""
-        return self.verdict == self.champion_verdict == FloorVerdict.below
+        """Whether it says nothing against the challenger that the champion would do better.
+
+        The challenger lies below it beyond doubt, the champion's value is below it as well, and the
+        challenger is not lower than the champion beyond doubt.
+        """
+        return self.verdict == FloorVerdict.below and self.lower_than_champion is False
 
 
 class Decision(Part):
@@ -186,7 +197,7 @@ class Decision(Part):
     ground: Ground
     sentence: str
     comparison: Comparison | None = None
-    floors: Sequence[Floor] = ()
+    floors: tuple[Floor, ...] = ()
     golden_rows: int | None = None
     by_evidence: Ground | None = None
     probabilities: ProbabilityComparison | None = None

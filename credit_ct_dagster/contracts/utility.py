@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from math import isfinite
 
 from pydantic import Field, field_validator
+from pydantic_core import from_json
 
 from credit_ct_dagster.contracts.record import Part
 
@@ -13,6 +13,9 @@ Matrix = Sequence[Sequence[float]]
 
 DEFAULT_COSTS: Matrix = [[0.0, 2.0, 5.0], [1.0, 0.0, 1.0], [2.0, 1.0, 0.0]]
 """A Poor customer who is taken for Good weighs the most."""
+
+MOST = 1e6
+"""No cost is higher, so that sums and differences of costs stay numbers that can be stored."""
 
 
 class Metric(StrEnum):
@@ -24,10 +27,28 @@ class Metric(StrEnum):
 
 
 def require_three_classes(matrix: Matrix) -> None:
-    """Make sure that a matrix has a finite number per true and predicted class."""
+    """Make sure that a matrix has a finite number per true and predicted class, up to `MOST`."""
     numbers = [number for row in matrix for number in row]
-    if [len(row) for row in matrix] != [3, 3, 3] or not all(map(isfinite, numbers)):
-        raise ValueError("must be three rows of three finite numbers")
+    # What is not a number is not within bounds.
+    within = all(-MOST <= number <= MOST for number in numbers)
+    if [len(row) for row in matrix] != [3, 3, 3] or not within:
+        raise ValueError(
+            f"must be three rows of three finite numbers, from -{MOST:,.0f} to {MOST:,.0f}"
+        )
+
+
+def matrix_of(value: object) -> object:
+    """A matrix that is given as JSON; anything but text is returned as it is.
+
+    Raises:
+        ValueError: The text is no JSON. The error does not repeat it.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return from_json(value)
+    except ValueError:
+        raise ValueError("must be JSON, such as [[0, 2, 5], [1, 0, 1], [2, 1, 0]]") from None
 
 
 class Utility(Part):

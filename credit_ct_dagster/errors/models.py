@@ -98,6 +98,12 @@ class PackageDoesNotServeError(CreditCtError):
     code = "CT-PACKAGE-6"
 
 
+class WorsePackageError(CreditCtError):
+    """The champion was packaged again, and the new package is worse than the one that serves."""
+
+    code = "CT-PACKAGE-7"
+
+
 class ChampionDisagreementError(CreditCtError):
     """MLflow, BentoML and the newest decision do not name the same champion."""
 
@@ -132,3 +138,9 @@ class OvertakenDecisionError(UnavailableError):
     """Another decision was recorded while one was taken."""
 
     code = "CT-CHAMPION-6"
+
+
+class ExcludedFeaturesError(CreditCtError):
+    """The champion uses features that the bank has excluded since it was trained."""
+
+    code = "CT-CHAMPION-7"

@@ -149,6 +149,7 @@ def _base_dates(artifacts: ArtifactsIOManager) -> list[str]:
 
 
 def _require_features(names: Container[str]) -> None:
+    """Excluded features as well: the champion may still use them, and cards group rows by them."""
     absent = [name for name in schema.FEATURES if name not in names]
     if absent:
         raise UnusableRowsError(

@@ -69,6 +69,7 @@ class Examination:
         instance: Opens the Dagster instance.
         instigators: The schedules and sensors that should be on.
         service: Answers over HTTP; None is not asked.
+        excluded_features: What the champion must not use.
     """
 
     store: FeatureStore
@@ -77,6 +78,7 @@ class Examination:
     instance: Callable[[], AbstractContextManager[dg.DagsterInstance]]
     instigators: Sequence[Instigator]
     service: Service | None = None
+    excluded_features: Sequence[str] = ()
 
     def findings(self) -> Iterator[Finding]:
         """Run the checks; those that depend on a failed one are skipped."""
@@ -106,7 +108,7 @@ class Examination:
             {"artifacts": self._artifacts, "private files": self._private_files},
             {"BentoML": self._bentoml},
             {"decisions": self.promotions.decisions.verify},
-            {"MLflow": self.promotions.tracking.probe, "champion": self.promotions.agreement},
+            {"MLflow": self.promotions.tracking.probe, "champion": self._champion},
             {
                 "Dagster": self._dagster,
                 "schedules and sensors": self._schedules_and_sensors,
@@ -152,6 +154,11 @@ class Examination:
             raise broken[0]
         held = f"{len(packages.packaged()):,} packages; {packages.home} can be written"
         return held + _free_space(free, "BENTOML_HOME")
+
+    def _champion(self) -> str:
+        agreed = self.promotions.agreement()
+        self.promotions.require_allowed_features(self.excluded_features)
+        return agreed
 
     def _dagster(self) -> str:
         with self.instance() as instance:

@@ -27,6 +27,9 @@ def model_details(
 ) -> dict[str, Any]:
     """Metrics, calibration, the facts of the model card, and the libraries of this process.
 
+    Metrics are those of the classes and probabilities that the package gives; there is no card of
+    a package that was calibrated anew until `model_card` is materialized.
+
     Args:
         packages: Holds the model's package.
         artifacts: Hold its card.
@@ -49,12 +52,12 @@ def model_details(
 def _card(
     artifacts: ArtifactsIOManager, tracking: MlflowTracking, identity: ModelIdentity
 ) -> dict[str, Any] | None:
-    """What the card says; None if there is none, or only that of another model of the base date."""
+    """What the card says; None if there is none, or only that of another package."""
     folder = artifacts.open(MODEL_FOLDER, identity.base_dt)
     try:
         if not {MODEL_CARD_FILE, ModelIdentity.FILE, DecisionRecord.FILE} <= set(folder.names()):
             return None
-        if folder.read(ModelIdentity).mlflow_run_id != identity.mlflow_run_id:
+        if not _is_of(folder.read(ModelIdentity), identity):
             return None
         holdout = folder.read(AssessmentReport).holdout
         return {
@@ -69,6 +72,17 @@ def _card(
     except CreditCtError as error:  # whoever asks for the model gets the rest
         logger.warning(str(error), extra={"code": error.code})
         return None
+
+
+def _is_of(card: ModelIdentity, model: ModelIdentity) -> bool:
+    """Whether a card is about the package that serves.
+
+    One that was packaged again with the same contents has another tag; one that was calibrated
+    anew, of the same MLflow run, has other probabilities and classes than on its former card.
+    """
+    if card.package_sha256 and model.package_sha256:
+        return card.package_sha256 == model.package_sha256
+    return card.bentoml_tag == model.bentoml_tag
 
 
 def _url(tracking: MlflowTracking, identity: ModelIdentity) -> str | None:

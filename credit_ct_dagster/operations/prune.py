@@ -54,14 +54,18 @@ class Retention:
         reasons = self._reasons_to_retain()
         retained = {base_dt: reasons[base_dt] for base_dt in old if base_dt in reasons}
         leaving = [base_dt for base_dt in old if base_dt not in reasons]
-        holdouts = self._holdouts_of(leaving, reasons)
+        holdouts = self._holdouts_of(leaving, reasons, limit)
         expired = {base_dt: self._amounts(base_dt, base_dt in holdouts) for base_dt in leaving}
         # Of some, nothing but the holdout was left.
         to_delete = {day: found for day, found in expired.items() if found or day not in holdouts}
         return Plan(limit, to_delete, retained, holdouts)
 
-    def remove(self, base_dt: str) -> Outcome:
+    def remove(self, base_dt: str, last_expired: str | None = None) -> Outcome:
         """Delete a base date under the lock of decisions, so that its model cannot be promoted.
+
+        Args:
+            base_dt: The base date.
+            last_expired: The newest base date that is old enough to be deleted. [default: this one]
 
         Returns:
             What became of it: it is not deleted if there is a reason to retain it by now.
@@ -73,7 +77,8 @@ class Retention:
             reasons = self._reasons_to_retain()
             if base_dt in reasons:
                 return Outcome(base_dt, deleted=False)
-            holdout = self._holdouts_of([base_dt], reasons).get(base_dt)
+            limit = last_expired or base_dt
+            holdout = self._holdouts_of([base_dt], reasons, limit).get(base_dt)
             for store in self._stores_of(retains_holdout=holdout is not None):
                 store.remove(base_dt)
         return Outcome(base_dt, deleted=True, holdout=holdout)
@@ -86,7 +91,7 @@ class Retention:
         """
         for base_dt in plan.expired:
             try:
-                yield self.remove(base_dt)
+                yield self.remove(base_dt, plan.last_expired)
             except UnavailableError:
                 raise
             except CreditCtError as error:
@@ -100,11 +105,13 @@ class Retention:
         running = dict.fromkeys(self._history.unfinished(), "one of its runs has not ended")
         return running | self._promotions.needed_base_dates()
 
-    def _holdouts_of(self, base_dates: list[str], in_use: Container[str]) -> dict[str, str]:
+    def _holdouts_of(
+        self, base_dates: list[str], in_use: Container[str], last_expired: str
+    ) -> dict[str, str]:
         """Those that have a holdout which is needed, each with the reason."""
         [holdouts] = [store for store in self._stores if store.name == HOLDOUTS]
         having = [base_dt for base_dt in base_dates if holdouts.amount(base_dt).items]
-        return self._holdouts.reasons(having, in_use) if having else {}
+        return self._holdouts.reasons(having, in_use, last_expired) if having else {}
 
     def _stores_of(self, *, retains_holdout: bool) -> list[PrunableStore]:
         return [each for each in self._stores if not (retains_holdout and each.name == HOLDOUTS)]

@@ -36,7 +36,9 @@ class Package:
         role: `champion` or `previous`; None for all others.
         folder: Its files.
         created: When it was packaged, in ISO 8601.
-        metrics: Of the model inside, such as `holdout_accuracy`.
+        metrics: Of the classes and probabilities that it gives, such as `holdout_accuracy`.
+        calibrated_on: The base date whose validation rows calibrate it; that of the model in what
+            earlier releases wrote.
     """
 
     identity: ModelIdentity
@@ -44,6 +46,7 @@ class Package:
     folder: Path
     created: str
     metrics: Mapping[str, float]
+    calibrated_on: str
 
     @property
     def tag(self) -> str:
@@ -98,8 +101,17 @@ class PackageFolders:
             identity = ModelIdentity.from_labels(labels, f"{self._model_name}:{folder.name}")
             if identity:  # others may store models of the same name
                 created = description["creation_time"]
-                metrics = _metrics_in(description)
-                found.append(Package(identity, labels.get(ROLE), folder, created, metrics))
+                metadata = description.get("metadata") or {}
+                found.append(
+                    Package(
+                        identity,
+                        labels.get(ROLE),
+                        folder,
+                        created,
+                        _metrics_in(metadata),
+                        str(metadata.get("calibrated_on") or identity.base_dt),
+                    )
+                )
         return sorted(found, key=lambda package: package.created)
 
     def broken(self) -> list[BrokenPackageError]:
@@ -190,8 +202,7 @@ class PackageFolders:
         return [folder for folder in folders if folder.name != half_done]
 
 
-def _metrics_in(description: Mapping[str, Any]) -> dict[str, float]:
-    metadata = description.get("metadata") or {}
+def _metrics_in(metadata: Mapping[str, Any]) -> dict[str, float]:
     return {
         name: float(value)
         for name, value in metadata.items()

@@ -53,6 +53,9 @@ class ModelPolicy(dg.ConfigurableResource):
                 raise ValueError(
                     f"to be right on a {name} customer must not cost more than an error"
                 )
+            # Otherwise every answer would be as good as any other, and the first class be given.
+            if max(row) == row[right]:
+                raise ValueError(f"some error on a {name} customer must cost more than to be right")
         return costs
 
     @field_validator("excluded_features", "protected_features")

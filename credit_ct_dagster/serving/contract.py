@@ -159,6 +159,14 @@ class RowContract:
                 features[name] = word.strip() or None
         return features
 
+    def ignored_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The features of a row that the model does not take, by the same rule for blanks."""
+        given = {name: row[name] for name in self._ignored if name in row}
+        return {
+            name: value.strip() or None if isinstance(value, str) else value
+            for name, value in given.items()
+        }
+
     def _of_other_fields(self, row: Mapping[Any, Any]) -> list[Problem]:
         found = []
         customer = row.get(CUSTOMER)

@@ -49,7 +49,8 @@ WHERE {label_in_window};
 
 -- name: newest_features
 -- Continues `joined_rows` without a point in time: of several feature rows the newest that is not
--- dated after the base date, or else the oldest.
+-- dated after the base date, or else the oldest. One without a date is neither newer nor older, and
+-- counts only where there is no other.
     AND NOT EXISTS (
         SELECT 1
         FROM credit_score_features AS better
@@ -57,6 +58,7 @@ WHERE {label_in_window};
             AND (
                 ({better_day} <= :base_dt AND (better.date > feature.date OR {feature_day} > :base_dt))
                 OR ({better_day} > :base_dt AND better.date < feature.date)
+                OR (better.date IS NOT NULL AND feature.date IS NULL)
             )
     );
 

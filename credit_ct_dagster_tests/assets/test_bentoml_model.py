@@ -137,6 +137,10 @@ def test_a_refitted_model_keeps_the_calibration_that_it_was_chosen_with(
     before = packages.load(packages.packaged()[0].tag)
     package = _packaged(trained_copy, {"refit": True})
     assert package.record.refitted
+    # It was fitted to the validation rows, so what it does there is no figure of it.
+    shown = packages.packaged()[-1].metrics
+    assert not [name for name in shown if name.startswith("val_")]
+    assert shown["holdout_accuracy"] != packages.packaged()[0].metrics["holdout_accuracy"]
     assert package.data == before.data
     assert package.scorer.model.tree_count_ == before.scorer.model.tree_count_
     rows = raw_rows(trained_copy.platform.artifacts, BASE_DT, "holdout")

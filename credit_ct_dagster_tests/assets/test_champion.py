@@ -19,7 +19,15 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 from credit_ct_dagster.modeling.rows.splitting import customer_position
 from credit_ct_dagster.resources.feature_store.tables import Tables
-from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform, Templates, failure_of
+from credit_ct_dagster.resources.model_policy import ModelPolicy
+from credit_ct_dagster_tests.platform import (
+    BASE_DT,
+    SMALL_SEARCH,
+    Platform,
+    Templates,
+    failure_of,
+    metadata_of,
+)
 from credit_ct_dagster_tests.trained import Trained
 
 _POOR_SEARCH = SMALL_SEARCH | {"depth": [1], "iterations": 1}
@@ -111,6 +119,22 @@ def test_materializing_again_changes_nothing(trained_copy: Trained) -> None:
     assert len(platform.promotions.records()) == 1
 
 
+def test_a_champion_that_uses_an_excluded_feature_is_named(trained_copy: Trained) -> None:
+    """The decision stands; log and metadata say what to do about the champion."""
+    platform, instance = trained_copy.platform, trained_copy.instance
+    result = platform.materialize(
+        instance,
+        selection=dg.AssetSelection.assets("champion_model"),
+        checks=False,
+        policy=ModelPolicy(excluded_features=["occupation", "age"]),
+    )
+    assert result.success
+    found = metadata_of(result, "champion_model")["excluded_features"]
+    assert f"of base date {BASE_DT}, version 1, was trained on age, occupation, which" in found
+    assert "credit-ct promote. See CT-CHAMPION-7" in found
+    assert "excluded_features" not in metadata_of(trained_copy.result, "champion_model")
+
+
 def test_the_same_training_again_is_no_evidence(trained_copy: Trained) -> None:
     """Trained anew on the same rows, the model is the same: the champion stays."""
     platform, instance = trained_copy.platform, trained_copy.instance
@@ -139,6 +163,7 @@ def test_a_clearly_better_model_is_promoted_and_a_worse_one_is_not(
     assert decision.comparison.difference.low > 0
     assert decision.probabilities
     assert decision.probabilities.verdict == Reliability.champion_worse
+    assert decision.probabilities.holdouts == (BASE_DT,)
     assert all(each.champion is not None for each in decision.floors)
     champion, previous = platform.promotions.champion(), platform.promotions.previous()
     assert champion is not None

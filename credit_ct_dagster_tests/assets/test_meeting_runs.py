@@ -16,7 +16,8 @@ from credit_ct_dagster.contracts.files import (
     SPLIT_FILES,
 )
 from credit_ct_dagster.contracts.identity import ModelIdentity
-from credit_ct_dagster.io_managers.raw_rows import raw_holdouts
+from credit_ct_dagster.io_managers.raw_rows import raw_holdouts, raw_rows
+from credit_ct_dagster.modeling.schema import TARGET
 from credit_ct_dagster_tests.platform import (
     BASE_DT,
     NO_FLOORS,
@@ -75,6 +76,7 @@ def test_status_shows_the_metrics_of_the_package(trained_copy: Trained) -> None:
     """Not those of a search that has not been packaged."""
     platform, instance = trained_copy.platform, trained_copy.instance
     packaged = platform.search_summary()
+    scorer = platform.packages.load(platform.packages.packaged()[0].tag).scorer
     assert platform.materialize(
         instance, selection=_SEARCH, config={"tuned_runs": {"config": _OTHER_SEARCH}}
     ).success
@@ -84,8 +86,10 @@ def test_status_shows_the_metrics_of_the_package(trained_copy: Trained) -> None:
         for each in json.loads(platform.command("status", "--json").output)
         if each["base_dt"] == BASE_DT
     ]
-    assert shown["holdout_accuracy"] == pytest.approx(packaged.best.holdout["accuracy"])
-    assert shown["val_accuracy"] == pytest.approx(packaged.best.val["accuracy"])
+    for split in ("val", "holdout"):
+        rows = raw_rows(platform.artifacts, BASE_DT, split)
+        right = scorer.score_rows(rows).classes == rows[TARGET]
+        assert shown[f"{split}_accuracy"] == pytest.approx(right.mean())
     assert shown["mlflow_run_id"] == packaged.mlflow.best_run_id
 
 

@@ -1,14 +1,20 @@
 """The asset of the model card: what it measures, records and survives."""
 
+from dataclasses import replace
+from unittest.mock import create_autospec
+
 import dagster as dg
 
-from credit_ct_dagster.assets import raw_rows as rows_of
-from credit_ct_dagster.contracts.assessment import AssessmentReport
+from credit_ct_dagster.assets.measured_models import reasons_compared
+from credit_ct_dagster.contracts.assessment import AssessmentReport, ReasonStability
 from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.files import DECISION_FILE, MODEL_CARD_FILE, MODEL_FOLDER
 from credit_ct_dagster.contracts.identity import Lineage
+from credit_ct_dagster.io_managers.raw_rows import raw_rows
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.stability import predictions_sha256
+from credit_ct_dagster.modeling.rows.splitting import customer_position
+from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster_tests.platform import BASE_DT, Platform, metadata_of
 from credit_ct_dagster_tests.trained import Trained
 
@@ -21,7 +27,7 @@ def test_the_lineage_has_the_hash_of_what_the_package_predicts(trained: Trained)
     lineage = platform.models().read(Lineage)
     champion = platform.promotions.champion()
     assert champion
-    holdout = rows_of.raw_rows(platform.artifacts, BASE_DT, "holdout")
+    holdout = raw_rows(platform.artifacts, BASE_DT, "holdout")
     scored = platform.promotions.load(champion).scorer.score_rows(holdout)
     assert lineage.predictions_sha256 == predictions_sha256(holdout, scored)
     assert lineage.predicted_rows == len(holdout)
@@ -69,3 +75,29 @@ def test_models_and_holdouts_that_no_longer_exist_leave_gaps_on_the_card(
 
 def _replace(platform: Platform, record: DecisionRecord) -> None:
     platform.artifacts.write(MODEL_FOLDER, record.model.base_dt, {DECISION_FILE: record})
+
+
+def test_reasons_are_compared_on_rows_that_neither_model_has_seen(trained: Trained) -> None:
+    """A champion before, calibrated on larger splits, has seen more customers than this model."""
+    platform = trained.platform
+    record = platform.decision_record()
+    before = record.model.model_copy(update={"base_dt": "2025-02-07", "registered_version": "99"})
+    package = platform.promotions.load(record.model)
+    holdout = raw_rows(platform.artifacts, BASE_DT, "holdout")
+    explained = package.scorer.answer_rows(holdout, reasons=True)["reasons"].map(bool)
+
+    def compared(seen_share: float) -> tuple[ReasonStability | None, str | None]:
+        seen = package.record.model_copy(update={"seen_share": seen_share})
+        promotions = create_autospec(Promotions)
+        promotions.load.return_value = replace(package, record=seen)
+        decided = record.model_copy(update={"before": before})
+        return reasons_compared(package, decided, holdout, promotions)
+
+    for seen_share in (package.record.seen_share, 0.95):
+        unseen = customer_position(holdout[schema.CUSTOMER]) >= seen_share
+        found, _ = compared(seen_share)
+        assert found
+        assert found.rows == (unseen & explained).sum() > 0
+    nobody, why = compared(1.0)
+    assert nobody is None
+    assert why == "the champion before had seen all customers of this holdout."

@@ -97,6 +97,23 @@ def test_late_rows_start_exactly_their_base_dates_again(
     assert _late(instance, store, artifacts) == [days[1]]
 
 
+@pytest.mark.parametrize("merged", [{POINT_IN_TIME: True}, {}])
+def test_a_base_date_is_merged_again_as_before_whatever_is_the_default(
+    instance: dg.DagsterInstance,
+    store: FeatureStore,
+    artifacts: ArtifactsIOManager,
+    merged: dict[str, bool],
+) -> None:
+    """Else its rows would differ for ever; a merge that did not report it gets the default."""
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(FEATURES_TARGET, partition=NEWEST, metadata=merged)
+    )
+    artifacts.write(PREPROCESSING_FOLDER, NEWEST, {SPLITS_SUMMARY_FILE: _summary("0" * 32)})
+    [request] = _late_tick(instance, store, artifacts).run_requests
+    configured = {"ops": {"features_target": {"config": merged}}} if merged else {}
+    assert request.run_config == configured
+
+
 @pytest.mark.parametrize("point_in_time", [True, False])
 def test_features_of_a_later_day_are_late_data_only_for_a_merge_that_takes_them(
     instance: dg.DagsterInstance,

@@ -1,5 +1,7 @@
 """What tests of checks do: change the source tables, execute a check, and look at its result."""
 
+from typing import Any
+
 import dagster as dg
 import sqlalchemy as sa
 
@@ -26,6 +28,7 @@ def execute_check(
     platform: Platform,
     instance: dg.DagsterInstance,
     base_dt: str | None = BASE_DT,
+    **resources: Any,
 ) -> dg.ExecuteInProcessResult:
     """Execute only a check, as when the UI re-executes its step."""
     return dg.materialize(
@@ -33,6 +36,6 @@ def execute_check(
         tags={PARTITION_TAG: base_dt} if base_dt else {},
         instance=instance,
         selection=dg.AssetSelection.checks(check),
-        resources=platform.resources(),
+        resources=platform.resources() | resources,
         raise_on_error=False,
     )

@@ -46,7 +46,7 @@ def test_probabilities_that_are_worse_only_warn(trained_copy: Trained) -> None:
     """Whichever model's, unless it no longer serves; the proposal names both base dates."""
     recalibrate = (
         f"Recalibrate the champion: for base date {_EARLIER}, materialize bentoml_model with"
-        f" calibrate_on: {BASE_DT}, and then champion_model."
+        f" calibrate_on: {BASE_DT}, then champion_model and model_card."
     )
     own = f"recalibrate it: for base date {BASE_DT}, materialize bentoml_model with calibrate_on:"
     for found, promoted, passed, sentence in (

@@ -19,6 +19,7 @@ from credit_ct_dagster.contracts.files import (
 )
 from credit_ct_dagster.contracts.splits import RecentRows
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.resources.model_policy import ModelPolicy
 from credit_ct_dagster_tests.checks.execution import (
     UNTIL_SPLITS,
     execute_check,
@@ -117,6 +118,19 @@ def test_rows_that_only_look_wrong_together_fail_a_check(
     assert sentence in (found.description or "")
     assert "then run this base date again" in (found.description or "")
     assert found.metadata["code"].value == code
+
+
+def test_a_column_that_the_bank_excludes_may_be_empty(trained_copy: Trained) -> None:
+    """No model is trained on it; the others are looked at as before."""
+    platform, instance = trained_copy.platform, trained_copy.instance
+    present = dict(platform.splits_summary().present)
+    _change_summary(platform, present=present | {"occupation": 0.0, "age": 0.0}, recent=None)
+    policy = ModelPolicy(excluded_features=["occupation"])
+    result = execute_check(columns_have_values, platform, instance, policy=policy)
+    [found] = results_of(result).values()
+    assert not found.passed
+    assert (found.description or "").count("has a value in") == 1
+    assert "age has a value in 0.0% of the rows" in (found.description or "")
 
 
 def test_a_column_that_lost_its_values_is_compared_with_earlier_base_dates(

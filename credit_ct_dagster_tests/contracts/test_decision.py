@@ -64,7 +64,7 @@ def test_a_decision_that_is_read_equals_the_one_that_was_taken() -> None:
     below = FloorVerdict.below
     floor = Floor(
         what="recall of Good", value=0.2, least=0.4, rows=50, verdict=below, p_value=1 / 3,
-        champion=0.1, champion_verdict=below,
+        champion=0.1, champion_verdict=below, paired_p_value=0.5, lower_than_champion=False,
     )  # fmt: skip
     assert floor.shared
     decision = Decision(

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from credit_ct_dagster.automation.jobs import TRAINING_ASSETS
+from credit_ct_dagster.contracts.assessment import AssessmentReport
 from credit_ct_dagster_tests.platform import BASE_DT, Platform
 from credit_ct_dagster_tests.webserver import (
     backfill_status,
@@ -43,7 +44,10 @@ def test_a_backfill_of_four_base_dates(platform: Platform) -> None:
     assert set(listed) == set(base_dts)
     assert {each["state"] for each in listed.values()} == {"packaged"}
     assert all(
-        each["holdout_accuracy"] == platform.search_summary(base_dt).best.holdout["accuracy"]
+        each["holdout_accuracy"]
+        == pytest.approx(
+            platform.models(base_dt).read(AssessmentReport).holdout.metrics["accuracy"].value
+        )
         for base_dt, each in listed.items()
     )
     with_rows = [base_dt for base_dt, each in listed.items() if each["rows"]]

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
+from credit_ct_dagster.contracts.assessment import AssessmentReport
 from credit_ct_dagster.definitions import CHECKS
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform
@@ -95,14 +96,14 @@ def test_run_reports_and_status_lists(platform: Platform) -> None:
     assert done.returncode == 0, done.stderr
     assert "completed: accuracy" in done.stderr
     assert "; 2/2 done, 0 pruned; best " in done.stderr
-    summary = platform.search_summary()
+    summary, report = platform.search_summary(), platform.models().read(AssessmentReport)
     for text in (
         f"Base date     {BASE_DT}",
         "The best 2 of 2 trials",
-        f"{summary.best.holdout['accuracy']:.4f} on the holdout",
+        f"{report.holdout.metrics['accuracy'].value:.4f} on the holdout",
         f"BentoML tag   {platform.model_name}:",
         f"artifacts/models/{platform.model_name}/{BASE_DT}",
-        "Decision      Not promoted: below a floor: recall of Good",
+        "Decision      Promoted: there was no champion",
         f"{BASE_DT}/model_card.html",
         "make dev, then http://127.0.0.1:3000",
     ):
@@ -128,10 +129,10 @@ def test_run_reports_and_status_lists(platform: Platform) -> None:
     assert trained["base_dt"] == BASE_DT
     assert trained["state"] == "packaged"
     assert trained["rows"] == sum(trained["splits"].values()) == sum(summary.rows.values())
-    assert trained["val_accuracy"] == summary.best.val["accuracy"]
+    assert trained["val_accuracy"] == pytest.approx(report.val.metrics["accuracy"].value)
     assert trained["mlflow_run_id"] == summary.mlflow.best_run_id
     assert trained["bentoml_tag"].startswith(f"{platform.model_name}:")
-    assert (trained["role"], trained["decision"]) == (None, "not promoted: below floor")
+    assert (trained["role"], trained["decision"]) == ("champion", "promoted: first")
     of_training = {key.name for each in CHECKS for key in each.check_keys
                    if key.asset_key.path != ["customer_scores"]}  # fmt: skip
     assert set(trained["checks"]) == of_training

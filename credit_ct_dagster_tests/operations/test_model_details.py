@@ -30,7 +30,10 @@ def test_the_card_is_something_that_a_caller_can_use(trained: Trained, model: Se
     url = platform.tracking.run_url(model.identity.mlflow_run_id)
     assert card["url"] == f"{url}/artifacts/model_card.html"
     assert card["decision"].startswith("Promoted")
+    # Beside it are the package's own figures, by the same rule.
     accuracy = card["holdout"]["accuracy"]
+    assert found["metrics"]["holdout_accuracy"] == pytest.approx(accuracy["value"])
+    assert found["metrics"]["holdout_log_loss"] == pytest.approx(card["probabilities"]["log_loss"])
     assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
     assert set(card["probabilities"]) == {"log_loss", "brier", "ece"}
     assert found["calibration"] in ("none", "sigmoid", "isotonic")
@@ -53,9 +56,16 @@ def test_the_facts_do_not_need_mlflow(
 
 
 def test_the_card_of_another_model_is_not_shown(trained: Trained, model: ServedModel) -> None:
-    """The base date may have been trained again since."""
+    """The base date may have been trained, or its model calibrated, again since."""
     platform = trained.platform
-    identity = model.identity.model_copy(update={"mlflow_run_id": "earlier"})
-    other = ServedModel(identity, model.scorer, model.contract, model.data, model.since)
-    found = model_details(platform.packages, platform.artifacts, platform.tracking, other)
-    assert found["model_card"] is None
+    again = {"bentoml_tag": "m:again"}
+    for changes, shown in (
+        ({"package_sha256": "b" * 64}, False),  # it was calibrated anew
+        (again, True),  # it was packaged again with the same contents
+        (again | {"package_sha256": ""}, False),
+        ({"package_sha256": ""}, True),  # an earlier release recorded no hash
+    ):
+        identity = model.identity.model_copy(update=changes)
+        other = ServedModel(identity, model.scorer, model.contract, model.data, model.since)
+        found = model_details(platform.packages, platform.artifacts, platform.tracking, other)
+        assert (found["model_card"] is not None) == shown, changes

@@ -1,6 +1,6 @@
 """Deleting old base dates never changes on which holdouts a model is judged."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,10 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from upath import UPath
 
+from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.files import MODEL_FOLDER, PREPROCESSING_FOLDER, SPLIT_FILES
+from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.errors.stores import DamagedFileError
 from credit_ct_dagster.io_managers import raw_rows
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.io_managers.decisions import DecisionRecords, Decisions
 from credit_ct_dagster.io_managers.raw_rows import HOLDOUT_FILES, earlier_holdouts, raw_holdouts
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 from credit_ct_dagster.operations import needed_holdouts
@@ -56,7 +59,7 @@ def _prune(artifacts: ArtifactsIOManager, newest: str, keep_days: int) -> None:
     limit = last_expired(newest, keep_days)
     assert limit is not None
     days = [day for day, _ in artifacts.open_all(PREPROCESSING_FOLDER) if day <= limit]
-    needed = NeededHoldouts(artifacts, newest).reasons(days, in_use=())
+    needed = NeededHoldouts(artifacts, newest).reasons(days, in_use=(), last_expired=limit)
     for day in days:
         if day in needed:
             artifacts.delete_all_but(PREPROCESSING_FOLDER, day, HOLDOUT_FILES)
@@ -181,6 +184,69 @@ def test_more_windows_are_retained_where_more_are_pooled(world: World) -> None:
     wide = NOT_PROMOTED.model_copy(update={"holdouts": tuple(days[:6])})
     world.train(days[0], wide, splits=False)
     assert set(world.retention.plan(90).holdouts) == set(days[3:6])
+
+
+def test_an_old_base_date_that_is_run_again_releases_no_holdout(template: UPath) -> None:
+    """Before it there were fewer windows: the widest decision within the retention counts."""
+    artifacts, days = _seven_windows(template)
+    _decide(artifacts, days[0], days[:6])
+    _decide(artifacts, days[4], days[4:6])
+    needed = NeededHoldouts(artifacts, days[0])
+    assert set(needed.reasons(days[3:], (), last_expired=days[3])) == set(days[3:6])
+    # The wide decision is old by then: only the last one counts, and what the gate pools anyway.
+    assert set(needed.reasons(days[2:], (), last_expired=days[0])) == {days[2]}
+
+
+def test_decisions_are_read_again_when_there_is_another(
+    template: UPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For all base dates of a night once; one that is taken meanwhile counts all the same."""
+    artifacts, days = _seven_windows(template)
+    reads: list[int] = []
+    read = DecisionRecords.read
+
+    def counted(self: DecisionRecords) -> Decisions:
+        found = read(self)
+        reads.append(len(found.records))
+        return found
+
+    monkeypatch.setattr(DecisionRecords, "read", counted)
+    needed = NeededHoldouts(artifacts, days[0])
+    for _ in range(3):
+        assert needed.reasons(days[3:], {days[4]}, last_expired=days[3]) == {}
+    assert reads == [0]
+    _decide(artifacts, days[4], days[4:6])
+    assert set(needed.reasons(days[3:], {days[4]}, last_expired=days[3])) == set(days[4:6])
+    assert reads == [0, 0, 1], "the second read is that of who decides"
+
+
+def _seven_windows(template: UPath) -> tuple[ArtifactsIOManager, list[str]]:
+    """Base dates whose label windows do not overlap, newest first, each with a holdout."""
+    artifacts = ArtifactsIOManager(base_path=f"memory://{uuid4().hex}", model_name="m")
+    days = [(_FIRST - timedelta(days=33 * number)).isoformat() for number in range(7)]
+    for day in days:
+        _leave(artifacts, day, _WHOLE, template)
+    return artifacts, days
+
+
+def _decide(artifacts: ArtifactsIOManager, base_dt: str, holdouts: list[str]) -> None:
+    records = DecisionRecords(artifacts)
+    records.append(
+        DecisionRecord(
+            number=records.read().next_number,
+            time=datetime(2025, 1, 31, tzinfo=UTC),
+            by="gate",
+            reason=None,
+            dagster_run_id=None,
+            model=ModelIdentity(
+                base_dt=base_dt, mlflow_run_id="m", dagster_run_id="d", data_fingerprint="f"
+            ),
+            before=None,
+            decision=NOT_PROMOTED.model_copy(update={"holdouts": tuple(holdouts)}),
+            champion=None,
+            previous=None,
+        )
+    )
 
 
 def test_damaged_splits_are_not_retained(template: UPath, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def any_data(center: float = 0.0) -> ScorerRecord:
         missing_word=schema.MISSING_WORD,
         classes=schema.CLASSES,
         class_rule=HIGHEST_SCORE,
+        gains=[],  # as JSON gives it back
         calibration=CalibrationData(method="none"),
         typical={name: {"x": 1.0} for name in schema.CLASSES},
         orders=[["x"]],

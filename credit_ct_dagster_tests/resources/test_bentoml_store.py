@@ -7,6 +7,7 @@ import bentoml
 import pytest
 from catboost import CatBoostClassifier
 
+from credit_ct_dagster.contracts.assessment import AssessmentReport
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.errors.models import MissingPackageError
@@ -54,7 +55,9 @@ def test_a_package_names_what_it_was_made_from(trained: Trained) -> None:
         "data_fingerprint": summary.data_fingerprint,
     }
     assert package.info.metadata["depth"] == summary.best.params["depth"]
-    assert package.info.metadata["holdout_accuracy"] == summary.best.holdout["accuracy"]
+    holdout = platform.models().read(AssessmentReport).holdout
+    accuracy = holdout.metrics["accuracy"].value
+    assert package.info.metadata["holdout_accuracy"] == pytest.approx(accuracy)
     assert package.info.signatures["predict"].batchable
     assert package.info.signatures["predict"].batch_dim == (0, 0)
 

@@ -1,5 +1,7 @@
 """What the bank declares once about every model, and what is refused before anything runs."""
 
+import json
+
 import pytest
 
 from credit_ct_dagster.contracts.utility import DEFAULT_COSTS, Metric, Utility
@@ -44,11 +46,31 @@ def test_everything_is_declared_in_the_environment(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
+    "costs",
+    [
+        [[0, 0, 1], [1, 0, 0], [0, 1, 0]],  # an error that costs nothing beside one that does
+        [[-3, 0, 0], [0, -1, 0], [0, 0, -2]],  # what it is worth to be right
+        [[0, 1, 1e6], [1, 0, 1], [2, 1, -1e6]],
+    ],
+)
+def test_unusual_costs_are_accepted_where_they_tell_an_error_apart(
+    monkeypatch: pytest.MonkeyPatch, costs: list[list[float]]
+) -> None:
+    """Some error of each class costs more than being right, at most a million."""
+    assert _declared(monkeypatch, COST_MATRIX=json.dumps(costs)).policy.cost_matrix == costs
+
+
+@pytest.mark.parametrize(
     ("variable", "value", "problem"),
     [
         ("COST_MATRIX", "[[0, 1], [1, 0]]", "COST_MATRIX: .*three rows of three finite numbers"),
         ("COST_MATRIX", "[[0, 1, NaN], [1, 0, 1], [1, 1, 0]]", "COST_MATRIX: .*finite numbers"),
         ("COST_MATRIX", "[[0, 1, 2], [1, 3, 1], [2, 1, 0]]", "COST_MATRIX: .*Standard customer"),
+        ("COST_MATRIX", "[[0, 0, 0], [0, 0, 0], [0, 0, 0]]", "COST_MATRIX: .*Poor customer"),
+        ("COST_MATRIX", "[[1, 1, 1], [1, 1, 1], [1, 1, 1]]", "COST_MATRIX: .*Poor customer"),
+        ("COST_MATRIX", "[[0, 1, 2], [1, 0, 1], [3, 3, 3]]", "COST_MATRIX: .*Good customer"),
+        ("COST_MATRIX", "[[0, 1, 1e308], [1, 0, 1], [2, 1, 0]]", "COST_MATRIX: .*1,000,000"),
+        ("COST_MATRIX", "[[-1e308, 1, 2], [1, 0, 1], [2, 1, 0]]", "COST_MATRIX: .*1,000,000"),
         ("EXCLUDED_FEATURES", "ssn", "EXCLUDED_FEATURES: .*ssn: not a feature"),
         ("EXCLUDED_FEATURES", ",".join(schema.NUMERIC), "EXCLUDED_FEATURES: .*leaves no number"),
         ("EXCLUDED_FEATURES", ",".join(schema.WORDS), "EXCLUDED_FEATURES: .*no category or text"),

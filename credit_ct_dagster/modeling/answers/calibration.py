@@ -11,8 +11,9 @@ import pandas as pd
 from credit_ct_dagster.modeling import schema
 
 if TYPE_CHECKING:
-    from catboost import CatBoostClassifier
     from sklearn.calibration import CalibratedClassifierCV
+
+    from credit_ct_dagster.scorer.ordinal import Model
 
 # CatBoost and scikit-learn take seconds to import; definitions import this module, and only fitting
 # and measuring need them.
@@ -32,7 +33,7 @@ class CalibratedModel:
 
     def __init__(
         self,
-        model: "CatBoostClassifier",
+        model: "Model",
         calibrated: "CalibratedClassifierCV | None",
         features: list[str],
     ) -> None:
@@ -80,7 +81,7 @@ class Calibration:
     log_losses: Mapping[str, float]
 
 
-def calibrate(model: "CatBoostClassifier", val: pd.DataFrame) -> Calibration:
+def calibrate(model: "Model", val: pd.DataFrame) -> Calibration:
     """Choose and fit the calibration of a model on validation rows.
 
     The method is the one with the lowest log-loss in cross-validation. Folds are by customer,
@@ -223,7 +224,7 @@ def reliability_curve(
     return curves
 
 
-def fitted(model: "CatBoostClassifier", method: str, rows: pd.DataFrame) -> CalibratedModel:
+def fitted(model: "Model", method: str, rows: pd.DataFrame) -> CalibratedModel:
     """Fit one calibration to a model that stays as it is.
 
     Args:
@@ -242,7 +243,7 @@ def fitted(model: "CatBoostClassifier", method: str, rows: pd.DataFrame) -> Cali
     return CalibratedModel(model, calibrated, features)
 
 
-def transferred(model: CalibratedModel, refitted: "CatBoostClassifier") -> CalibratedModel:
+def transferred(model: CalibratedModel, refitted: "Model") -> CalibratedModel:
     """The calibration of one model on the scores of another.
 
     Args:
@@ -262,7 +263,7 @@ def transferred(model: CalibratedModel, refitted: "CatBoostClassifier") -> Calib
     return CalibratedModel(refitted, calibrated, features_of(refitted))
 
 
-def features_of(model: "CatBoostClassifier") -> list[str]:
+def features_of(model: "Model") -> list[str]:
     """The columns that a model was trained on, in its order: a bank may exclude some features."""
     return [str(name) for name in model.feature_names_]
 

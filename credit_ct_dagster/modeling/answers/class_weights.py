@@ -15,14 +15,16 @@ from credit_ct_dagster.contracts.utility import Metric, RuleData, Utility
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.calibration import FOLDS, UNCALIBRATED, Calibration, aligned
 from credit_ct_dagster.modeling.judging import confusion
+from credit_ct_dagster.modeling.judging.evidence import compare
+from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 from credit_ct_dagster.scorer.class_rule import EXPECTED_UTILITY, HIGHEST_SCORE
 
 EVEN, START, TUNED = "even", "start", "tuned"
 """Weights of the classes that are compared: see `choose_rule`."""
 
-_CONFIDENCE = 0.95
-_DRAWS = 1000
-_SEED = 0
+_BOOTSTRAP = GateRules(confidence=0.9, draws=1000, seed=0)
+"""One-sided, 95 %: the interval that is asked for has two ends."""
+
 _STEPS = 8
 _OCTAVES = 2
 _FACTORS = np.array(
@@ -253,11 +255,7 @@ def _cross_validated(rows: _ScoredRows, start: Array) -> "dict[str, Array]":
 def _is_better(val: pd.DataFrame, ours: Array, theirs: Array) -> bool:
     """Whether classes have a higher macro-F1 than others, whichever customers there had been."""
     names = np.array(schema.CLASSES)
-    counts = np.stack(
-        [confusion.counts_per_customer(val, names[each]) for each in (ours, theirs)], axis=1
-    )
-    drawn = confusion.macro_f1(confusion.resampled(counts, _DRAWS, _SEED))
-    return bool(np.quantile(drawn[:, 0] - drawn[:, 1], 1 - _CONFIDENCE) > 0)
+    return compare(val, names[ours], names[theirs], Utility(), _BOOTSTRAP).difference.low > 0
 
 
 def _of_classes(truth: Array, predicted: Array) -> Array:

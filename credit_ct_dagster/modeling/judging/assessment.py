@@ -19,7 +19,6 @@ from credit_ct_dagster.modeling.answers.calibration import (
     reliability_curve,
 )
 from credit_ct_dagster.modeling.judging import confusion
-from credit_ct_dagster.modeling.judging.slices import slices_of
 from credit_ct_dagster.scorer.scorer import Scored, Scorer
 
 _CONFIDENCE = 0.95
@@ -54,7 +53,6 @@ def assess(scorer: Scorer, rows: pd.DataFrame, utility: Utility | None = None) -
         calibrated=quality_of(truth, scored.probabilities),
         raw=quality_of(truth, scored.scores / scored.scores.sum(axis=1, keepdims=True)),
         reliability=reliability_curve(truth, scored.probabilities),
-        slices=slices_of(rows, scored.classes),
         perfect_ece=confusion.estimate(perfect.mean(), perfect, _CONFIDENCE),
         rule=rule_effect(scorer.class_rule.rule, truth, scored, utility),
     )

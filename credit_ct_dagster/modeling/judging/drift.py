@@ -16,6 +16,8 @@ from credit_ct_dagster.modeling.rows.missing import with_blanks_missing
 PREDICTION = "predicted class"
 _BINS = 10
 _RARE = "(rare)"
+_HIGHEST = 1e300
+"""Quantiles are computed from differences, which no number beyond has."""
 
 
 def model_drift(
@@ -108,7 +110,10 @@ def _comparison_of(column: schema.Column) -> Callable[[str, pd.Series, pd.Series
 def _of_numbers(name: str, reference: pd.Series, current: pd.Series) -> ColumnDrift:
     from scipy.stats import ks_2samp
 
-    present = [each.dropna().to_numpy(dtype=float) for each in (reference, current)]
+    present = [
+        np.clip(each.dropna().to_numpy(dtype=float), -_HIGHEST, _HIGHEST)
+        for each in (reference, current)
+    ]
     if min(map(len, present)) == 0:
         return _drift(name, reference, current, np.zeros((2, 1)))
     # Bins with a tenth of the reference each, where values do not repeat.
@@ -119,7 +124,8 @@ def _of_numbers(name: str, reference: pd.Series, current: pd.Series) -> ColumnDr
             for each in present
         ]
     )
-    test = ks_2samp(*present, method="asymp")
+    # SciPy divides by zero where it approximates the distribution for a single row on each side.
+    test = ks_2samp(*present, method="exact" if max(map(len, present)) == 1 else "asymp")
     drift = _drift(name, reference, current, table)
     return drift.model_copy(update={"ks": float(test.statistic), "ks_p_value": float(test.pvalue)})
 

@@ -35,7 +35,25 @@ def predict_proba(model: "Model", features: pd.DataFrame) -> np.ndarray:
 
 
 def evaluate(model: "Model", rows: pd.DataFrame) -> dict[str, float]:
-    """Measure a model on prepared rows with their labels.
+    """Measure a model on prepared rows with their labels, by the class of the highest raw score.
+
+    Returns:
+        See `metrics_of`.
+    """
+    # A class that no training row had gets probability 0, which log_loss clips.
+    probabilities = aligned(predict_proba(model, rows), [str(name) for name in model.classes_])
+    return metrics_of(rows, predict(model, rows), probabilities)
+
+
+def metrics_of(
+    rows: pd.DataFrame, predicted: np.ndarray, probabilities: np.ndarray
+) -> dict[str, float]:
+    """Measure classes and probabilities, however they were chosen.
+
+    Args:
+        rows: With their labels.
+        predicted: A class per row, shape (rows,).
+        probabilities: Shape (rows, 3), in the order of `schema.CLASSES`.
 
     Returns:
         `accuracy`, `macro_f1`, `f1_poor`, `f1_standard`, `f1_good`, and `log_loss` in nats. A class
@@ -44,10 +62,7 @@ def evaluate(model: "Model", rows: pd.DataFrame) -> dict[str, float]:
     from sklearn.metrics import accuracy_score, f1_score
 
     truth = rows[schema.TARGET].to_numpy(dtype=str)
-    predicted = predict(model, rows)
     f1 = f1_score(truth, predicted, labels=schema.CLASSES, average=None, zero_division=0)
-    # A class that no training row had gets probability 0, which log_loss clips.
-    probabilities = aligned(predict_proba(model, rows), [str(name) for name in model.classes_])
     return {
         "accuracy": float(accuracy_score(truth, predicted)),
         "macro_f1": float(f1.mean()),

@@ -30,7 +30,8 @@ class Evidence:
         holdouts: The base dates that they are of.
         floors: What it must reach, and does.
         comparison: Of its classes with the champion's; None without champion.
-        probabilities: The same of its probabilities; None also with fewer rows than `min_rows`.
+        probabilities: The same of its probabilities, in the newest window; None also with fewer
+            rows than `min_rows` in all windows together.
     """
 
     rows: int
@@ -81,6 +82,7 @@ def examine(
     utility: Utility,
     rules: GateRules,
     holdouts: Sequence[str] = (),
+    windows: np.ndarray | None = None,
 ) -> Evidence:
     """What holdout rows say about a challenger.
 
@@ -90,7 +92,9 @@ def examine(
             needed when there are no rows.
         utility: What the bank wants of a class.
         rules: The gate's rules.
-        holdouts: The base dates that the rows are of.
+        holdouts: The base dates that the rows are of, the newest first.
+        windows: Of each row, the place of its base date among `holdouts`, 0 being the newest; shape
+            (rows,). None: all are of the newest.
     """
     if rows.empty:
         return Evidence(rows=0, holdouts=holdouts)
@@ -99,15 +103,39 @@ def examine(
         met = floors(rows, challenger.classes, None, rules)
         return Evidence(rows=len(rows), holdouts=holdouts, floors=met)
     [champion] = others
-    probabilities = None
-    if len(rows) >= rules.min_rows:
-        probabilities = compare_probabilities(
-            rows, challenger.probabilities, champion.probabilities, rules
-        )
+    if windows is None:
+        windows = np.zeros(len(rows), dtype=int)
     return Evidence(
         rows=len(rows),
         holdouts=holdouts,
         floors=floors(rows, challenger.classes, champion.classes, rules),
         comparison=compare(rows, challenger.classes, champion.classes, utility, rules),
-        probabilities=probabilities,
+        probabilities=_of_probabilities(rows, challenger, champion, rules, holdouts, windows),
+    )
+
+
+def _of_probabilities(
+    rows: pd.DataFrame,
+    challenger: "Scored",
+    champion: "Scored",
+    rules: GateRules,
+    holdouts: Sequence[str],
+    windows: np.ndarray,
+) -> ProbabilityComparison | None:
+    """Compare them on the newest window, and on the next ones while rows are too few.
+
+    What the guard looks for is a month that has shifted. On the months before it the champion fits,
+    and the challenger may not: pooled, the differences cancel.
+    """
+    upto = np.bincount(windows).cumsum()
+    if upto[-1] < rules.min_rows:
+        return None
+    last = int(np.searchsorted(upto, rules.min_rows))
+    of = windows <= last
+    return compare_probabilities(
+        rows[of],
+        challenger.probabilities[of],
+        champion.probabilities[of],
+        rules,
+        holdouts[: last + 1],
     )

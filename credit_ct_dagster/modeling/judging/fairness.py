@@ -9,6 +9,7 @@ import pandas as pd
 from credit_ct_dagster.contracts.decision import Estimate
 from credit_ct_dagster.contracts.fairness import Fairness, GroupFairness
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.judging.design_effect import design_effect
 from credit_ct_dagster.modeling.judging.slices import FAVOURABLE, not_grouped, slices_by
 
 _Z = 1.959964
@@ -39,7 +40,7 @@ def fairness_of(
     customers = rows[schema.CUSTOMER].to_numpy(dtype=str)
     kinds = {kind: of(rows).to_numpy(dtype=str) for kind, of in slices_by(protected).items()}
     groups = [(kind, name, of == name) for kind, of in kinds.items() for name in np.unique(of)]
-    effect = max((design_effect(favourable, of, customers) for of in kinds.values()), default=1.0)
+    effect = max((design_effect(favourable, customers, of) for of in kinds.values()), default=1.0)
     tables = [
         TwoByTwo(
             favourable[inside].sum() / effect,
@@ -75,28 +76,6 @@ def fairness_of(
         design_effect=effect,
         not_grouped=not_grouped(protected),
     )
-
-
-def design_effect(favourable: np.ndarray, groups: np.ndarray, customers: np.ndarray) -> float:
-    """How many rows tell as much as one row of a customer of its own; at least 1.
-
-    The variance of the shares between customers, divided by the variance that independent rows
-    would have (Rao and Scott 1992), of all groups together.
-
-    Args:
-        favourable: Whether a row is predicted "Good", shape (rows,).
-        groups: The group of each row.
-        customers: The customer of each row.
-    """
-    if len(np.unique(customers)) == len(customers):
-        return 1.0
-    seen = pd.DataFrame({"good": favourable.astype(float), "group": groups, "customer": customers})
-    share = seen.groupby("group")["good"].transform("mean")
-    independent = float((share * (1 - share)).sum())
-    if independent == 0:
-        return 1.0
-    per_customer = (seen["good"] - share).groupby([seen["group"], seen["customer"]]).sum()
-    return max(1.0, float((per_customer**2).sum()) / independent)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -9,8 +9,12 @@ from scipy.special import betainc
 
 from credit_ct_dagster.contracts.decision import Floor, FloorVerdict
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.judging.design_effect import design_effect
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 from credit_ct_dagster.modeling.judging.slices import SLICES
+
+_LEAST_CUSTOMERS = 10
+"""Of fewer customers with several rows, nothing reliable is known of how alike their rows are."""
 
 
 def floors(
@@ -26,6 +30,10 @@ def floors(
     at the floor. The probability is divided among all floors that have rows (Bonferroni): such a
     model is taken for a failure in at most `1 - floor_confidence` of cases.
 
+    Where both models lie below a floor, a paired test says whether the challenger is lower than the
+    champion. Its level is not divided: what chance refuses here waits for a day, whereas a group
+    that is served worse than before is a loss.
+
     Args:
         rows: Labelled rows, raw.
         challenger: Predicted classes, shape (rows,).
@@ -37,31 +45,14 @@ def floors(
     level = (1 - rules.floor_confidence) / max(judged, 1)
     customer, _ = pd.factorize(rows[schema.CUSTOMER])
     truth = rows[schema.TARGET].to_numpy(dtype=str)
-
-    def reached(predicted: np.ndarray, floor: _Required) -> _Reached:
-        right = (predicted == truth)[floor.rows]
-        return _reached(right, customer[floor.rows], floor.least, level)
-
-    found = []
-    for each in required:
-        ours = reached(challenger, each)
-        theirs = None if champion is None else reached(champion, each)
-        found.append(
-            Floor(
-                what=each.what,
-                value=ours.value,
-                least=each.least,
-                rows=int(each.rows.sum()),
-                verdict=ours.verdict,
-                p_value=ours.p_value,
-                champion=theirs.value if theirs else None,
-                champion_verdict=theirs.verdict if theirs else None,
-            )
-        )
-    return found
+    models = np.stack([each == truth for each in (challenger, champion) if each is not None])
+    return [
+        _floor(each, models[:, each.rows], customer[each.rows], level, 1 - rules.floor_confidence)
+        for each in required
+    ]
 
 
-def p_value(right: np.ndarray, customer: np.ndarray, least: float) -> float:
+def p_value(right: np.ndarray, least: float, effect: float = 1.0) -> float:
     """Probability that a model at the floor is right as rarely as this, or more rarely.
 
     The lower tail of the binomial distribution, exact when each customer has one row. Several rows
@@ -72,37 +63,39 @@ def p_value(right: np.ndarray, customer: np.ndarray, least: float) -> float:
 
     Args:
         right: Whether each row is predicted rightly, shape (rows,).
-        customer: The number of each row's customer, of the same shape.
         least: The floor, 0 to 1.
+        effect: The design effect, 1 or more.
 
     Returns:
         1 without rows, because nothing contradicts the floor.
     """
     if right.all():
         return 1.0
-    effective = len(right) / design_effect(right, customer)
+    effective = len(right) / effect
     hits = effective * right.mean()
     # The binomial distribution function, continued to numbers that are not whole.
     return float(betainc(effective - hits, hits + 1, 1 - least))
 
 
-def design_effect(right: np.ndarray, customer: np.ndarray) -> float:
-    """How many times larger the variance of a share is than that of independent rows.
+def lower_than_champion(
+    challenger: np.ndarray, champion: np.ndarray, customers: np.ndarray
+) -> float:
+    """Probability that chance alone puts a challenger so far below a champion of the same share.
 
-    1 when each customer has one row; never less than 1 (Kish 1965, "Survey Sampling", section 8.2).
+    The exact sign test of customers, one-sided: of those on whom the models are not right equally
+    often, how many favour the champion. With one row per customer it is McNemar's exact test.
 
     Args:
-        right: Whether each row is predicted rightly, shape (rows,), not empty.
-        customer: The number of each row's customer, of the same shape.
+        challenger: Whether it predicts each row rightly, shape (rows,).
+        champion: The same.
+        customers: The number of each row's customer, of the same shape.
+
+    Returns:
+        1 where no customer favours the champion.
     """
-    sizes = np.bincount(customer)
-    if sizes.max() == 1:
-        return 1.0
-    share = right.mean()
-    if share in (0, 1):  # nothing tells how alike a customer's rows are: as alike as can be
-        return float((sizes**2).sum() / len(right))
-    deviations = np.bincount(customer, weights=right - share)
-    return max(1.0, float((deviations**2).sum() / (len(right) * share * (1 - share))))
+    net = np.bincount(customers, weights=champion.astype(float) - challenger)
+    favours, differing = int((net > 0).sum()), int((net != 0).sum())
+    return float(betainc(favours, differing - favours + 1, 0.5)) if favours else 1.0
 
 
 @dataclass(frozen=True)
@@ -112,15 +105,6 @@ class _Required:
     what: str
     least: float
     rows: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Reached:
-    """What one model reaches at a floor."""
-
-    value: float
-    p_value: float
-    verdict: FloorVerdict
 
 
 def _required(rows: pd.DataFrame, rules: GateRules) -> Iterator[_Required]:
@@ -135,12 +119,50 @@ def _required(rows: pd.DataFrame, rules: GateRules) -> Iterator[_Required]:
                 yield _Required(what, rules.min_slice_accuracy, group == name)
 
 
-def _reached(right: np.ndarray, customer: np.ndarray, least: float, level: float) -> _Reached:
-    """Compare a share with its floor, at a level of significance."""
-    if not len(right):
-        return _Reached(0.0, 1.0, FloorVerdict.uncertain)
-    value, by_chance = float(right.mean()), p_value(right, customer, least)
+def _floor(
+    required: _Required, right: np.ndarray, customer: np.ndarray, level: float, paired: float
+) -> Floor:
+    """Compare what models reach with a floor.
+
+    Args:
+        required: The floor.
+        right: Whether each model predicts each of its rows rightly, shape (models, rows): the
+            challenger, and then the champion, if there is one.
+        customer: The number of each row's customer, shape (rows,).
+        level: Of significance, of a value below the floor.
+        paired: Of a challenger below the champion.
+    """
+    count = len(customer)
+    # One effect for both, estimated together: of equal shares, one must not be below beyond doubt
+    # and the other not.
+    model = np.repeat(np.arange(len(right)), count)
+    effect = design_effect(right.ravel(), np.tile(customer, len(right)), model)
+    customers = len(np.unique(customer))
+    is_known = customers == count or customers >= _LEAST_CUSTOMERS
+    values = [float(each.mean()) if count else 0.0 for each in right]
+    chances = [p_value(each, required.least, effect) for each in right]
+    verdicts = [
+        _verdict(value, required.least, is_known and chance < level)
+        for value, chance in zip(values, chances, strict=True)
+    ]
+    lower = None
+    if len(right) > 1 and count and max(values) < required.least:
+        lower = lower_than_champion(right[0], right[1], customer)
+    return Floor(
+        what=required.what,
+        value=values[0],
+        least=required.least,
+        rows=count,
+        verdict=verdicts[0],
+        p_value=chances[0],
+        champion=values[1] if len(right) > 1 else None,
+        champion_verdict=verdicts[1] if len(right) > 1 else None,
+        paired_p_value=lower,
+        lower_than_champion=None if lower is None else lower < paired,
+    )
+
+
+def _verdict(value: float, least: float, is_improbable: bool) -> FloorVerdict:
     if value >= least:
-        return _Reached(value, by_chance, FloorVerdict.met)
-    below = by_chance < level
-    return _Reached(value, by_chance, FloorVerdict.below if below else FloorVerdict.uncertain)
+        return FloorVerdict.met
+    return FloorVerdict.below if is_improbable else FloorVerdict.uncertain

@@ -9,6 +9,7 @@ from credit_ct_dagster.contracts.decision import (
     Floor,
     FloorVerdict,
     Ground,
+    Reliability,
 )
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.modeling.judging.evidence import Evidence
@@ -38,7 +39,7 @@ def decide(
             ground=ground,
             sentence=sentence,
             comparison=evidence.comparison,
-            floors=evidence.floors,
+            floors=tuple(evidence.floors),
             probabilities=evidence.probabilities,
             holdouts=tuple(evidence.holdouts),
         )
@@ -73,6 +74,29 @@ def decide(
     return _by_evidence(base_dt, champion, evidence.comparison, missed, history, rules, decided)
 
 
+def why_worse(evidence: Evidence) -> str:
+    """Why a package must not replace an earlier one of the same model; empty if nothing says so.
+
+    Args:
+        evidence: On the new package, with the one that serves in the champion's place.
+    """
+    found = []
+    missed = [e for e in evidence.floors if e.verdict == FloorVerdict.below and not e.shared]
+    if missed:
+        found.append(f"below a floor beyond doubt: {_named(missed)}")
+    comparison, probabilities = evidence.comparison, evidence.probabilities
+    if comparison and comparison.difference.high < 0:
+        found.append(
+            f"{comparison.metric.value} {comparison.challenger:.4f} against"
+            f" {comparison.champion:.4f}"
+        )
+    if probabilities and probabilities.verdict == Reliability.challenger_worse:
+        found.append(
+            f"log-loss {probabilities.challenger:.4f} against {probabilities.champion:.4f}"
+        )
+    return "; ".join(found)
+
+
 def _without_rows(base_dt: str, champion: ModelIdentity | None) -> str:
     if champion is None:
         return (
@@ -90,8 +114,11 @@ def _floors_of(evidence: Evidence) -> str:
     """How a model without rival meets the floors, in half a sentence."""
     unknown = [each for each in evidence.floors if not each.met]
     if not unknown:
-        return "every floor is met"
-    return f"no floor is missed beyond doubt (too few rows to say: {_named(unknown)})"
+        return f"every floor is met on {evidence.rows:,} rows"
+    return (
+        f"no floor is missed beyond doubt on {evidence.rows:,} rows (too few rows to say:"
+        f" {_named(unknown)})"
+    )
 
 
 def _named(missed: Sequence[Floor]) -> str:
@@ -109,6 +136,11 @@ def _too_few(comparison: Comparison, rules: GateRules) -> str:
         return (
             f"only {comparison.rows:,} holdout rows are of customers that neither model saw"
             f" (min_rows: {rules.min_rows:,})"
+        )
+    if comparison.customers < rules.min_customers:
+        return (
+            f"the {comparison.rows:,} holdout rows are of {comparison.customers:,} customers only"
+            f" (min_customers: {rules.min_customers:,})"
         )
     if comparison.differing is not None and comparison.differing < rules.min_differing_rows:
         return (
@@ -129,9 +161,12 @@ def _by_evidence(
 ) -> Decision:
     """Decide by the comparison, for a challenger that lies below no floor but `excused` ones.
 
-    The champion lies below those as well, so only a challenger that is better is worth the change.
+    The champion is below those as well, so only a challenger that is better is worth the change.
     """
-    shared = f"below a floor beyond doubt, as the champion is: {_named(excused)}"
+    shared = (
+        "below a floor beyond doubt where the champion is below as well, and is not lower beyond"
+        f" doubt: {_named(excused)}"
+    )
     difference = comparison.difference
     seen = (
         f"{comparison.metric.value} {comparison.challenger:.4f} against {comparison.champion:.4f}"

@@ -37,7 +37,16 @@ class GateRules(BaseModel):
         default=100,
         ge=1,
         description="Minimum holdout rows, of all windows together, on which two models are"
-        " compared; with fewer, the evidence is insufficient",
+        " compared; with fewer, the evidence is insufficient. The first model is exempt: it is"
+        " promoted on one row or more, unless it lies below a floor. Probabilities are compared on"
+        " as many rows, of the newest windows that are needed for them",
+    )
+    min_customers: int = Field(
+        default=30,
+        ge=1,
+        description="Minimum customers of these rows; with fewer, the evidence is insufficient: the"
+        " bootstrap draws customers, and of five it finds two equally good models different in one"
+        " of ten cases",
     )
     min_differing_rows: int = Field(
         default=10,
@@ -86,8 +95,9 @@ class GateRules(BaseModel):
     )
     excuse_shared_floors: bool = Field(
         default=True,
-        description="Lets a challenger that is better take the place of a champion that lies below"
-        " the same floor. Off, any floor keeps it out",
+        description="Lets a challenger that is better take the place of a champion whose value is"
+        " below the same floor, unless the challenger's is lower beyond doubt (a paired test on the"
+        " same rows). Off, any floor keeps it out",
     )
     probability_confidence: float = Field(
         default=0.99,

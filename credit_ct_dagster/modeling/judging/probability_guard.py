@@ -3,6 +3,8 @@
 Classes hide it: a model whose probabilities fit another month can still rank customers well.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -14,7 +16,11 @@ from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 
 
 def compare_probabilities(
-    rows: pd.DataFrame, challenger: np.ndarray, champion: np.ndarray, rules: GateRules
+    rows: pd.DataFrame,
+    challenger: np.ndarray,
+    champion: np.ndarray,
+    rules: GateRules,
+    holdouts: Sequence[str] = (),
 ) -> ProbabilityComparison:
     """Compare the log-loss of two models on the same rows.
 
@@ -26,6 +32,7 @@ def compare_probabilities(
         challenger: Calibrated probabilities, shape (rows, 3), in the order of `schema.CLASSES`.
         champion: The same.
         rules: The confidence, and the bootstrap.
+        holdouts: The base dates that the rows are of, the newest first.
     """
     truth = rows[schema.TARGET]
     customer, _ = pd.factorize(rows[schema.CUSTOMER])
@@ -45,6 +52,7 @@ def compare_probabilities(
         ),
         confidence=rules.probability_confidence,
         rows=len(rows),
+        holdouts=tuple(holdouts),
     )
 
 

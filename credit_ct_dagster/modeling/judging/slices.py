@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from credit_ct_dagster.contracts.assessment import Slice
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.rows.missing import with_blanks_missing
 
@@ -88,30 +87,3 @@ def _from(edges: np.ndarray, place: int) -> str:
 
 def _to(edges: np.ndarray, place: int) -> str:
     return f" up to {edges[place]:g}" if place < len(edges) else ""
-
-
-def slices_of(rows: pd.DataFrame, predicted: np.ndarray) -> list[Slice]:
-    """Measure a model in every group.
-
-    Args:
-        rows: Labelled raw rows.
-        predicted: Classes, shape (rows,).
-    """
-    right = predicted == rows[schema.TARGET].to_numpy(dtype=str)
-    seen = pd.DataFrame({"right": right, "good": predicted == FAVOURABLE}, index=rows.index)
-    found = []
-    for kind, slice_of in SLICES.items():
-        groups = seen.groupby(slice_of(rows)).agg(
-            rows=("right", "size"), accuracy=("right", "mean"), good=("good", "mean")
-        )
-        found += [
-            Slice(
-                kind=kind,
-                name=str(name),
-                rows=int(group["rows"]),
-                accuracy=float(group["accuracy"]),
-                favourable=float(group["good"]),
-            )
-            for name, group in groups.iterrows()
-        ]
-    return found

@@ -10,6 +10,10 @@ from credit_ct_dagster.contracts.splits import SplitsSummary
 
 _NAMED = 5
 """So many of a list are named; the section has them all."""
+_MANY = 0.1
+"""Share of rows whose class gets better as a risk rises, from which on a feature is named."""
+_FEW = 0.5
+"""Share of reasons shared with the champion before, below which they are called changed."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ def findings_of(
         *_of_floors(decision),
         *_of_probabilities(decision, report),
         *_of_groups(report),
+        *_of_answers(report),
         *_of_rows(drift, splits),
     ]
     return sorted(found, key=lambda each: not each.is_beyond_doubt)
@@ -69,7 +74,8 @@ def _of_floors(decision: Decision) -> Iterator[Finding]:
 
 def _of_probabilities(decision: Decision, report: AssessmentReport) -> Iterator[Finding]:
     verdict = decision.probabilities.verdict if decision.probabilities else Reliability.alike
-    if verdict == Reliability.champion_worse:
+    # A champion whose place this model took needs nothing more.
+    if verdict == Reliability.champion_worse and not decision.promoted:
         yield Finding(
             "evidence",
             "The probabilities of the champion fit these rows worse than those of this model,"
@@ -96,6 +102,29 @@ def _of_groups(report: AssessmentReport) -> Iterator[Finding]:
     if adverse:
         groups = _listed([f"{each.kind} {each.name}" for each in adverse])
         yield Finding("groups", f"Predicted Good less often than all others: {groups}.")
+
+
+def _of_answers(report: AssessmentReport) -> Iterator[Finding]:
+    """What no rule of the bank forbids, and a person may want to know."""
+    better = [
+        f"{each.feature} ({each.between:.0%} of the rows)"
+        for each in report.monotonicity
+        if each.between > _MANY
+    ]
+    if better:
+        yield Finding(
+            "monotonicity",
+            f"The class often gets better as risk rises with one feature alone: {_listed(better)}.",
+            is_beyond_doubt=False,
+        )
+    shared = report.reasons.shared if report.reasons else None
+    if shared and shared.high < _FEW:
+        yield Finding(
+            "reasons",
+            f"Reasons have changed: {shared.value:.0%} of them are also those of the champion"
+            " before.",
+            is_beyond_doubt=False,
+        )
 
 
 def _of_rows(drift: Sequence[ColumnDrift], splits: SplitsSummary) -> Iterator[Finding]:

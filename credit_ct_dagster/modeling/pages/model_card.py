@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import jinja2
 
@@ -27,8 +28,8 @@ _PLAIN = {
     " that neither model has seen, this one is not worse.",
     Ground.worse: "This model did not go into service: on customers that neither model has seen, it"
     " is not better than the model in service.",
-    Ground.insufficient_evidence: "This model did not go into service: on customers that neither"
-    " model has seen, the difference to the model in service is too small to be certain.",
+    Ground.insufficient_evidence: "This model did not go into service: on customers that it has not"
+    " seen, there is not enough evidence to be certain that it should.",
     Ground.below_floor: "This model did not go into service: for at least one class or group of"
     " customers, it does not meet the bank's minimum standards.",
     Ground.older: "This model did not go into service: the model in service is of a more recent"
@@ -84,10 +85,24 @@ class ModelCard:
     record: DecisionRecord
 
     @property
-    def parameters(self) -> dict[str, float]:
-        """What the model was fitted with, and its trees."""
+    def parameters(self) -> dict[str, Any]:
+        """What the model was fitted with, and its trees; what all candidates shared comes last."""
         best = self.search.best
-        return {**best.params, "trees": best.iterations}
+        shared = {name: value for name, value in best.fixed.items() if name != "monotone"}
+        if "iterations" in shared:
+            shared["iterations, at most"] = shared.pop("iterations")
+        return {
+            **best.params,
+            "trees": best.iterations,
+            "preset": self.search.preset,
+            "monotone": "yes" if self.is_monotone else "no",
+            **shared,
+        }
+
+    @property
+    def is_monotone(self) -> bool:
+        """Whether no class of the model gets better as a declared risk rises."""
+        return bool(self.search.best.fixed.get("monotone"))
 
     @property
     def candidates(self) -> int:

@@ -85,9 +85,27 @@ def pooled_holdout(holdouts: Sequence[pd.DataFrame], seen_shares: Sequence[float
         holdouts: Rows per base date; where several have a customer-month, the first is taken.
         seen_shares: Per model, the share of customers that it was fitted to or chosen by.
     """
-    rows = pd.concat(holdouts, ignore_index=True).drop_duplicates(["id", schema.CUSTOMER])
+    rows, _ = pooled_with_places(holdouts, seen_shares)
+    return rows
+
+
+def pooled_with_places(
+    holdouts: Sequence[pd.DataFrame], seen_shares: Sequence[float]
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """The rows of `pooled_holdout`, and of each the place of its base date among `holdouts`.
+
+    Args:
+        holdouts: As there.
+        seen_shares: As there.
+
+    Returns:
+        The rows, and their places from 0 on, of shape (rows,).
+    """
+    rows = pd.concat(holdouts, ignore_index=True)
+    places = np.repeat(np.arange(len(holdouts)), [len(each) for each in holdouts])
     unseen = customer_position(rows[schema.CUSTOMER]) >= max(seen_shares)
-    return rows[unseen].reset_index(drop=True)
+    kept = (unseen & ~rows.duplicated(["id", schema.CUSTOMER])).to_numpy()
+    return rows[kept].reset_index(drop=True), places[kept]
 
 
 def require_fingerprint(rows: pd.DataFrame, expected: str, what: str) -> None:

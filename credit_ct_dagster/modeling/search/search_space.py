@@ -135,8 +135,9 @@ class TuningParameters(BaseModel):
         default=False,
         description="Lets no prediction get better as a risk rises that the schema declares"
         " (credit_ct_dagster/modeling/schema.py: late payments, debt, …): each pair of neighbouring"
-        " classes gets a model of its own, with monotone constraints. By default the model is free,"
-        " as the bank's own",
+        " classes gets a model of its own, with monotone constraints. It holds for the classes if"
+        " no entry of COST_MATRIX is less than that of a smaller error in the same direction. By"
+        " default the model is free, as the bank's own",
     )
     learning_rate: float = Field(
         default=0.3,

@@ -78,8 +78,8 @@ class PredictionAnswer(_Answered):
         examples=["2025-01-30"],
     )
     credit_score: str = Field(
-        description="The class that serves the bank's declared utility best, by the rule in the"
-        " package, by which the model was judged.",
+        description="The class that the rule of the model gives, by which it was judged: of the"
+        " highest expected utility, or of the highest raw score (`class_rule` of GET /model).",
         examples=["Standard"],
     )
     is_most_probable: bool = Field(

@@ -1,7 +1,7 @@
 """The customers of a request: how they are scored together, and what the log keeps of each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ class AskedRow:
         warnings: About words that the model does not know.
         customer_id: Where known.
         feature_date: Where the features were looked up, YYYY-MM-DD.
+        ignored: Features that were given and that the model does not take.
     """
 
     request_id: str
@@ -34,6 +35,7 @@ class AskedRow:
     warnings: Sequence[Problem]
     customer_id: str | None = None
     feature_date: str | None = None
+    ignored: Mapping[str, Any] = field(default_factory=dict)
 
 
 def answers_to(model: ServedModel, rows: Sequence[AskedRow], with_reasons: bool) -> "list[Answer]":
@@ -86,9 +88,15 @@ def prediction_of(
 
 
 def same_prediction(stored: Prediction, row: AskedRow) -> Prediction | RefusedError:
-    """The prediction of a request that is repeated; a refusal if it is another request."""
-    same = dict(stored.features) == row.features and stored.customer_id == row.customer_id
-    return stored if same else conflict()
+    """The prediction of a request that is repeated; a refusal if it is another request.
+
+    The model that answered it may have taken other features than the one that serves by now:
+    compared is what was given to both.
+    """
+    given = {**row.ignored, **row.features}
+    shared = given.keys() & stored.features.keys()
+    same = bool(shared) and all(given[name] == stored.features[name] for name in shared)
+    return stored if same and stored.customer_id == row.customer_id else conflict()
 
 
 def conflict() -> RefusedError:

@@ -190,6 +190,7 @@ class Predictor:
             warnings,
             customer_id or body.get(CUSTOMER),
             feature_date,
+            model.contract.ignored_of(body),
         )
 
     async def _stored(self, request_ids: Sequence[str]) -> Mapping[str, Prediction]:

@@ -97,6 +97,31 @@ def test_predictions_move_too() -> None:
     assert few.verdict == Verdict.uncertain
 
 
+def _with_ages(*ages: float) -> pd.DataFrame:
+    frame = pd.DataFrame({name: [1.0] * len(ages) for name in schema.NUMERIC})
+    return frame.assign(**dict.fromkeys(schema.WORDS, "x"), age=ages)
+
+
+@pytest.mark.parametrize(("other", "distance"), [(20.0, 0.0), (30.0, 1.0)])
+def test_two_single_rows_tell_nothing(other: float, distance: float) -> None:
+    """Whatever they hold: the tests have no evidence, and no warning of a library is raised."""
+    found = {each.column: each for each in feature_drift(_with_ages(20.0), _with_ages(other))}
+    assert (found["age"].ks, found["age"].ks_p_value) == (distance, 1.0)
+    assert not any(each.verdict.is_drift for each in found.values())
+
+
+def test_infinite_numbers_are_the_largest_and_the_smallest() -> None:
+    """A bin is theirs where a tenth of the rows is infinite; nothing is computed from them."""
+    reference = _with_ages(*([-np.inf] * 50), *np.linspace(20, 60, 100), *([np.inf] * 50))
+    large = _with_ages(*([-1.7e308] * 50), *np.linspace(20, 60, 100), *([1.7e308] * 50))
+    for before, after in ((reference, reference), (reference, large), (large, reference)):
+        [age] = [each for each in feature_drift(before, after) if each.column == "age"]
+        assert (age.psi, age.ks, age.verdict) == (0.0, 0.0, Verdict.stable)
+    finite = _with_ages(*np.linspace(20, 60, 200))
+    [age] = [each for each in feature_drift(reference, finite) if each.column == "age"]
+    assert (age.verdict, age.ks) == (Verdict.much, pytest.approx(0.25, abs=0.01))
+
+
 def test_all_tests_of_a_report_are_adjusted_for_together(raw_rows: pd.DataFrame) -> None:
     """The shares of the classes, of every feature, and of the missing values that there are."""
     moved = raw_rows.iloc[::2].assign(age=lambda rows: rows["age"] + 1)

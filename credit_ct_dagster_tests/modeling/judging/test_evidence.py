@@ -13,6 +13,7 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.evidence import Evidence, compare, examine
 from credit_ct_dagster.modeling.judging.gate import decide
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
+from credit_ct_dagster.modeling.judging.probability_guard import loss_per_row
 from credit_ct_dagster.scorer.scorer import Scored
 from credit_ct_dagster_tests.modeling.judging.labelled import labelled_rows, predictions
 
@@ -113,6 +114,56 @@ def test_evidence_has_floors_of_both_and_probabilities_that_decide_nothing(
     assert decision.probabilities == evidence.probabilities
     without = replace(evidence, probabilities=None)
     assert decide("2025-03-10", _CHAMPION, without, [], _RULES).ground == decision.ground
+
+
+def _three_months(rng: np.random.Generator) -> tuple[pd.DataFrame, list[Scored]]:
+    """Three windows of 390 rows, newest first; the challenger fits the newest, the champion others.
+
+    Labels of the newest month are drawn by other probabilities than those of the months before, and
+    each model knows those of one month only. Classes are the same.
+    """
+    number = 390
+    old = rng.dirichlet([1.5, 2.5, 1.0], 3 * number)
+    raised = old**0.4
+    new = raised / raised.sum(axis=1, keepdims=True)
+    true = np.where(np.arange(3 * number)[:, None] < number, new, old)
+    chosen = (rng.random(3 * number)[:, None] > true.cumsum(axis=1)).sum(axis=1)
+    rows = labelled_rows(3 * number, customers=3 * number)
+    rows[schema.TARGET] = np.array(schema.CLASSES)[np.minimum(chosen, 2)]
+    classes = np.array(schema.CLASSES)[old.argmax(axis=1)]
+    return rows, [Scored(classes, each, each) for each in (new, old)]
+
+
+def test_the_probabilities_are_compared_in_the_newest_window_alone() -> None:
+    """The champion's are worse in a month that has shifted; pooled, older months would hide it."""
+    rows, answers = _three_months(np.random.default_rng(0))
+    days, windows = ["2025-03-10", "2025-02-05", "2025-01-03"], np.repeat([0, 1, 2], 390)
+    evidence = examine(rows, answers, Utility(), _RULES, days, windows)
+    assert evidence.probabilities
+    assert evidence.probabilities.verdict == Reliability.champion_worse
+    assert (evidence.probabilities.rows, evidence.probabilities.holdouts) == (390, (days[0],))
+    assert evidence.comparison
+    assert evidence.comparison.rows == 3 * 390, "classes are compared on all of them"
+    pooled = examine(rows, answers, Utility(), _RULES).probabilities
+    assert pooled
+    assert pooled.verdict != Reliability.champion_worse
+
+
+def test_a_newest_window_of_few_rows_is_pooled_with_as_many_as_are_needed() -> None:
+    """In whatever order the rows are; the base dates are on record."""
+    rows, answers = _three_months(np.random.default_rng(1))
+    days = ["2025-03-10", "2025-02-05", "2025-01-03"]
+    for sizes, used, expected in (
+        ((390, 390, 390), 390, days[:1]),
+        ((40, 60, 1070), 100, days[:2]),
+        ((40, 59, 1071), 1170, days),
+    ):
+        windows = np.repeat([0, 1, 2], sizes)[::-1]
+        found = examine(rows, answers, Utility(), _RULES, days, windows).probabilities
+        assert found
+        assert (found.rows, found.holdouts) == (used, tuple(expected))
+        ours = loss_per_row(rows[schema.TARGET], answers[0].probabilities)
+        assert found.challenger == pytest.approx(ours[windows < len(expected)].mean())
 
 
 def test_without_champion_there_are_floors_only(rows: pd.DataFrame) -> None:

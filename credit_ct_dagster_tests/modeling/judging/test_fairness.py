@@ -13,9 +13,9 @@ from sklearn.utils import Bunch
 
 from credit_ct_dagster.contracts.fairness import Fairness, GroupFairness, Impact
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.judging.design_effect import design_effect
 from credit_ct_dagster.modeling.judging.fairness import (
     TwoByTwo,
-    design_effect,
     fairness_of,
     holm,
     wilson,
@@ -159,10 +159,11 @@ def test_months_that_do_not_resemble_each_other_count_as_rows() -> None:
     rng = np.random.default_rng(0)
     customers = np.repeat(np.arange(4_000), 2)
     groups = np.zeros(8_000, dtype=int)
-    assert design_effect(rng.random(8_000) < 0.3, groups, customers) == pytest.approx(1, abs=0.05)
+    assert design_effect(rng.random(8_000) < 0.3, customers, groups) == pytest.approx(1, abs=0.05)
     opposite = np.tile([True, False], 4_000)
-    assert design_effect(opposite, groups, customers) == 1.0
-    assert design_effect(np.ones(8_000, dtype=bool), groups, customers) == 1.0
+    assert design_effect(opposite, customers, groups) == 1.0
+    everyone = np.ones(8_000, dtype=bool)
+    assert design_effect(everyone, customers, groups) == 2.0, "nothing tells: as alike as can be"
 
 
 def test_groups_by_protected_features(raw_rows: pd.DataFrame) -> None:

@@ -9,7 +9,8 @@ from scipy.stats import binomtest
 
 from credit_ct_dagster.contracts.decision import Floor, FloorVerdict
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.judging.floors import design_effect, floors, p_value
+from credit_ct_dagster.modeling.judging.design_effect import design_effect
+from credit_ct_dagster.modeling.judging.floors import floors, lower_than_champion, p_value
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 from credit_ct_dagster_tests.modeling.judging.labelled import labelled_rows, predictions
 
@@ -32,7 +33,7 @@ def test_one_row_per_customer_gives_the_exact_binomial_test(
     right: list[bool], least: float
 ) -> None:
     """The same probability as scipy's `binomtest` of the alternative "less"."""
-    found = p_value(np.array(right), np.arange(len(right)), least)
+    found = p_value(np.array(right), least)
     expected = binomtest(sum(right), len(right), least, alternative="less").pvalue
     assert found == pytest.approx(expected, abs=1e-12)
 
@@ -40,13 +41,95 @@ def test_one_row_per_customer_gives_the_exact_binomial_test(
 def test_rows_of_one_customer_that_are_alike_count_once() -> None:
     """Each row twice is the evidence of half as many rows; independent ones count in full."""
     right, customers = np.array([True] * 15 + [False] * 25), np.arange(40)
-    once = p_value(right, customers, 0.5)
-    assert p_value(np.repeat(right, 2), np.repeat(customers, 2), 0.5) == pytest.approx(once)
-    assert design_effect(np.repeat(right, 2), np.repeat(customers, 2)) == pytest.approx(2)
-    wrong, pairs = np.zeros(80, dtype=bool), np.repeat(customers, 2)
-    assert p_value(wrong, pairs, 0.5) == pytest.approx(0.5**40)
+    pairs, twice = np.repeat(customers, 2), np.repeat(right, 2)
+    assert design_effect(twice, pairs) == pytest.approx(2)
+    once = p_value(right, 0.5)
+    assert p_value(twice, 0.5, design_effect(twice, pairs)) == pytest.approx(once)
+    wrong = np.zeros(80, dtype=bool)
+    assert p_value(wrong, 0.5, design_effect(wrong, pairs)) == pytest.approx(0.5**40)
     mixed = np.random.default_rng(0).random(4000) < 0.5
     assert design_effect(mixed, np.repeat(np.arange(2000), 2)) == pytest.approx(1, abs=0.06)
+
+
+def test_a_few_customers_with_many_rows_say_nothing_of_a_floor() -> None:
+    """How alike a customer's rows are cannot be known from five customers; from ten it can."""
+    rules = GateRules(min_slice_rows=1)
+    for customers, verdict in ((1, "uncertain"), (5, "uncertain"), (10, "below")):
+        rows = labelled_rows(200, customers).assign(credit_score="Poor")
+        predicted = np.where(np.random.default_rng(0).random(200) < 0.05, "Poor", "Good")
+        [recall, *_] = floors(rows, predicted, None, rules)
+        assert recall.verdict == FloorVerdict[verdict], customers
+
+
+@given(
+    pairs=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=80),
+)
+def test_whether_the_challenger_is_lower_is_the_exact_test_of_mcnemar(
+    pairs: list[tuple[bool, bool]],
+) -> None:
+    """With one row per customer: scipy's binomial test of the rows that only one of them has."""
+    challenger, champion = np.array(pairs).T
+    only_theirs, only_ours = (champion & ~challenger).sum(), (challenger & ~champion).sum()
+    found = lower_than_champion(challenger, champion, np.arange(len(pairs)))
+    if only_theirs + only_ours == 0:
+        assert found == 1
+    else:
+        expected = binomtest(only_theirs, only_theirs + only_ours, alternative="greater").pvalue
+        assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_months_of_one_customer_are_one_sign() -> None:
+    """Three alike months of everybody are no more evidence than one of each."""
+    champion, customers = np.arange(40) < 12, np.arange(40)
+    challenger = np.zeros(40, dtype=bool)
+    once = lower_than_champion(challenger, champion, customers)
+    assert once == pytest.approx(0.5**12)
+    thrice = lower_than_champion(*(np.tile(each, 3) for each in (challenger, champion, customers)))
+    assert thrice == once
+    opposite = lower_than_champion(
+        np.array([True, False, True]), np.array([False, True, False]), np.zeros(3, dtype=int)
+    )
+    assert opposite == 1, "one customer, on whom the challenger is right more often"
+
+
+def _goods(rows: int, ours: int, theirs: int, both: int) -> Floor:
+    """The floor of recall of Good, 0.4, of two models that find some of the rows, some the same."""
+    frame = labelled_rows(rows, customers=rows).assign(**{schema.TARGET: "Good"})
+    challenger = np.where(np.arange(rows) < ours, "Good", "Poor")
+    found = (np.arange(rows) >= ours - both) & (np.arange(rows) < ours - both + theirs)
+    champion = np.where(found, "Good", "Poor")
+    rules = GateRules(min_slice_rows=10_000)
+    return _by_name(floors(frame, challenger, champion, rules))["recall of Good"]
+
+
+def test_a_floor_is_shared_only_if_the_challenger_is_not_lower_than_the_champion() -> None:
+    """.02 against .25 is a loss of a floor that both miss; .28 against .28 and .33 are none."""
+    lost = _goods(100, ours=2, theirs=25, both=2)
+    assert (lost.verdict, lost.champion_verdict) == (FloorVerdict.below, FloorVerdict.below)
+    assert lost.lower_than_champion is True
+    assert lost.paired_p_value == pytest.approx(0.5**23)
+    assert not lost.shared
+    for theirs in (28, 33):
+        alike = _goods(100, ours=28, theirs=theirs, both=24)
+        assert (alike.verdict, alike.lower_than_champion) == (FloorVerdict.below, False)
+        assert alike.shared, "whether the champion lies there beyond doubt is beside the point"
+    uncertain = _goods(100, ours=28, theirs=33, both=24)
+    assert uncertain.champion_verdict == FloorVerdict.uncertain
+    met = _goods(100, ours=28, theirs=41, both=28)
+    assert (met.verdict, met.shared, met.lower_than_champion) == (FloorVerdict.below, False, None)
+
+
+def test_rows_of_one_customer_weigh_the_same_for_both_models() -> None:
+    """Two models that are right as often have the same verdict, however their rows cluster."""
+    pairs = labelled_rows(200, customers=100).assign(**{schema.TARGET: "Good"})
+    customer = np.arange(200) % 100
+    alike = np.where(customer < 33, "Good", "Poor")
+    mixed = np.where(np.arange(200) < 66, "Good", "Poor")
+    rules = GateRules(min_slice_rows=10_000)
+    for ours, theirs in ((alike, mixed), (mixed, alike)):
+        found = _by_name(floors(pairs, ours, theirs, rules))["recall of Good"]
+        assert found.value == found.champion == 0.33
+        assert found.verdict == found.champion_verdict
 
 
 @pytest.mark.parametrize("months", [1, 3])

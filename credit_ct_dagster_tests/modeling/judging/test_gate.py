@@ -15,11 +15,12 @@ from credit_ct_dagster.contracts.decision import (
     Floor,
     FloorVerdict,
     Ground,
+    ProbabilityComparison,
 )
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.utility import Metric
 from credit_ct_dagster.modeling.judging.evidence import Evidence
-from credit_ct_dagster.modeling.judging.gate import decide
+from credit_ct_dagster.modeling.judging.gate import decide, why_worse
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules, PastVerdict
 
 _CHAMPION = ModelIdentity(
@@ -34,7 +35,11 @@ _OLD: dict[str, Any] = {"base_dt": "2025-04-15", "max_champion_age_days": 31}
 
 
 def _missed(
-    verdict: FloorVerdict, champion: FloorVerdict | None = FloorVerdict.met, value: float = 0.2
+    verdict: FloorVerdict,
+    champion: FloorVerdict | None = FloorVerdict.met,
+    value: float = 0.2,
+    reached: float = 0.45,
+    lower: bool | None = None,
 ) -> list[Floor]:
     """All floors met but one."""
     missed = Floor(
@@ -44,8 +49,9 @@ def _missed(
         rows=50,
         verdict=verdict,
         p_value=0.01,
-        champion=0.25 if champion else None,
+        champion=reached if champion else None,
         champion_verdict=champion,
+        lower_than_champion=lower,
     )
     return [*_MET, missed]
 
@@ -98,6 +104,33 @@ def test_only_what_is_better_beyond_doubt_is_promoted(
     assert (decision.promoted, decision.ground) == (ground == Ground.better, ground)
 
 
+def test_rows_of_a_few_customers_are_no_evidence() -> None:
+    """Whatever the interval: the bootstrap draws customers, and of five it has nothing to draw."""
+    for customers, ground in ((29, Ground.insufficient_evidence), (30, Ground.better)):
+        found = _found(0.01, 0.05).model_copy(update={"customers": customers})
+        decision = decide("2025-03-10", _CHAMPION, Evidence(400, comparison=found), [], GateRules())
+        assert decision.ground == ground
+        assert ("29 customers only" in decision.sentence) == (customers == 29)
+
+
+def test_a_package_is_worse_by_a_floor_its_utility_or_its_probabilities() -> None:
+    """Beyond doubt, each by itself; a difference that may be chance does not count."""
+    assert not why_worse(Evidence(400, floors=_MET, comparison=_found(-0.02, 0.03)))
+    assert "macro_f1" in why_worse(Evidence(400, floors=_MET, comparison=_found(-0.05, -0.001)))
+    worse = Estimate(value=-0.1, low=-0.2, high=-0.01)
+    probabilities = ProbabilityComparison(
+        challenger=0.9, champion=0.8, challenger_ece=0.1, champion_ece=0.03, difference=worse,
+        confidence=0.99, rows=400,
+    )  # fmt: skip
+    assert "log-loss 0.9000" in why_worse(Evidence(400, probabilities=probabilities))
+
+
+def test_a_decision_without_rows_is_recognised_when_it_is_read_again() -> None:
+    """A retry compares what it decides with what is on record: both must be equal."""
+    decision = decide("2025-03-10", None, Evidence(rows=0), [], GateRules())
+    assert Decision.model_validate_json(decision.model_dump_json()) == decision
+
+
 def test_a_margin_requires_more() -> None:
     """The whole interval is compared with the margin instead of 0."""
     assert _decided(0.02, 0.05, margin=0.01).promoted
@@ -117,13 +150,13 @@ def test_the_first_model_is_promoted_unless_a_floor_is_missed_beyond_doubt() -> 
     """It needs no evidence; what too few rows say nothing about is named, and does not block."""
     first = _first(_MET)
     assert (first.promoted, first.ground) == (True, Ground.first)
-    assert first.sentence == "Promoted: there was no champion, and every floor is met."
+    assert first.sentence == "Promoted: there was no champion, and every floor is met on 400 rows."
     assert first.holdouts == ("2025-03-10",)
     unknown = _first(_missed(FloorVerdict.uncertain, None, value=0.39))
     assert (unknown.promoted, unknown.ground) == (True, Ground.first)
     assert unknown.sentence == (
-        "Promoted: there was no champion, and no floor is missed beyond doubt (too few rows to"
-        " say: recall of Good 0.390 on 50 rows (at least 0.4))."
+        "Promoted: there was no champion, and no floor is missed beyond doubt on 400 rows (too few"
+        " rows to say: recall of Good 0.390 on 50 rows (at least 0.4))."
     )
     refused = _first(_missed(FloorVerdict.below, None))
     assert (refused.promoted, refused.ground) == (False, Ground.below_floor)
@@ -132,14 +165,19 @@ def test_the_first_model_is_promoted_unless_a_floor_is_missed_beyond_doubt() -> 
     )
 
 
-@pytest.mark.parametrize("champion", [FloorVerdict.met, FloorVerdict.uncertain])
-def test_a_better_model_below_a_floor_that_the_champion_meets_stays_out(
-    champion: FloorVerdict,
+@pytest.mark.parametrize(
+    ("verdict", "reached", "lower"),
+    [(FloorVerdict.met, 0.45, None), (FloorVerdict.below, 0.35, True)],
+)
+def test_a_better_model_below_a_floor_where_it_loses_stays_out(
+    verdict: FloorVerdict, reached: float, lower: bool | None
 ) -> None:
-    """No evidence outweighs a group that the model fails, and the champion does not for certain."""
-    decision = _decided(0.1, 0.2, floors=_missed(FloorVerdict.below, champion))
+    """No evidence outweighs a group that the model fails and the champion serves better."""
+    missed = _missed(FloorVerdict.below, verdict, reached=reached, lower=lower)
+    decision = _decided(0.1, 0.2, floors=missed)
     assert (decision.promoted, decision.ground) == (False, Ground.below_floor)
-    assert "recall of Good 0.200 on 50 rows (at least 0.4, the champion 0.250)" in decision.sentence
+    expected = f"recall of Good 0.200 on 50 rows (at least 0.4, the champion {reached:.3f})"
+    assert expected in decision.sentence
 
 
 def test_a_floor_that_may_be_missed_by_chance_keeps_nobody_out() -> None:
@@ -149,14 +187,17 @@ def test_a_floor_that_may_be_missed_by_chance_keeps_nobody_out() -> None:
     assert _decided(-0.01, 0.05, floors=uncertain, **_OLD).ground == Ground.aged
 
 
-def test_a_floor_that_the_champion_misses_too_keeps_only_better_models_in() -> None:
-    """Below it beyond doubt, both: a better one is a gain, one that is not inferior is none."""
-    shared = _missed(FloorVerdict.below, FloorVerdict.below)
+@pytest.mark.parametrize("verdict", [FloorVerdict.below, FloorVerdict.uncertain])
+def test_a_floor_that_the_champion_misses_too_keeps_only_better_models_in(
+    verdict: FloorVerdict,
+) -> None:
+    """Both are below it: a better one is a gain, one that is merely not inferior is none."""
+    shared = _missed(FloorVerdict.below, verdict, reached=0.25, lower=False)
     better = _decided(0.1, 0.2, floors=shared)
     assert (better.promoted, better.ground) == (True, Ground.better)
     assert better.sentence.endswith(
-        "It lies below a floor beyond doubt, as the champion is: recall of Good 0.200 on 50 rows"
-        " (at least 0.4, the champion 0.250)."
+        "It lies below a floor beyond doubt where the champion is below as well, and is not lower"
+        " beyond doubt: recall of Good 0.200 on 50 rows (at least 0.4, the champion 0.250)."
     )
     aged = _decided(-0.01, 0.05, floors=shared, **_OLD)
     assert (aged.promoted, aged.ground) == (False, Ground.below_floor)

@@ -131,9 +131,12 @@ def test_the_evidence_names_rows_holdouts_and_probabilities() -> None:
 
 def test_probabilities_that_are_worse_are_what_to_look_at() -> None:
     """Whoever's they are; without a doubt, the finding comes first."""
-    worse = cards.decided(probabilities=cards.probabilities(0.1, 0.2))
+    worse = cards.decided(probabilities=cards.probabilities(0.1, 0.2), promoted=False)
     assert "the champion's are worse" in _section("evidence", record=worse)
     assert "calibrate the champion anew" in _section("findings", record=worse)
+    # Its place was taken by this model: nothing is left to do, as the check says.
+    replaced = cards.decided(probabilities=cards.probabilities(0.1, 0.2), promoted=True)
+    assert "champion anew" not in _section("findings", record=replaced)
     better = cards.decided(probabilities=cards.probabilities(-0.2, -0.1))
     assert "calibrate it anew" in _section("findings", record=better)
 
@@ -163,12 +166,18 @@ def test_a_floor_has_a_verdict_and_the_champion_beside_it() -> None:
     below, uncertain = FloorVerdict.below, FloorVerdict.uncertain
     record = cards.decided(
         floors=[
-            cards.floor("recall of Good", below, champion=0.3, champion_verdict=below),
+            cards.floor(
+                "recall of Good",
+                below,
+                champion=0.3,
+                champion_verdict=below,
+                lower_than_champion=False,
+            ),
             cards.floor("accuracy of Doctor", uncertain),
         ]
     )
     read = _section("floors", record=record)
-    assert "recall of Good 0.40 0.300 0.300 80 below beyond doubt, as the champion" in read
+    assert "recall of Good 0.40 0.300 0.300 80 below beyond doubt; the champion is below" in read
     assert "accuracy of Doctor 0.40 0.300 – 80 too few rows to say" in read
     found = _section("findings", record=record)
     assert found.index("Below the minimum standards: recall of Good.") < found.index(
@@ -196,10 +205,35 @@ def test_a_calibration_on_other_rows_is_named() -> None:
 def test_monotonicity_is_shown_per_feature() -> None:
     """With its direction, its rows, and the share between common values."""
     read = _section("monotonicity")
-    assert "num_of_delayed_payment rises 19 12.3 % 10.1 %" in read
+    assert "num_of_delayed_payment rises 19 12.3 % 8.1 %" in read
     assert "Share of 661 holdout rows" in read
     nothing = _section("monotonicity", report=cards.report(monotonicity=[]))
     assert "trained on no feature with a declared direction" in nothing
+
+
+def test_the_preset_and_monotone_are_among_the_parameters() -> None:
+    """With what all candidates shared; and why a monotone model is not calibrated."""
+    read = _section("parameters")
+    assert "preset bank monotone no" in read
+    plain = cards.search()
+    fixed = {"iterations": 900, "learning_rate": 0.05, "monotone": True}
+    best = plain.best.model_copy(update={"fixed": fixed})
+    monotone = plain.model_copy(update={"best": best, "preset": "quality"})
+    read = _section("parameters", search=monotone)
+    assert (
+        "trees 217 preset quality monotone yes learning_rate 0.05 iterations, at most 900" in read
+    )
+    read = _section("calibration", search=monotone, package=cards.package(calibration="none"))
+    assert "none, because the model follows declared directions (monotone: true)" in read
+    assert "selected by log-loss" not in read
+    assert "selected by log-loss" in _section("calibration")
+
+
+def test_too_little_evidence_says_no_more_than_that() -> None:
+    """No rows, few rows, or no champion: the decision below says which."""
+    few = cards.decided(ground=Ground.insufficient_evidence, promoted=False)
+    page = cards.card(record=few).html()
+    assert "there is not enough evidence to be certain that it should" in page
 
 
 def test_the_stability_of_reasons_is_shown_or_why_not() -> None:

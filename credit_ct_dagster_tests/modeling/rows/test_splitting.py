@@ -13,6 +13,7 @@ from credit_ct_dagster.modeling.rows.splitting import (
     customer_position,
     data_fingerprint,
     pooled_holdout,
+    pooled_with_places,
     require_fingerprint,
     split_by_customer,
 )
@@ -105,6 +106,12 @@ def test_pooling_loses_no_row_that_nobody_saw() -> None:
     everyone = split_by_customer(rows, 0.7, 0.15)["holdout"]
     assert set(pooled[schema.CUSTOMER]) == set(everyone[schema.CUSTOMER])
     assert len(pooled) == len(everyone)
+    same, places = pooled_with_places(holdouts, [0.85, 0.85])
+    pd.testing.assert_frame_equal(same, pooled)
+    assert (places == 0).sum() == len(holdouts[0])
+    for place, holdout in enumerate(holdouts):
+        customers = set(pooled[schema.CUSTOMER][places == place])
+        assert customers <= set(holdout[schema.CUSTOMER])
 
 
 def test_shares_are_met_and_no_row_is_lost() -> None:

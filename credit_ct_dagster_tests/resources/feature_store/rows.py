@@ -12,7 +12,7 @@ def labels(*rows: tuple[str, str, str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=schema.LABEL_COLUMNS)
 
 
-def features(*rows: tuple[str, str, str, float]) -> pd.DataFrame:
+def features(*rows: tuple[str, str, str | None, float]) -> pd.DataFrame:
     """Features of id, customer, date and age; the rest is NULL."""
     given = pd.DataFrame(rows, columns=[*schema.KEY, "age"])
     return given.reindex(columns=schema.FEATURE_COLUMNS).astype(
