@@ -15,12 +15,11 @@ from credit_ct_dagster.contracts.decision import (
     Floor,
     FloorVerdict,
     Ground,
-    ProbabilityComparison,
 )
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.utility import Metric
 from credit_ct_dagster.modeling.judging.evidence import Evidence
-from credit_ct_dagster.modeling.judging.gate import decide, why_worse
+from credit_ct_dagster.modeling.judging.gate import decide
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules, PastVerdict
 
 _CHAMPION = ModelIdentity(
@@ -111,24 +110,6 @@ def test_rows_of_a_few_customers_are_no_evidence() -> None:
         decision = decide("2025-03-10", _CHAMPION, Evidence(400, comparison=found), [], GateRules())
         assert decision.ground == ground
         assert ("29 customers only" in decision.sentence) == (customers == 29)
-
-
-def test_a_package_is_worse_by_a_floor_its_utility_or_its_probabilities() -> None:
-    """Beyond doubt, each by itself; a difference that may be chance does not count."""
-    assert not why_worse(Evidence(400, floors=_MET, comparison=_found(-0.02, 0.03)))
-    assert "macro_f1" in why_worse(Evidence(400, floors=_MET, comparison=_found(-0.05, -0.001)))
-    worse = Estimate(value=-0.1, low=-0.2, high=-0.01)
-    probabilities = ProbabilityComparison(
-        challenger=0.9, champion=0.8, challenger_ece=0.1, champion_ece=0.03, difference=worse,
-        confidence=0.99, rows=400,
-    )  # fmt: skip
-    assert "log-loss 0.9000" in why_worse(Evidence(400, probabilities=probabilities))
-
-
-def test_a_decision_without_rows_is_recognised_when_it_is_read_again() -> None:
-    """A retry compares what it decides with what is on record: both must be equal."""
-    decision = decide("2025-03-10", None, Evidence(rows=0), [], GateRules())
-    assert Decision.model_validate_json(decision.model_dump_json()) == decision
 
 
 def test_a_margin_requires_more() -> None:
