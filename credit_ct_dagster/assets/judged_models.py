@@ -5,7 +5,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from credit_ct_dagster.contracts.identity import ModelIdentity
-from credit_ct_dagster.errors.models import WorsePackageError
+from credit_ct_dagster.errors.models import (
+    BrokenPackageError,
+    MissingPackageError,
+    WorsePackageError,
+)
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.io_managers.raw_rows import raw_holdouts
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
@@ -54,7 +58,12 @@ class Judge:
         """
         from credit_ct_dagster.modeling.judging.gate import why_worse
 
-        models = [self._promotions.load(each) for each in (package, champion)]
+        try:
+            models = [self._promotions.load(each) for each in (package, champion)]
+        except (MissingPackageError, BrokenPackageError) as error:
+            # What no longer exists serves nobody: the new package takes its place.
+            self._log.warning(f"The new package is compared with none: {error.sentence}")
+            return
         base_dt = max(package.base_dt, models[0].record.calibrated_on)
         worse = why_worse(self._evidence(models, base_dt))
         if worse:

@@ -208,7 +208,7 @@ def test_an_unexpected_failure_is_not_tried_again(
     platform: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same code fails the same way; a search is not run five times for it."""
-    monkeypatch.setattr(FeatureStore, "merge", lambda self, base_dt: self.merge[base_dt])
+    monkeypatch.setattr(FeatureStore, "merge", lambda self, base_dt, **_: self.merge[base_dt])
     result = platform.materialize(instance, selection=dg.AssetSelection.assets("features_target"))
     assert not any(event.is_step_up_for_retry for event in result.all_events)
     assert "not subscriptable" in failure_of(result)

@@ -125,7 +125,7 @@ def test_every_later_step_takes_it_from_the_schema(monkeypatch: pytest.MonkeyPat
     splits = split_by_customer(checked.accepted, 0.7, 0.15)
     scalers = fit_scalers(splits["train"])
     prepared = {name: prepare(split, scalers) for name, split in splits.items()}
-    data = TrainingData.of(prepared["train"], prepared["val"])
+    data = TrainingData.of(prepared["train"], prepared["val"], schema.FEATURES)
     model = fit(data, {"iterations": 5, "loss_function": "MultiClassOneVsAll"}, 5, thread_count=1)
     assert model.feature_names_ == schema.FEATURES
 
