@@ -8,25 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import optuna
 import pandas as pd
 from scipy.stats import t
 
+from benchmarks.leakage import prepared
 from benchmarks.measure import Comparison, within
 from benchmarks.plan import Plan
 from benchmarks.report import Findings
+from benchmarks.split_models import searched
 from benchmarks.windows import BASE_DT, JANUARY_BASE_DT, Window, january, read_splits, sample
-from credit_ct_dagster.contracts.trial import Trial
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.evaluation import evaluate
 from credit_ct_dagster.modeling.judging.monotonicity import gets_better, values_of
-from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare
-from credit_ct_dagster.modeling.search.local_workers import LocalWorkers
 from credit_ct_dagster.modeling.search.refit import refit
 from credit_ct_dagster.modeling.search.search_space import TuningParameters
 from credit_ct_dagster.modeling.search.training import TrainingData, fit
-from credit_ct_dagster.modeling.search.trials import FittedTrial
-from credit_ct_dagster.modeling.search.tuning import best_of, tune
 from credit_ct_dagster.scorer.ordinal import Model
 
 _METRICS = ["log_loss", "accuracy", "macro_f1"]
@@ -48,8 +44,8 @@ def presets(plan: Plan) -> Findings:
         for preset in ("bank", "quality"):
             started = time.process_time()
             parameters = TuningParameters(**plan.parameters, preset=preset)
-            best, model = _searched(splits, parameters)
-            of_window[preset] = evaluate(model, splits["holdout"])
+            best, models = searched(splits, parameters)
+            of_window[preset] = evaluate(models[best.number], splits["holdout"])
             rows.append(
                 {
                     "window": name,
@@ -132,32 +128,7 @@ def _renamed(table: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def _prepared(window: Window) -> tuple[str, _Prepared]:
-    raw = read_splits(window.folder)
-    scalers = fit_scalers(raw["train"])
-    return window.name, {name: prepare(rows, scalers) for name, rows in raw.items()}
-
-
-class _Kept:
-    """Records no trial, and keeps the models."""
-
-    def __init__(self) -> None:
-        self.models: dict[int, Model | None] = {}
-
-    def record(self, fitted: FittedTrial) -> str:
-        self.models[fitted.trial.number] = fitted.model
-        return f"trial {fitted.trial.number}"
-
-
-def _searched(splits: _Prepared, parameters: TuningParameters) -> tuple[Trial, Model]:
-    """The winner of a search without any store, and its model."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(direction="minimize", sampler=parameters.optuna_sampler(0))
-    data, kept = TrainingData.of(splits["train"], splits["val"]), _Kept()
-    with LocalWorkers(data, parameters, kept, n_jobs=-1, thread_count=-1) as workers:
-        trials = tune(study, parameters, workers, [parameters.centre()], lambda progress: None)
-    best = best_of(trials)
-    assert best is not None
-    return best, kept.models[best.number]
+    return window.name, prepared(read_splits(window.folder))
 
 
 def _share_better(model: Model, rows: pd.DataFrame) -> float:

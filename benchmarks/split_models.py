@@ -8,6 +8,7 @@ import pandas as pd
 
 from benchmarks.leakage import prepared
 from benchmarks.plan import Plan
+from credit_ct_dagster.contracts.trial import Trial
 from credit_ct_dagster.contracts.utility import Utility
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.calibration import calibrate
@@ -67,14 +68,13 @@ class _Kept:
         return f"trial {fitted.trial.number}"
 
 
-def searched(rows: Rows, plan: Plan) -> tuple[int, dict[int, Model]]:
-    """Search by the default preset; returns the winner's number, and the model of every number."""
+def searched(rows: Rows, parameters: TuningParameters) -> tuple[Trial, dict[int, Model]]:
+    """Search prepared rows; returns the winner, and the model of every number."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    parameters, kept = TuningParameters(**plan.parameters), _Kept()
     study = optuna.create_study(direction="minimize", sampler=parameters.optuna_sampler(0))
-    data = TrainingData.of(rows["train"], rows["val"])
+    data, kept = TrainingData.of(rows["train"], rows["val"]), _Kept()
     with LocalWorkers(data, parameters, kept, n_jobs=-1, thread_count=-1) as workers:
         trials = tune(study, parameters, workers, [parameters.centre()], lambda progress: None)
     best = best_of(trials)
     assert best is not None
-    return best.number, {number: each for number, each in kept.models.items() if each is not None}
+    return best, {number: each for number, each in kept.models.items() if each is not None}

@@ -25,6 +25,7 @@ from credit_ct_dagster.modeling.answers.calibration import (
 from credit_ct_dagster.modeling.judging.evaluation import evaluate
 from credit_ct_dagster.modeling.judging.monotonicity import monotonicity_of
 from credit_ct_dagster.modeling.judging.stability import predictions_sha256, reason_stability
+from credit_ct_dagster.modeling.search.search_space import TuningParameters
 from credit_ct_dagster.scorer.scorer import Scorer
 
 _PERSONAL_FEATURES = ["age", "occupation"]
@@ -131,7 +132,7 @@ def _probabilities(scorer: Scorer, rows: pd.DataFrame) -> _Measured:
 
 def _optimism(rows: Rows, plan: Plan) -> _Measured:
     """How much better the winner of a search looks on the rows that it was chosen by."""
-    best, models = searched(rows, plan)
+    best, models = searched(rows, TuningParameters(**plan.parameters))
     optimism = {
         number: {
             metric: value - evaluate(model, rows["holdout"])[metric]
@@ -139,7 +140,7 @@ def _optimism(rows: Rows, plan: Plan) -> _Measured:
         }
         for number, model in models.items()
     }
-    chosen = optimism.pop(best)
+    chosen = optimism.pop(best.number)
     found = {
         "winner: accuracy on validation minus holdout, points": 100 * chosen["accuracy"],
         "winner: log-loss on validation minus holdout": chosen["log_loss"],
