@@ -27,7 +27,7 @@ from credit_ct_dagster.contracts.splits import ScalersRecord, SplitsSummary
 from credit_ct_dagster.errors.inputs import UnusableRowsError
 from credit_ct_dagster.errors.stores import MixedArtifactsError
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder, ArtifactsIOManager
-from credit_ct_dagster.io_managers.raw_rows import raw_rows
+from credit_ct_dagster.io_managers.raw_rows import raw_splits
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
 from credit_ct_dagster.modeling.rows.row_rules import RowRules
@@ -157,12 +157,12 @@ def bentoml_model(
             calibrated_on=config.calibrate_on or base_dt,
             refitted=config.refit,
         )
-        train = raw_rows(artifacts, base_dt, "train")
+        raw = raw_splits(artifacts, base_dt, files.SPLITS)
         limits = preprocessed_splits.read(SplitsSummary).limits or limits_of(RowRules())
         data = scorer_record(
             scales=learned.columns,
             calibrated=served.calibrated,
-            train=train,
+            train=raw["train"],
             limits=limits,
             protected=policy.protected_features,
             features=served.features,
@@ -170,7 +170,7 @@ def bentoml_model(
             utility=policy.chosen_for,
         )
         scorer = Scorer(served.model, data.model_dump(mode="json"))
-        figures = figures_of_package(scorer, record, base_dt, artifacts)
+        figures = figures_of_package(scorer, record, raw)
         before = newest_but_of(bentoml_store, identity)
         compared = None
         if record.calibrated_on != base_dt:
@@ -184,7 +184,7 @@ def bentoml_model(
             identity,
             record,
             metadata={**best.params, "trees": best.iterations, **figures},
-            golden=golden_rows(train, scalers, served, limits, rule.data),
+            golden=golden_rows(raw["train"], scalers, served, limits, rule.data),
         )
     _warn_of_excluded(context, policy, served.features)
     if compared is not None:

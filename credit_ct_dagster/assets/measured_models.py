@@ -1,6 +1,7 @@
 """What is measured of a packaged model, for its card."""
 
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from credit_ct_dagster.assets.tables import table_of
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 def report_of(
     package: "PackagedModel",
     record: DecisionRecord,
-    holdout: "pd.DataFrame",
+    raw: "Mapping[str, pd.DataFrame]",
     promotions: Promotions,
     artifacts: ArtifactsIOManager,
     utility: Utility,
@@ -35,9 +36,9 @@ def report_of(
     Args:
         package: The model.
         record: The decision on it.
-        holdout: The raw holdout rows of its base date.
+        raw: The raw rows of its base date, per split: `val` and `holdout`.
         promotions: Has the champion before.
-        artifacts: Have the validation rows, and the holdouts of other base dates.
+        artifacts: Have the holdouts of other base dates.
         utility: What the bank declares, which the gate judges by.
 
     Raises:
@@ -48,7 +49,7 @@ def report_of(
     from credit_ct_dagster.modeling.judging.monotonicity import monotonicity_of
     from credit_ct_dagster.modeling.rows.splitting import pooled_holdout
 
-    base_dt, scorer = record.model.base_dt, package.scorer
+    base_dt, scorer, holdout = record.model.base_dt, package.scorer, raw["holdout"]
     holdouts = {base_dt: holdout} | _other_holdouts(record, artifacts)
     seen_share = package.record.seen_share
     pooled = pooled_holdout(list(holdouts.values()), [seen_share])
@@ -62,7 +63,7 @@ def report_of(
         )
     stability, not_compared = reasons_compared(package, record, unseen, promotions)
     return AssessmentReport(
-        val=assess(scorer, raw_rows(artifacts, base_dt, "val"), utility),
+        val=assess(scorer, raw["val"], utility),
         holdout=assess(scorer, unseen, utility),
         monotonicity=monotonicity_of(scorer, unseen),
         reasons=stability,

@@ -13,7 +13,7 @@ from credit_ct_dagster.contracts.identity import Lineage
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder, ArtifactsIOManager
-from credit_ct_dagster.io_managers.raw_rows import raw_rows
+from credit_ct_dagster.io_managers.raw_rows import raw_splits
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
@@ -59,8 +59,9 @@ def model_card(
         require_decided_on(record.model, search)
         model = promotions.newest_package(record.model)
         package = promotions.load(model)
-        holdout = raw_rows(artifacts, base_dt, "holdout")
-        report = report_of(package, record, holdout, promotions, artifacts, policy.declared)
+        raw = raw_splits(artifacts, base_dt, ["val", "holdout"])
+        holdout = raw["holdout"]
+        report = report_of(package, record, raw, promotions, artifacts, policy.declared)
         lineage = Lineage(
             **model.model_dump(exclude={"registered_model"}),
             registered_model=tracking.model_name,

@@ -1,18 +1,19 @@
 """How good the classes and the probabilities of a package are, measured before it is saved."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from credit_ct_dagster.contracts.package import PackageRecord
-from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
-from credit_ct_dagster.io_managers.raw_rows import raw_rows
 
 # What scores and judges is imported where it is used: it takes seconds.
 if TYPE_CHECKING:
+    import pandas as pd
+
     from credit_ct_dagster.scorer.scorer import Scorer
 
 
 def figures_of_package(
-    scorer: "Scorer", record: PackageRecord, base_dt: str, artifacts: ArtifactsIOManager
+    scorer: "Scorer", record: PackageRecord, raw: "Mapping[str, pd.DataFrame]"
 ) -> dict[str, float]:
     """Metrics of the classes and probabilities that a package gives.
 
@@ -21,8 +22,7 @@ def figures_of_package(
     Args:
         scorer: Of the package.
         record: Its facts.
-        base_dt: Of the model.
-        artifacts: Have the validation and the holdout rows.
+        raw: The raw rows of its base date, per split: `val` and `holdout`.
 
     Returns:
         `val_accuracy`, `holdout_accuracy` and so on, by the names of `evaluation.metrics_of`;
@@ -32,10 +32,9 @@ def figures_of_package(
     from credit_ct_dagster.modeling.judging.evaluation import metrics_of
     from credit_ct_dagster.modeling.rows.splitting import pooled_holdout
 
-    holdout = raw_rows(artifacts, base_dt, "holdout")
-    rows = {"holdout": pooled_holdout([holdout], [record.seen_share])}
+    rows = {"holdout": pooled_holdout([raw["holdout"]], [record.seen_share])}
     if not record.refitted:
-        rows = {"val": raw_rows(artifacts, base_dt, "val")} | rows
+        rows = {"val": raw["val"]} | rows
     found: dict[str, float] = {}
     for split, of_split in rows.items():
         if not of_split.empty:

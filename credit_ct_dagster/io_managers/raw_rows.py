@@ -1,7 +1,7 @@
 """The rows of a base date as they were merged, before they were prepared."""
 
 import logging
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from credit_ct_dagster.contracts import files
@@ -37,11 +37,20 @@ def raw_rows(artifacts: ArtifactsIOManager, base_dt: str, split: str) -> "pd.Dat
     Raises:
         MixedArtifactsError: The merged rows are not those that the splits were made from.
     """
-    prepared = artifacts.open(files.PREPROCESSING_FOLDER, base_dt)[files.SPLIT_FILES[split]]
-    return _raw(artifacts, base_dt, prepared)
+    return raw_splits(artifacts, base_dt, [split])[split]
 
 
-def _raw(artifacts: ArtifactsIOManager, base_dt: str, prepared: "pd.DataFrame") -> "pd.DataFrame":
+def raw_splits(
+    artifacts: ArtifactsIOManager, base_dt: str, splits: Sequence[str]
+) -> "dict[str, pd.DataFrame]":
+    """The raw rows of several splits, per split; see `raw_rows`. The merged rows are read once."""
+    folder = artifacts.open(files.PREPROCESSING_FOLDER, base_dt)
+    return _raw(artifacts, base_dt, {name: folder[files.SPLIT_FILES[name]] for name in splits})
+
+
+def _raw(
+    artifacts: ArtifactsIOManager, base_dt: str, prepared: "Mapping[str, pd.DataFrame]"
+) -> "dict[str, pd.DataFrame]":
     """What a base date's prepared rows were before; of the archive, or else scaled back."""
     from credit_ct_dagster.modeling.rows.preparation import restore, scalers_of
     from credit_ct_dagster.modeling.rows.splitting import require_fingerprint
@@ -49,13 +58,18 @@ def _raw(artifacts: ArtifactsIOManager, base_dt: str, prepared: "pd.DataFrame") 
     folder = artifacts.open(files.PREPROCESSING_FOLDER, base_dt)
     if files.MERGED_ROWS_FILE not in folder:
         learned = artifacts.open(files.SCALERS_FOLDER, base_dt).read(ScalersRecord)
-        return restore(prepared, scalers_of(learned))
+        scalers = scalers_of(learned)
+        return {name: restore(rows, scalers) for name, rows in prepared.items()}
     merged = folder[files.MERGED_ROWS_FILE]
     fingerprint = folder.read(SplitsSummary).data_fingerprint
     require_fingerprint(merged, fingerprint, f"merged rows in {folder.path}")
     keys = ["id", schema.CUSTOMER]
-    rows = prepared[keys].merge(merged, on=keys, how="left")[list(merged.columns)]
-    return with_blanks_missing(rows)
+    return {
+        name: with_blanks_missing(
+            rows[keys].merge(merged, on=keys, how="left")[list(merged.columns)]
+        )
+        for name, rows in prepared.items()
+    }
 
 
 def raw_holdouts(
@@ -139,7 +153,7 @@ def whole_holdout(artifacts: ArtifactsIOManager, base_dt: str) -> "pd.DataFrame"
     _require_features(prepared)
     fingerprint = summary.fingerprints.get("holdout", "")
     require_fingerprint(prepared, fingerprint, f"holdout rows in {folder.path}")
-    return _raw(artifacts, base_dt, prepared)
+    return _raw(artifacts, base_dt, {"holdout": prepared})["holdout"]
 
 
 def _base_dates(artifacts: ArtifactsIOManager) -> list[str]:
