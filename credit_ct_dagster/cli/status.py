@@ -11,6 +11,7 @@ import dagster as dg
 from rich.table import Table
 
 from credit_ct_dagster.assets.merged_rows import EXPIRY_CHECK
+from credit_ct_dagster.automation.jobs import CUSTOMER_SCORES
 from credit_ct_dagster.cli.console import console
 from credit_ct_dagster.cli.service import service_of
 from credit_ct_dagster.cli.wired import wired
@@ -41,8 +42,9 @@ class BaseDateStatus:
 
     Attributes:
         base_dt: The base date.
-        state: That of its newest run unless it succeeded (`queued`, `running`, `failed`,
-            `canceled`); otherwise how far it came: `merged`, `split`, `tuned`, `packaged`.
+        state: That of its newest run, other than one that scores customers, unless it succeeded
+            (`queued`, `running`, `failed`, `canceled`); otherwise how far it came: `merged`,
+            `split`, `tuned`, `packaged`.
         rows: Rows in the feature store now.
         expired: Whether retention has deleted its rows.
         splits: Rows per split.
@@ -176,11 +178,14 @@ def _collect(wiring: Wiring) -> list[BaseDateStatus]:
 
 
 def _states_of_newest_runs(runs: ModelRuns) -> dict[str, str | None]:
-    """Per base date, the state of its newest run; None when that run succeeded."""
+    """Per base date, the state of its newest run; None when that run succeeded.
+
+    A run that scores customers does not count: it changes nothing of what was trained.
+    """
     newest: dict[str, dg.DagsterRunStatus] = {}
     for record in islice(runs.records(), _MAX_RUNS):
         base_dt = record.dagster_run.tags.get(PARTITION_TAG)
-        if base_dt:
+        if base_dt and record.dagster_run.job_name != CUSTOMER_SCORES:
             newest.setdefault(base_dt, record.dagster_run.status)
     states = {
         **_UNFINISHED,
