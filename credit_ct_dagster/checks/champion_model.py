@@ -11,10 +11,12 @@ from credit_ct_dagster.contracts.decision import (
 )
 from credit_ct_dagster.contracts.drift import MUCH, SOME, DriftReport, Verdict
 from credit_ct_dagster.contracts.files import MODEL_FOLDER
+from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 
 _NAMED_FROM = 0.01
 """Share of rows with another spelling from which on a column is named."""
+_MONOTONE = "It is monotone, and a monotone model is not calibrated."
 
 
 @dg.asset_check(
@@ -76,8 +78,13 @@ def probabilities_are_reliable(
     if found is None or record.before is None:
         passed, sentence = True, "there was no champion to compare with, or too few rows."
     else:
+        champion_worse = found.verdict == Reliability.champion_worse
         passed, sentence = _reliability(
-            found, base_dt, record.before.base_dt, record.decision.promoted
+            found,
+            base_dt,
+            record.before.base_dt,
+            record.decision.promoted,
+            _is_calibrated(artifacts, record.before.base_dt if champion_worse else base_dt),
         )
     return result(
         context,
@@ -89,8 +96,16 @@ def probabilities_are_reliable(
     )
 
 
+def _is_calibrated(artifacts: ArtifactsIOManager, base_dt: str) -> bool:
+    """Whether the probabilities of a base date's model can be calibrated; a monotone one's not."""
+    folder = artifacts.open(MODEL_FOLDER, base_dt)
+    if SearchSummary.FILE not in folder:
+        return True
+    return not folder.read(SearchSummary).best.fixed.get("monotone", False)
+
+
 def _reliability(
-    found: ProbabilityComparison, base_dt: str, champion: str, promoted: bool
+    found: ProbabilityComparison, base_dt: str, champion: str, promoted: bool, calibrated: bool
 ) -> tuple[bool, str]:
     """Whether the check passes; and what was found and, if it does not, what to do.
 
@@ -99,6 +114,7 @@ def _reliability(
         base_dt: The challenger's base date.
         champion: The base date of the champion before the decision.
         promoted: Whether the challenger took its place.
+        calibrated: Whether the model with the worse probabilities can be calibrated anew.
     """
     difference = found.difference
     seen = (
@@ -114,18 +130,27 @@ def _reliability(
     if found.verdict == Reliability.champion_worse:
         if promoted:
             return True, f"{seen}: worse, but that champion no longer serves."
+        recalibrate = (
+            f"Recalibrate the champion: for base date {champion}, materialize bentoml_model with"
+            f" calibrate_on: {base_dt}, then champion_model and model_card. Or promote"
+            if calibrated
+            else f"{_MONOTONE} Promote"
+        )
         return False, (
-            f"{seen}: the probabilities that are served are worse. Recalibrate the champion: for"
-            f" base date {champion}, materialize bentoml_model with calibrate_on: {base_dt},"
-            " then champion_model and model_card. Or promote the model of this base date:"
-            f" credit-ct promote --partition {base_dt} --by NAME --reason TEXT."
+            f"{seen}: the probabilities that are served are worse. {recalibrate} the model of this"
+            f" base date: credit-ct promote --partition {base_dt} --by NAME --reason TEXT."
         )
     serves = "which serves now" if promoted else "which was not promoted"
     return False, (
         f"{seen}: the probabilities of the model of this base date, {serves}, are worse. Look at"
-        " the calibration on its model card, and at its validation rows. With better ones of"
-        f" another base date, recalibrate it: for base date {base_dt}, materialize bentoml_model"
-        " with calibrate_on: that base date, then champion_model and model_card."
+        " the calibration on its model card, and at its validation rows."
+        + (
+            " With better ones of another base date, recalibrate it: for base date"
+            f" {base_dt}, materialize bentoml_model with calibrate_on: that base date, then"
+            " champion_model and model_card."
+            if calibrated
+            else f" {_MONOTONE}"
+        )
         + (
             " Or return to the champion before: credit-ct rollback --by NAME --reason TEXT."
             if promoted

@@ -35,7 +35,7 @@ def raw_rows(artifacts: ArtifactsIOManager, base_dt: str, split: str) -> "pd.Dat
     """The raw rows of one split, in the order of its file; blank words are missing.
 
     Raises:
-        MixedArtifactsError: The merged rows are not those that the splits were made from.
+        MixedArtifactsError: The split or the merged rows are not those that the summary describes.
     """
     return raw_splits(artifacts, base_dt, [split])[split]
 
@@ -44,8 +44,14 @@ def raw_splits(
     artifacts: ArtifactsIOManager, base_dt: str, splits: Sequence[str]
 ) -> "dict[str, pd.DataFrame]":
     """The raw rows of several splits, per split; see `raw_rows`. The merged rows are read once."""
+    from credit_ct_dagster.modeling.rows.splitting import require_fingerprint
+
     folder = artifacts.open(files.PREPROCESSING_FOLDER, base_dt)
-    return _raw(artifacts, base_dt, {name: folder[files.SPLIT_FILES[name]] for name in splits})
+    fingerprints = folder.read(SplitsSummary).fingerprints
+    prepared = {name: folder[files.SPLIT_FILES[name]] for name in splits}
+    for name, rows in prepared.items():
+        require_fingerprint(rows, fingerprints.get(name, ""), f"{name} rows in {folder.path}")
+    return _raw(artifacts, base_dt, prepared)
 
 
 def _raw(

@@ -4,7 +4,8 @@ import dagster as dg
 
 from credit_ct_dagster.checks.champion_model import probabilities_are_reliable
 from credit_ct_dagster.contracts.decision import DecisionRecord, Estimate, ProbabilityComparison
-from credit_ct_dagster.contracts.files import DECISION_FILE, MODEL_FOLDER
+from credit_ct_dagster.contracts.files import DECISION_FILE, MODEL_FOLDER, SEARCH_SUMMARY_FILE
+from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster_tests.checks.execution import execute_check
 from credit_ct_dagster_tests.platform import BASE_DT, Platform
 from credit_ct_dagster_tests.trained import Trained
@@ -64,3 +65,18 @@ def test_probabilities_that_are_worse_only_warn(trained_copy: Trained) -> None:
         assert sentence in (checked.description or "")
     figures = "log-loss 0.806 against 0.656 of the champion of 2025-03-01, lower by -0.150 (99%"
     assert figures in (checked.description or "")
+
+
+def test_no_recalibration_of_a_monotone_model_is_proposed(trained_copy: Trained) -> None:
+    """Its probabilities are not calibrated: the proposal would change nothing."""
+    platform = trained_copy.platform
+    search = platform.models().read(SearchSummary)
+    best = search.best.model_copy(update={"fixed": {**search.best.fixed, "monotone": True}})
+    for base_dt in (BASE_DT, _EARLIER):
+        changed = search.model_copy(update={"best": best, "base_dt": base_dt})
+        platform.artifacts.write(MODEL_FOLDER, base_dt, {SEARCH_SUMMARY_FILE: changed})
+    for found in (_compared(0.1, 0.27), _compared(-0.2, -0.1)):
+        _write(platform, found, promoted=False)
+        described = _checked(trained_copy).description or ""
+        assert "a monotone model is not calibrated" in described
+        assert "calibrate_on" not in described

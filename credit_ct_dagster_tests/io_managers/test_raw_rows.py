@@ -14,10 +14,10 @@ from credit_ct_dagster.contracts.files import (
     SPLIT_FILES,
     SPLITS_SUMMARY_FILE,
 )
-from credit_ct_dagster.errors.stores import DamagedFileError
+from credit_ct_dagster.errors.stores import DamagedFileError, MixedArtifactsError
 from credit_ct_dagster.io_managers import places
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
-from credit_ct_dagster.io_managers.raw_rows import raw_holdouts
+from credit_ct_dagster.io_managers.raw_rows import raw_holdouts, raw_rows
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.rows.splitting import pooled_holdout
 from credit_ct_dagster_tests.stored_splits import rows_of, store_splits
@@ -191,3 +191,13 @@ def test_rows_are_raw_with_and_without_the_archive(
     pd.testing.assert_frame_equal(
         raw_holdouts(artifacts, _NEWEST, 2)["2025-02-09"], rows, check_dtype=False
     )
+
+
+def test_a_split_that_was_replaced_is_refused(artifacts: ArtifactsIOManager) -> None:
+    """Whoever reads raw rows, as a calibration on another base date does, gets the split's own."""
+    other = "2025-02-09"
+    store_splits(artifacts, other, rows_of(other, [4, 5, 6]))
+    content = _file(artifacts, other, _HOLDOUT).read_bytes()
+    _file(artifacts, _NEWEST, _HOLDOUT).write_bytes(content)
+    with pytest.raises(MixedArtifactsError, match=f"holdout rows in .*{_NEWEST}"):
+        raw_rows(artifacts, _NEWEST, "holdout")

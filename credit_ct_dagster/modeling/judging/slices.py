@@ -71,8 +71,9 @@ def _quarter(name: str) -> SliceOf:
         values = rows[name].astype("float64")
         # Of a number with few values, quarters coincide.
         edges = np.unique(values.quantile(_QUARTERS).dropna())
+        shown = _shown(edges)
         names = [
-            f"{_from(edges, place)}{_to(edges, place)}".strip() for place in range(len(edges) + 1)
+            f"{_from(shown, place)}{_to(shown, place)}".strip() for place in range(len(edges) + 1)
         ]
         place = np.searchsorted(edges, values, side="left")
         found = pd.Series(np.array(names, dtype=object)[place], index=rows.index, name=name)
@@ -81,9 +82,18 @@ def _quarter(name: str) -> SliceOf:
     return groups
 
 
-def _from(edges: np.ndarray, place: int) -> str:
-    return f"over {edges[place - 1]:g}" if place else ""
+def _shown(edges: np.ndarray) -> list[str]:
+    """Numbers with as few digits as tell them apart, six at least: 17 tell any two apart."""
+    for digits in range(6, 17):
+        shown = [f"{edge:.{digits}g}" for edge in edges]
+        if len(set(shown)) == len(shown):
+            return shown
+    return [f"{edge:.17g}" for edge in edges]
 
 
-def _to(edges: np.ndarray, place: int) -> str:
-    return f" up to {edges[place]:g}" if place < len(edges) else ""
+def _from(edges: Sequence[str], place: int) -> str:
+    return f"over {edges[place - 1]}" if place else ""
+
+
+def _to(edges: Sequence[str], place: int) -> str:
+    return f" up to {edges[place]}" if place < len(edges) else ""
