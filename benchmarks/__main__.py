@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from benchmarks import (
+    backfills,
     base_date,
     batch_scores,
     chance,
@@ -14,6 +15,7 @@ from benchmarks import (
     dask_machines,
     feature_store,
     growth,
+    history,
     loading,
     planted_faults,
     presets,
@@ -22,6 +24,7 @@ from benchmarks import (
     reasons,
     serving,
     soak,
+    text_encoding,
     tuning,
     validation,
 )
@@ -35,14 +38,17 @@ _GROUPS = {
     **base_date.GROUPS,
     **dask_machines.GROUPS,
     **growth.GROUPS,
+    **history.GROUPS,
     **loading.GROUPS,
     **pruning.GROUPS,
     **presets.GROUPS,
+    **text_encoding.GROUPS,
     **promotion.GROUPS,
     **planted_faults.GROUPS,
     **serving.GROUPS,
     **soak.GROUPS,
     **batch_scores.GROUPS,
+    **backfills.GROUPS,
     **chance.GROUPS,
     **reasons.GROUPS,
     **class_rules.GROUPS,
@@ -88,12 +94,18 @@ _GROUPS = {
     multiple=True,
     default=(1, 2, 3),
     show_default=True,
-    help="Seed of a window for `pruning`, `presets` and `monotone`; may be given several times.",
+    help="Seed of a window for `pruning`, `presets`, `monotone` and `text_encoding`; may be given"
+    " several times.",
 )
 @click.option(
     "--models",
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder that keeps the models of `promotion`, so that they are fitted only once.",
+)
+@click.option(
+    "--whole-search",
+    is_flag=True,
+    help="Search all candidates on the largest windows of `rows` as well, not only one.",
 )
 @click.option("--smoke", is_flag=True, help="Use tiny sizes, to test that everything runs.")
 def main(
@@ -104,13 +116,18 @@ def main(
     plot: Path,
     seeds: tuple[int, ...],
     models: Path | None,
+    whole_search: bool,
     smoke: bool,
 ) -> None:
     """Measure the groups NAMES, or all; exits 1 when a target is missed.
 
     With --smoke, targets are not enforced.
     """
-    plan = replace((Plan.smoke if smoke else Plan)(pairs, january, plot, seeds), models=models)
+    plan = replace(
+        (Plan.smoke if smoke else Plan)(pairs, january, plot, seeds),
+        models=models,
+        whole_search=whole_search,
+    )
     found = {}
     for name in names or _GROUPS:
         click.echo(f"{name} …", err=True)

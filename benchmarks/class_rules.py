@@ -58,7 +58,7 @@ def _measured(tables: Tables, seed: int, plan: Plan) -> Classes:
     fixed = parameters.fixed()
     patience = fixed.pop("early_stopping_rounds")
     [params] = parameters.candidates()
-    data = TrainingData.of(splits["train"], splits["val"])
+    data = TrainingData.of(splits["train"], splits["val"], schema.FEATURES, text=parameters.text)
     model = fit(data, {**params, **fixed, "random_seed": seed}, patience, thread_count=1)
     calibration = calibrate(model, splits["val"])
     shares = {

@@ -19,6 +19,7 @@ from benchmarks.windows import BASE_DT, read_splits
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLIT_FILES
 from credit_ct_dagster.contracts.trial import Trial
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.judging.evaluation import predict
 from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare
 from credit_ct_dagster.modeling.rows.splitting import data_fingerprint
 from credit_ct_dagster.modeling.search.search_space import TuningParameters
@@ -126,6 +127,11 @@ def measure(
     best = best_of(trials)
     assert best is not None
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    if tracked:
+        classes = predict(found.model, splits["holdout"])
+        right = (classes == splits["holdout"][schema.TARGET].to_numpy()).tolist()
+    else:
+        right = []
     return {
         "seconds": seconds,
         "tune_seconds": tune_seconds,
@@ -139,6 +145,8 @@ def measure(
         "best_run_id": best.run_id,
         "val": dict(best.metrics),
         "holdout": dict(holdout),
+        "holdout_right": right,
+        "holdout_customers": splits["holdout"][schema.CUSTOMER].tolist(),
         "trials": list(_plain(trials)),
     }
 

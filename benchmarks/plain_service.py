@@ -17,10 +17,10 @@ import bentoml
 import joblib
 import pandas as pd
 import sqlalchemy as sa
-from catboost import CatBoostClassifier
 from pydantic import BaseModel, create_model
 
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.scorer.ordinal import load_model
 
 FOLDER = "PLAIN_SERVICE_FOLDER"
 """The variable that names the folder of `SCALERS` and `MODEL`."""
@@ -63,7 +63,7 @@ class PlainService:
     def __init__(self) -> None:
         folder = Path(os.environ[FOLDER])
         self.scalers = joblib.load(folder / SCALERS)
-        self.model = CatBoostClassifier().load_model(str(folder / MODEL))
+        self.model = load_model(folder / MODEL)
         self.engine = sa.create_engine(os.environ[DATABASE]) if DATABASE in os.environ else None
         if self.engine is not None:
             with self.engine.begin() as connection:

@@ -57,8 +57,8 @@ def presets(plan: Plan) -> Findings:
                 }
             )
         again = refit(
-            {**best.params, **parameters.fixed()}, best.trees, splits["train"], splits["val"],
-            schema.FEATURES,
+            {**best.params, **parameters.fixed(), "text": parameters.text}, best.trees,
+            splits["train"], splits["val"], schema.FEATURES,
         )  # fmt: skip
         of_window["quality, fitted again"] = evaluate(again, splits["holdout"])
         found.append(of_window)
@@ -84,7 +84,10 @@ def monotone(plan: Plan) -> Findings:
             parameters = TuningParameters(**plan.parameters, monotone=is_monotone)
             fixed = parameters.fixed()
             patience = fixed.pop("early_stopping_rounds")
-            data = TrainingData.of(splits["train"], splits["val"], monotone=is_monotone)
+            data = TrainingData.of(
+                splits["train"], splits["val"], schema.FEATURES, text=parameters.text,
+                monotone=is_monotone,
+            )  # fmt: skip
             model = fit(data, {**parameters.centre(), **fixed}, patience, thread_count=-1)
             better = _share_better(model, splits["holdout"])
             of_window[kind] = evaluate(model, splits["holdout"]) | {"better": better}

@@ -68,9 +68,11 @@ def fitted(window: Window, plan: Plan) -> tuple[Scorer, ScorerRecord, pd.DataFra
     fixed = parameters.fixed()
     patience = fixed.pop("early_stopping_rounds")
     [params] = parameters.candidates()
-    model = fit(TrainingData.of(train, val), {**params, **fixed}, patience, thread_count=-1)
+    data = TrainingData.of(train, val, schema.FEATURES, text=parameters.text)
+    model = fit(data, {**params, **fixed}, patience, thread_count=-1)
     calibrated = calibrate(model, val).model
     record = scorer_record(
+        model=model,
         scales=record_of(scalers).columns,
         calibrated=calibrated.calibrated,
         train=splits["train"],

@@ -30,7 +30,7 @@ from sklearn.preprocessing import RobustScaler
 from benchmarks.bare_sql import merge_statements
 from benchmarks.windows import TRAIN_SHARE, VAL_SHARE, read_splits
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.judging.evaluation import evaluate
+from credit_ct_dagster.modeling.judging.evaluation import evaluate, predict
 from credit_ct_dagster.modeling.rows.splitting import split_by_customer
 from credit_ct_dagster.modeling.search.training import TEXT_PROCESSING
 
@@ -212,6 +212,9 @@ def tuning(window: Path, settings: str, result: Path) -> None:
         "log_model_seconds": tuned.log_model_seconds,
         "winner": {name: float(tuned.best.data.params[name]) for name in GRID},
         "holdout": evaluate(tuned.model, splits["holdout"]),
+        "holdout_right": (
+            predict(tuned.model, splits["holdout"]) == splits["holdout"][schema.TARGET].to_numpy()
+        ).tolist(),
         "trials": trials,
     }
     result.write_text(json.dumps(found))

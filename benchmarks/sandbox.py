@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -50,21 +50,33 @@ class Sandbox:
         self.run(*command)
         return time.perf_counter() - started
 
-    def run(self, *command: str) -> None:
+    def run(self, *command: str, watch: Callable[[int], None] | None = None) -> None:
         """Run a command and wait for its end.
+
+        Args:
+            command: A program and its arguments.
+            watch: Called with the id of the process; returns when that has ended.
 
         Raises:
             ProcessFailedError: It failed; the message holds the end of its output.
         """
         log = self.folder / "log"
-        with log.open("wb") as output:
-            ended = subprocess.run(
-                command, cwd=self.folder, env=self.environment, stdout=output, stderr=output,
-                check=False,
-            )  # fmt: skip
-        if ended.returncode:
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(
+                command, cwd=self.folder, env=self.environment, stdout=output, stderr=output
+            ) as process,
+        ):
+            try:
+                if watch:
+                    watch(process.pid)
+                code = process.wait()
+            except BaseException:
+                process.kill()
+                raise
+        if code:
             end = log.read_text(errors="replace")[-_LOG_SHOWN:]
-            raise ProcessFailedError(f"{' '.join(command)} ended with {ended.returncode}:\n{end}")
+            raise ProcessFailedError(f"{' '.join(command)} ended with {code}:\n{end}")
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def centre(rows: Rows, plan: Plan, features: Sequence[str] = schema.FEATURES) ->
     parameters = TuningParameters(**plan.parameters)
     fixed = parameters.fixed()
     patience = fixed.pop("early_stopping_rounds")
-    data = TrainingData.of(rows["train"], rows["val"], features)
+    data = TrainingData.of(rows["train"], rows["val"], features, text=parameters.text)
     return fit(data, {**parameters.centre(), **fixed}, patience, thread_count=-1)
 
 
@@ -41,6 +41,7 @@ def scorer_of(model: Model, raw: Rows, rows: Rows) -> Scorer:
     calibration = calibrate(model, rows["val"])
     labels = raw["train"][schema.TARGET].value_counts().to_dict()
     record = scorer_record(
+        model=model,
         scales=record_of(fit_scalers(raw["train"])).columns,
         calibrated=calibration.model.calibrated,
         train=raw["train"],
@@ -72,7 +73,8 @@ def searched(rows: Rows, parameters: TuningParameters) -> tuple[Trial, dict[int,
     """Search prepared rows; returns the winner, and the model of every number."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="minimize", sampler=parameters.optuna_sampler(0))
-    data, kept = TrainingData.of(rows["train"], rows["val"]), _Kept()
+    data = TrainingData.of(rows["train"], rows["val"], schema.FEATURES, text=parameters.text)
+    kept = _Kept()
     with LocalWorkers(data, parameters, kept, n_jobs=-1, thread_count=-1) as workers:
         trials = tune(study, parameters, workers, [parameters.centre()], lambda progress: None)
     best = best_of(trials)

@@ -1,104 +1,101 @@
-"""All stages of a base date in order, in a process of their own that measures itself."""
+"""The stages of a base date, with the command that users run: their seconds and their memory."""
 
-import itertools
 import json
-import time
+import sqlite3
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import bentoml  # noqa: F401 - the store would import it while it is measured
-import click
+from benchmarks.intervals import union_seconds
+from benchmarks.measure import Turn
+from benchmarks.memory import MemoryWatch
+from benchmarks.sandbox import Sandbox
 
-from benchmarks.engine import measure
-from benchmarks.windows import BASE_DT, TRAIN_SHARE, VAL_SHARE
-from credit_ct_dagster.assets.preprocessed_splits import limits_of
-from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLIT_FILES
-from credit_ct_dagster.contracts.identity import ModelIdentity
-from credit_ct_dagster.contracts.package import PackageRecord
-from credit_ct_dagster.contracts.utility import Utility
-from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.answers.calibration import calibrate
-from credit_ct_dagster.modeling.answers.class_weights import choose_rule
-from credit_ct_dagster.modeling.answers.golden import golden_rows
-from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
-from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare, record_of
-from credit_ct_dagster.modeling.rows.quarantine import check_rows
-from credit_ct_dagster.modeling.rows.row_rules import RowRules
-from credit_ct_dagster.modeling.rows.splitting import split_by_customer
-from credit_ct_dagster.modeling.search.search_space import TuningParameters
-from credit_ct_dagster.settings import set_up_process
-from credit_ct_dagster.wiring import Wiring
+FITS = "fits"
+BESIDE_FITS = "search but fits"
+CHECKS = "checks"
+_STAGES = {
+    "features_target": "merge",
+    "preprocessing": "read, check, split, write",
+    "tuned_runs": BESIDE_FITS,
+    "bentoml_model": "package",
+    "champion_model": "gate",
+    "model_card": "card",
+}
+"""Per step of the job its stage; all other steps are checks."""
 
-_STAGES = ["merge", "read", "check, split, scale, write", "fits", "tracking", "packaging"]
+_COMMAND = Path(sys.executable).with_name("credit-ct")
+_NESTED = "mlflow.parentRunId"  # the tag of a nested run, which every trial is
+_SMALL = {
+    "depth": [4],
+    "rsm": [1.0],
+    "l2_leaf_reg": [3.0],
+    "iterations": 20,
+}
+"""A search for a champion, with which the gate and the card compare."""
 
 
-@click.command()
-@click.option("--parameters", default="{}", help="Other parameters than the default, as JSON.")
-@click.option("--result", type=click.Path(path_type=Path), required=True)
-def main(parameters: str, result: Path) -> None:
-    """Merge, prepare, tune and package the rows of the feature store.
+def base_date(here: Sandbox, base_dt: str, parameters: Mapping[str, Any]) -> Turn:
+    """Train a base date.
 
-    Trials are recorded while others are fitted, so the time of tracking is also part of that of
-    the fits.
+    Args:
+        here: The stores.
+        base_dt: The base date.
+        parameters: Of the search, where they differ from the platform's.
+
+    Returns:
+        Its facts: `stages`, the seconds per stage; `peaks`, the highest memory in each, GiB;
+        `peak`, the highest of the process from start to end; `trials`, the number of fits.
     """
-    wiring = Wiring(set_up_process())
-    store = wiring.feature_store
-    started = time.perf_counter()
-    laps = [started]
-    store.merge(BASE_DT)
-    laps.append(time.perf_counter())
-    rows = store.read(BASE_DT)
-    laps.append(time.perf_counter())
-    accepted = check_rows(rows, RowRules()).accepted
-    raw = split_by_customer(accepted, TRAIN_SHARE, VAL_SHARE)
-    scalers = fit_scalers(raw["train"])
-    splits = {name: prepare(part, scalers) for name, part in raw.items()}
-    wiring.artifacts.write(
-        PREPROCESSING_FOLDER, BASE_DT, {SPLIT_FILES[name]: part for name, part in splits.items()}
+    config = here.folder / "run.yaml"  # JSON is YAML
+    config.write_text(json.dumps({"ops": {"tuned_runs": {"config": dict(parameters)}}}))
+    memory = MemoryWatch()
+    here.run(str(_COMMAND), "run", "--partition", base_dt, "--config", str(config), watch=memory)
+    since, until = memory.samples[0][0], memory.samples[-1][0]
+    fits = _fits(here, since)
+    stages, peaks = _of_steps(here, memory)
+    stages[FITS] = union_seconds(fits)
+    stages[BESIDE_FITS] -= stages[FITS]
+    return Turn(
+        until - since,
+        {"stages": stages, "peaks": peaks, "peak": memory.peak(), "trials": len(fits)},
     )
-    laps.append(time.perf_counter())
 
-    found = measure(wiring, splits, TuningParameters(**json.loads(parameters)))
 
-    packaging = time.perf_counter()
-    model = wiring.tracking.load_model(found["best_run_id"])
-    calibration = calibrate(model, splits["val"])
-    labels = raw["train"][schema.TARGET].value_counts().to_dict()
-    rule = choose_rule(calibration, splits["val"], labels, Utility())
-    limits = limits_of(RowRules())
-    wiring.bentoml_store.save(
-        model,
-        scorer_record(
-            scales=record_of(scalers).columns,
-            calibrated=calibration.model.calibrated,
-            train=raw["train"],
-            limits=limits,
-            rule=rule.data,
-            utility=Utility(),
-        ),
-        ModelIdentity(
-            base_dt=BASE_DT,
-            mlflow_run_id=found["best_run_id"],
-            dagster_run_id="benchmark",
-            data_fingerprint="benchmark",
-        ),
-        PackageRecord(
-            seen_share=TRAIN_SHARE + VAL_SHARE,
-            calibration=calibration.method,
-            log_loss_per_calibration=calibration.log_losses,
-            class_weights=rule.weights,
-            macro_f1_per_rule=rule.macro_f1,
-            calibrated_on=BASE_DT,
-        ),
-        found["holdout"],
-        golden_rows(raw["train"], scalers, calibration.model, limits, rule.data),
+def champion(here: Sandbox, base_dt: str) -> None:
+    """Train a small model that becomes the champion."""
+    base_date(here, base_dt, _SMALL)
+
+
+def _of_steps(here: Sandbox, memory: MemoryWatch) -> tuple[dict[str, float], dict[str, float]]:
+    """The seconds and the peak of each stage, according to the event log of the newest run."""
+    logs = (here.folder / "var" / "dagster" / "history" / "runs").glob("*.db")
+    newest = max(
+        (each for each in logs if each.stem != "index"), key=lambda log: log.stat().st_mtime
     )
-    ended = time.perf_counter()
+    with sqlite3.connect(newest) as events:
+        rows = events.execute(
+            "SELECT step_key, (julianday(min(timestamp)) - julianday('1970-01-01')) * 86400,"
+            " (julianday(max(timestamp)) - julianday('1970-01-01')) * 86400 FROM event_logs"
+            " WHERE dagster_event_type IN ('STEP_START', 'STEP_SUCCESS')"
+            " GROUP BY step_key ORDER BY min(timestamp)"
+        ).fetchall()
+    seconds = dict.fromkeys([*_STAGES.values(), CHECKS], 0.0)
+    peaks = dict.fromkeys(seconds, 0.0)
+    for step, start, end in rows:
+        stage = _STAGES.get(step, CHECKS)
+        seconds[stage] += end - start
+        peaks[stage] = max(peaks[stage], memory.peak(start, end))
+    return seconds, peaks
 
-    before = [end - start for start, end in itertools.pairwise(laps)]
-    values = [*before, found["fit_seconds"], found["tracking_seconds"], ended - packaging]
-    measured = {"seconds": ended - started, "stages": dict(zip(_STAGES, values, strict=True))}
-    result.write_text(json.dumps(measured))
 
-
-if __name__ == "__main__":
-    main()
+def _fits(here: Sandbox, since: float) -> list[tuple[float, float]]:
+    """When each trial was fitted, according to its MLflow run."""
+    with sqlite3.connect(here.folder / "var" / "mlflow.db") as store:
+        rows = store.execute(
+            "SELECT start_time, end_time FROM runs JOIN tags USING (run_uuid)"
+            " WHERE key = ? AND start_time > ?",
+            [_NESTED, since * 1000],
+        ).fetchall()
+    return [(start / 1000, end / 1000) for start, end in rows]

@@ -22,7 +22,7 @@ from credit_ct_dagster.scorer.class_rule import HIGHEST_SCORE, ClassRule
 from credit_ct_dagster.scorer.scorer import Scored
 
 if TYPE_CHECKING:
-    from catboost import CatBoostClassifier
+    from credit_ct_dagster.scorer.ordinal import Model as FittedModel
 
 VARIANTS: Mapping[str, tuple[Utility, str | None]] = {
     **{metric.value: (Utility(metric=metric), None) for metric in Metric},
@@ -140,9 +140,8 @@ def _prepare(*given: object) -> None:
 
 def _make(task: tuple[Path, int, Recipe]) -> None:
     """Fit a model, unless it is there, and write its answers."""
-    from catboost import CatBoostClassifier
-
     from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare
+    from credit_ct_dagster.scorer.ordinal import load_model
 
     folder, number, recipe = task
     world, days = _shared
@@ -154,8 +153,7 @@ def _make(task: tuple[Path, int, Recipe]) -> None:
     val = prepare(stream.rows(world, "val", recipe), scalers)
     path = folder / f"{recipe.name}.cbm"
     if path.exists():
-        model = CatBoostClassifier()
-        model.load_model(str(path))
+        model = load_model(path)
     else:
         model = _fitted(recipe, prepare(train, scalers), val)
         model.save_model(str(path.with_suffix(".part")))
@@ -166,7 +164,7 @@ def _make(task: tuple[Path, int, Recipe]) -> None:
     part.rename(path.with_suffix(".npz"))
 
 
-def _fitted(recipe: Recipe, train: pd.DataFrame, val: pd.DataFrame) -> "CatBoostClassifier":
+def _fitted(recipe: Recipe, train: pd.DataFrame, val: pd.DataFrame) -> "FittedModel":
     """The centre of the bank's own grid, early stopping included."""
     from credit_ct_dagster.modeling.search.search_space import TuningParameters
     from credit_ct_dagster.modeling.search.training import TrainingData, fit
@@ -176,12 +174,12 @@ def _fitted(recipe: Recipe, train: pd.DataFrame, val: pd.DataFrame) -> "CatBoost
     patience = fixed.pop("early_stopping_rounds")
     if recipe.trees:
         fixed["iterations"] = recipe.trees
-    data = TrainingData.of(train, val)
+    data = TrainingData.of(train, val, schema.FEATURES, text=bank.text)
     return fit(data, {**bank.centre(), **fixed}, patience, thread_count=1)
 
 
 def _answered(
-    model: "CatBoostClassifier", val: pd.DataFrame, labels: pd.Series, judged: pd.DataFrame
+    model: "FittedModel", val: pd.DataFrame, labels: pd.Series, judged: pd.DataFrame
 ) -> dict[str, np.ndarray]:
     """Calibrated probabilities and classes, as the platform's package would answer."""
     from credit_ct_dagster.modeling.answers.calibration import aligned, calibrate

@@ -16,6 +16,7 @@ from credit_ct_dagster.partitions import LabelWindow
 BASE_DT = "2025-08-31"
 JANUARY_BASE_DT = "2025-01-31"
 TRAIN_SHARE, VAL_SHARE = 0.70, 0.15
+_PIECE_ROWS = 100_000
 
 Tables = tuple[pd.DataFrame, pd.DataFrame]
 """Rows of `credit_score` and of `credit_score_features`."""
@@ -75,8 +76,29 @@ def january(source: Path) -> Tables:
 
 
 def sample(rows: int, seed: int) -> Tables:
-    """Sample labels and features of one window; nearly every row has its own customer."""
+    """Sample labels and features of one window; nearly every row has its own customer.
+
+    More than 100,000 rows are made in pieces, with customers of their own: a piece is cut from
+    eight months, which take a kilobyte per row and month.
+    """
+    pieces = [
+        _piece(min(_PIECE_ROWS, rows - start), seed + 1_000 * number, number)
+        for number, start in enumerate(range(0, rows, _PIECE_ROWS))
+    ]
+    labels, features = (pd.concat(each) for each in zip(*pieces, strict=True))
+    return labels, features
+
+
+def _piece(rows: int, seed: int, number: int) -> Tables:
     labels, features = generate(rows * MONTHS, date.fromisoformat(BASE_DT), seed)
     inside = labels["date"].isin(LabelWindow.of(BASE_DT).days)
     chosen = labels[inside].tail(rows)
-    return chosen, features.loc[chosen.index]
+    return _numbered(chosen, number), _numbered(features.loc[chosen.index], number)
+
+
+def _numbered(rows: pd.DataFrame, number: int) -> pd.DataFrame:
+    """Rows whose ids and customers are in no other piece; those of piece 0 stay as they are."""
+    if number == 0:
+        return rows
+    ids = {name: f"{number:02}" + rows[name].str.zfill(8) for name in ("id", schema.CUSTOMER)}
+    return rows.assign(**ids)

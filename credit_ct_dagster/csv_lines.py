@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +27,7 @@ _NAMELESS = re.compile(r"(unnamed: \d+)?")
 _PLAIN_NUMBERS = re.compile(r"[0-9eE+.\- ]*")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+UTF_8_MARK = b"\xef\xbb\xbf"
 
 
 def separator_of(text: str) -> str:
@@ -63,6 +64,14 @@ def _number(cell: str) -> float | str | None:
     return float(text) if _NUMBER.fullmatch(text) else cell
 
 
+@dataclass
+class Place:
+    """Where in a file a row begins: after how many bytes, and on which line, from 1 on."""
+
+    offset: int = 0
+    line: int = 1
+
+
 @dataclass(frozen=True)
 class CsvLines:
     """A file whose rows can be read as often as needed, one after the other.
@@ -82,34 +91,81 @@ class CsvLines:
     stream: IO[bytes] | None = None
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Each row with the line that it begins on; empty lines are passed over.
+        """Each row with the line that it begins on; empty lines are passed over."""
+        with self.opened() as binary:
+            yield from self.rows_from(binary, Place())
+
+    def rows_from(
+        self, binary: IO[bytes], place: Place
+    ) -> Generator[tuple[int, list[str]], None, None]:
+        """Each row from a place on, with the line that it begins on.
+
+        The place, where the file or a row begins, moves on with each row, to behind it.
 
         Raises:
             FileError: The file cannot be read, or a line is no CSV in UTF-8.
         """
-        line = 1
+        line, at_start = place.line, place.offset == 0
         try:
-            with self._opened() as text:
-                reader = csv.reader(self._lines(text), delimiter=self.separator, strict=True)
-                for row in reader:
+            if at_start:
+                self._pass_mark(binary, place)
+            else:
+                binary.seek(place.offset)
+            encoding = "utf-8-sig" if at_start else "utf-8"
+            text = TextIOWrapper(binary, encoding, errors="surrogateescape", newline="")
+            lines = self._lines(text, place, content=not at_start)
+            try:
+                for row in csv.reader(lines, delimiter=self.separator, strict=True):
                     if row:
                         yield line, row
-                    line = reader.line_num + 1
+                    line = place.line
+            finally:
+                text.detach()
         except OSError as error:
-            raise FileError(
-                f"{self.path} cannot be read: {error.strerror}. Check the path and its permissions."
-            ) from error
+            raise self.unreadable(error) from error
         except csv.Error as error:
             raise FileError(f"{self.path}, line {line}: this is not CSV ({error}).") from error
 
-    def named_rows(self) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-        """The names of the columns, and the rows below the header if there is one.
+    @contextmanager
+    def opened(self) -> Iterator[IO[bytes]]:
+        """The file, or the copy of what a pipe delivered."""
+        try:
+            copy = None if self.stream else self._copy
+            if copy is None:
+                binary: IO[bytes] = self.stream or self.path.open("rb")
+            else:
+                copy.seek(0)
+                binary = os.fdopen(os.dup(copy.fileno()), "rb")
+        except OSError as error:
+            raise self.unreadable(error) from error
+        with binary:
+            yield binary
+
+    def unreadable(self, error: OSError) -> FileError:
+        """The error for a file that the system does not read."""
+        return FileError(
+            f"{self.path} cannot be read: {error.strerror}. Check the path and its permissions."
+        )
+
+    def _pass_mark(self, binary: IO[bytes], place: Place) -> None:
+        begins = binary.peek(3)  # type: ignore[attr-defined]
+        if begins[:2] in _UTF_16:
+            raise FileError(
+                f"{self.path}, line 1: this is not CSV in UTF-8 (it begins as UTF-16 does)."
+                " Save the file as CSV in UTF-8."
+            )
+        if begins[:3] == UTF_8_MARK:
+            place.offset = len(UTF_8_MARK)
+
+    def header_of(self, first: tuple[int, list[str]] | None) -> list[str] | None:
+        """The names of the columns, if the first row has them.
+
+        Args:
+            first: The first row, with its line; None if there is none.
 
         Raises:
             FileError: The file is empty, or its header cannot be used.
         """
-        rows = self.rows()
-        first = next(rows, None)
         if first is None:
             raise FileError(
                 f"{self.path} is empty: expected the columns {', '.join(self.columns)}."
@@ -117,23 +173,18 @@ class CsvLines:
         line, cells = first
         header = [cell.strip().lower() for cell in cells]
         if not set(header) & set(self.columns):
-            return list(self.columns), self._complete([first], rows, list(self.columns))
+            return None
         self._check_header(line, header)
-        return header, self._complete([], rows, header)
+        return header
 
-    def _complete(
-        self,
-        first: Iterable[tuple[int, list[str]]],
-        rows: Iterator[tuple[int, list[str]]],
-        names: list[str],
-    ) -> Iterator[tuple[int, list[str]]]:
-        """The rows, each with a cell per name."""
-        yield from (self._checked(*each, names) for each in first)
-        yield from (self._checked(*each, names) for each in rows)
+    def require_complete(self, line: int, row: Sequence[str], names: Sequence[str]) -> None:
+        """Make sure that a row has a cell per name.
 
-    def _checked(self, line: int, row: list[str], names: list[str]) -> tuple[int, list[str]]:
+        Raises:
+            FileError: It has more, or fewer.
+        """
         if len(row) == len(names):
-            return line, row
+            return
         hint = ""
         if len(row) == len(names) + 1:
             hint = " The first cell looks like an index: write the file without (index=False)."
@@ -175,10 +226,13 @@ class CsvLines:
                 f" {', '.join(self.columns)}."
             )
 
-    def _lines(self, text: Iterable[str]) -> Iterator[str]:
-        """The lines of a file, each checked for what a parser does not notice or cannot name."""
-        content = False
-        for number, line in enumerate(text, start=1):
+    def _lines(self, text: Iterable[str], place: Place, *, content: bool) -> Iterator[str]:
+        """The lines, each checked for what a parser does not notice or cannot name.
+
+        The place moves on with each, to behind it; `content`: a line with cells came before.
+        """
+        for line in text:
+            number = place.line
             if not line.isascii():
                 self._require_utf8(number, line)
             if "\0" in line:
@@ -186,6 +240,8 @@ class CsvLines:
                     f"{self.path}, line {number}: this is not CSV in UTF-8 (it has a NUL"
                     " character, as UTF-16 has). Save the file as CSV in UTF-8."
                 )
+            place.offset += len(line) if line.isascii() else len(line.encode())
+            place.line += 1
             if not content and line.strip():
                 declared = _DECLARED.fullmatch(line)
                 if declared:
@@ -231,28 +287,6 @@ class CsvLines:
     @staticmethod
     def _written(separator: str) -> str:
         return _WRITTEN.get(separator, separator)
-
-    @contextmanager
-    def _opened(self) -> Iterator[TextIOWrapper]:
-        copy = None if self.stream else self._copy
-        if copy is None:
-            binary: IO[bytes] = self.stream or self.path.open("rb")
-        else:
-            copy.seek(0)
-            binary = os.fdopen(os.dup(copy.fileno()), "rb")
-        with binary:
-            if binary.peek(2)[:2] in _UTF_16:  # type: ignore[attr-defined]
-                raise FileError(
-                    f"{self.path}, line 1: this is not CSV in UTF-8 (it begins as UTF-16 does)."
-                    " Save the file as CSV in UTF-8."
-                )
-            with TextIOWrapper(
-                binary,
-                encoding="utf-8-sig",
-                errors="surrogateescape",
-                newline="",
-            ) as text:
-                yield text
 
     @cached_property
     def _copy(self) -> IO[bytes] | None:

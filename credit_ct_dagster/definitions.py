@@ -48,6 +48,7 @@ from credit_ct_dagster.runs.default_config import DefaultConfig
 from credit_ct_dagster.runs.model_runs import MODEL_TAG
 from credit_ct_dagster.runs.terminal_log import terminal_logger
 from credit_ct_dagster.runs.uncaught import report_base_dates_in_one_line
+from credit_ct_dagster.runs.warm_runs import start_warm_runs
 from credit_ct_dagster.settings import Settings, set_up_process
 from credit_ct_dagster.wiring import Wiring
 
@@ -136,4 +137,6 @@ def defs() -> dg.Definitions:
     """What Dagster loads: the entry point of a code location."""
     settings = set_up_process()
     report_base_dates_in_one_line(Wiring(settings).calendar)
+    if settings.warm_runs:
+        start_warm_runs()
     return build(settings)

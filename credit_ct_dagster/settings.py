@@ -15,6 +15,7 @@ from credit_ct_dagster import logs
 from credit_ct_dagster.contracts.model_name import DEFAULT_MODEL_NAME
 from credit_ct_dagster.contracts.utility import DEFAULT_COSTS, Metric, matrix_of
 from credit_ct_dagster.errors.inputs import SettingsError
+from credit_ct_dagster.garbage import collect_seldom
 
 
 class Settings(BaseSettings):
@@ -119,6 +120,10 @@ class Settings(BaseSettings):
     )
     prune_on_schedule: bool = Field(
         default=False, description="Delete them every night, as credit-ct prune --yes does"
+    )
+    warm_runs: bool = Field(
+        default=True,
+        description="Fork runs from a process that has imported the libraries (Linux)",
     )
     webserver_url: str = Field(
         default="http://127.0.0.1:3000", description="Where people open the UI"
@@ -286,6 +291,7 @@ def set_up_process(libraries: Mapping[str, str] | None = None) -> Settings:
         SettingsError: A variable has a value that cannot be used.
     """
     settings = Settings.from_environment()
+    collect_seldom()
     # For the authors of code locations, who have pinned the versions: dagster-mlflow is in beta.
     warnings.filterwarnings("ignore", message=r".* is currently in beta, and may have breaking")
     os.environ.update(settings.exported())

@@ -1,7 +1,10 @@
 """A package that does not serve as the pipeline predicts never becomes the champion."""
 
 import shutil
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -13,7 +16,8 @@ from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.errors.models import PackageDoesNotServeError
-from credit_ct_dagster.scorer.scorer import MODEL_FILE
+from credit_ct_dagster.resources.package_validation import PackageValidation
+from credit_ct_dagster.scorer.scorer import MODEL_FILE, Scorer
 from credit_ct_dagster.serving.server import validation
 from credit_ct_dagster.wiring import Wiring
 from credit_ct_dagster_tests.platform import (
@@ -67,8 +71,58 @@ def _decided(
     return platform.promotions.records()[-1], result
 
 
+@pytest.fixture
+def servers(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """The processes that were started to serve packages."""
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def recorded(command: Sequence[str], **options: object) -> subprocess.Popen[bytes]:
+        process: subprocess.Popen[bytes] = popen(command, **options)  # type: ignore[call-overload]
+        if validation._SERVER in command:
+            started.append(process)
+        return process
+
+    monkeypatch.setattr(validation.subprocess, "Popen", recorded)
+    return started
+
+
+def test_a_server_that_was_started_ahead_ends_with_the_run(
+    trained: Trained, servers: list[subprocess.Popen[bytes]]
+) -> None:
+    """It is started once; a gate that does not promote validates nothing, and leaves none."""
+    by_server = trained.platform.settings.model_copy(update={"package_validation": "server"})
+    with dg.build_resources({"promotions": Wiring(by_server).promotions}) as resources:
+        resources.promotions.validation.start_ahead()
+        resources.promotions.validation.start_ahead()
+        [server] = servers
+        assert server.poll() is None
+    assert server.returncode is not None
+
+
+def test_a_server_that_cannot_be_started_fails_the_validation_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A search that has taken hours does not fail because there is no loopback network."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(validation.socket, "create_server", refuse)
+    found = PackageValidation()
+    found.start_ahead()
+    model = ModelIdentity(
+        base_dt=BASE_DT, mlflow_run_id="run", dagster_run_id="run", data_fingerprint="f" * 32
+    )
+    scorer = Scorer(any_model(), any_data().model_dump(mode="json"))
+    with pytest.raises(OSError, match="no network"):
+        found.require_serves(model, nullcontext(Path()), _golden("Poor"), scorer)
+
+
 def test_the_gate_promotes_what_serves_and_nothing_else(
-    trained_copy: Trained, monkeypatch: pytest.MonkeyPatch
+    trained_copy: Trained,
+    servers: list[subprocess.Popen[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Packages are started as servers; a wrong scale is refused, on record, until mended."""
     platform = trained_copy.platform
@@ -97,6 +151,9 @@ def test_the_gate_promotes_what_serves_and_nothing_else(
     assert platform.promotions.champion() == record.model
     rows = record.decision.golden_rows
     assert metadata_of(result, "champion_model")["served_golden_rows"] == f"{rows} of {rows}"
+    # The one that was started while the model was packaged is the one that was asked.
+    assert len(servers) == 2
+    assert all(each.returncode is not None for each in servers)
 
 
 def test_a_package_that_cannot_start_is_not_promoted(

@@ -9,9 +9,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
-from credit_ct_dagster_tests.platform import REPOSITORY, Platform
+from credit_ct_dagster_tests.platform import REPOSITORY
 from credit_ct_dagster_tests.servers import free_port
 
 START_SECONDS = 90
@@ -31,9 +32,21 @@ query Status($id: String!) {
 """
 
 
+class Place(Protocol):
+    """A platform in a folder."""
+
+    @property
+    def folder(self) -> Path:
+        """The working directory of its processes."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What they need to work there."""
+
+
 @contextmanager
 def dagster_dev(
-    platform: Platform, module: str = "credit_ct_dagster.definitions", **environment: str
+    platform: Place, module: str = "credit_ct_dagster.definitions", **environment: str
 ) -> Iterator[int]:
     """The UI, its daemon and their runs, as `make dev` starts them, on a free port.
 

@@ -19,6 +19,7 @@ from credit_ct_dagster.assets.recalibration import (
     rows_to_calibrate_on,
     too_few,
 )
+from credit_ct_dagster.assets.server_ahead import start_server_ahead
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
@@ -31,6 +32,7 @@ from credit_ct_dagster.io_managers.raw_rows import raw_splits
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
 from credit_ct_dagster.modeling.rows.row_rules import RowRules
+from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.model_policy import ModelPolicy
@@ -93,6 +95,7 @@ def bentoml_model(
     bentoml_store: BentoMLStore,
     base_date_lock: BaseDateLock,
     policy: ModelPolicy,
+    promotions: dg.ResourceParam[Promotions],
 ) -> dg.MaterializeResult:
     """The best model in the BentoML store, as one object that takes raw rows.
 
@@ -112,6 +115,7 @@ def bentoml_model(
     base_dt = context.partition_key
     with failing_clearly(context):
         base_date_lock.ensure_held()
+        start_server_ahead(context, promotions)
         removed = bentoml_store.remove_unrecorded(
             base_dt, lambda tag, run_id: _is_unrecorded(context, tag, run_id)
         )
@@ -160,12 +164,12 @@ def bentoml_model(
         raw = raw_splits(artifacts, base_dt, files.SPLITS)
         limits = preprocessed_splits.read(SplitsSummary).limits or limits_of(RowRules())
         data = scorer_record(
+            model=served.model,
             scales=learned.columns,
             calibrated=served.calibrated,
             train=raw["train"],
             limits=limits,
             protected=policy.protected_features,
-            features=served.features,
             rule=rule.data,
             utility=policy.chosen_for,
         )

@@ -1,13 +1,13 @@
 """The search for the best model of a base date."""
 
 import time
-from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field, field_validator
 
 from credit_ct_dagster.assets.config import refuses_bad_values
+from credit_ct_dagster.assets.server_ahead import start_server_ahead
 from credit_ct_dagster.assets.tables import table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.splits import SplitsSummary
@@ -15,10 +15,11 @@ from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder
 from credit_ct_dagster.modeling.search.search_space import TuningParameters
 from credit_ct_dagster.runs.failures import failing_clearly
 
-# What searches and draws is imported where it is used: MLflow and matplotlib take seconds.
+# What searches and draws is imported where it is used: MLflow takes seconds.
 if TYPE_CHECKING:
     import pandas as pd
 
+    from credit_ct_dagster.contracts.search import SearchSummary
     from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
     from credit_ct_dagster.search.search import SearchRequest, SearchResult
 
@@ -35,8 +36,8 @@ class TuningConfig(TuningParameters, dg.Config):
     thread_count: int = Field(
         default=-1,
         ge=-1,
-        description="Gives each fit this many threads, from 1; -1: the cores divided among the"
-        " trials at the same time, so that none is idle and none is shared",
+        description="Gives each fit this many threads, from 1; -1: one per core, so that the last"
+        " fits leave no core idle; while more than one is fitted, they share the cores",
     )
     resume: bool = Field(
         default=True,
@@ -65,7 +66,8 @@ class TuningConfig(TuningParameters, dg.Config):
     metadata={FOLDER: files.MODEL_FOLDER},
     # dagster-mlflow's resource has no type to be injected by.
     required_resource_keys={
-        "artifacts", "base_date_lock", "dask", "mlflow", "policy", "study_storage", "tracking",
+        "artifacts", "base_date_lock", "dask", "mlflow", "policy", "promotions", "study_storage",
+        "tracking",
     },
 )  # fmt: skip
 def tuned_runs(
@@ -93,6 +95,7 @@ def tuned_runs(
         read_seconds = time.perf_counter() - started
         stores = SearchStores(tracking, resources.study_storage, resources.artifacts)
         result = search(request, stores, context.log)
+        start_server_ahead(context, resources.promotions)
         summary = summary_of(request, result, splits, tracking, read_seconds)
         urls = {
             "mlflow_run": tracking.run_url(request.parent_run_id),
@@ -113,11 +116,19 @@ def tuned_runs(
                 {**result.best.params, "iterations": result.best.iterations}
             ),
             **{name: dg.MetadataValue.url(url) for name, url in urls.items()},
+            **_others(summary),
             "trials": _rounded(table.drop(columns="run_id")),
             **_pictures(request, result),
             "summary": dg.MetadataValue.json(summary.model_dump(mode="json")),
         },
     )
+
+
+def _others(summary: "SearchSummary") -> dict[str, dg.MetadataValue]:
+    """Where texts are counted: the rows with kinds that count as any other, which none names."""
+    if not summary.other_kinds:
+        return {}
+    return {"rows_with_other_kinds": dg.MetadataValue.json(dict(summary.other_kinds))}
 
 
 def _request(
@@ -151,22 +162,21 @@ def _request(
 def _pictures(request: "SearchRequest", result: "SearchResult") -> dict[str, dg.MetadataValue]:
     from credit_ct_dagster.modeling.judging.evaluation import confusion, feature_importances
     from credit_ct_dagster.modeling.pages.plots import (
-        confusion_matrix_png,
-        importances_png,
-        search_png,
+        confusion_matrix_svg,
+        importances_svg,
+        markdown_of,
+        search_svg,
     )
 
     counts = confusion(result.model, request.rows["holdout"])
     pictures = {
-        "search": search_png(result.trials, result.curves),
-        "confusion_matrix": confusion_matrix_png(counts, f"Holdout, {request.base_dt}"),
-        "feature_importances": importances_png(feature_importances(result.model)),
+        "search": search_svg(result.trials, result.curves),
+        "confusion_matrix": confusion_matrix_svg(counts, f"Holdout, {request.base_dt}"),
+        "feature_importances": importances_svg(feature_importances(result.model)),
     }
     return {
-        name: dg.MetadataValue.md(
-            f"![{name.replace('_', ' ')}](data:image/png;base64,{b64encode(png).decode()})"
-        )
-        for name, png in pictures.items()
+        name: dg.MetadataValue.md(markdown_of(name.replace("_", " "), svg))
+        for name, svg in pictures.items()
     }
 
 

@@ -5,6 +5,7 @@ import sys
 import click
 
 from credit_ct_dagster.errors.base import CreditCtError
+from credit_ct_dagster.garbage import collect_seldom, no_search_for_garbage
 
 COMMANDS = {
     "load": "Insert rows into the two source tables, or replace those with the same key.",
@@ -39,7 +40,9 @@ class _Group(click.Group):
 
         if cmd_name not in COMMANDS:
             return None
-        return import_module(f"credit_ct_dagster.cli.{cmd_name}").command
+        collect_seldom()
+        with no_search_for_garbage():
+            return import_module(f"credit_ct_dagster.cli.{cmd_name}").command
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

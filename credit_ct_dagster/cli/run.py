@@ -19,6 +19,7 @@ from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.errors.inputs import RunConfigError
 from credit_ct_dagster.errors.operation import RunFailedError
 from credit_ct_dagster.errors.stores import NoLabelsError
+from credit_ct_dagster.garbage import no_search_for_garbage
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder
 from credit_ct_dagster.runs.instance import configured_instance
 from credit_ct_dagster.runs.model_runs import ModelRuns
@@ -110,8 +111,9 @@ def _execute(
 ) -> str:
     """Run the job; returns the BentoML tag."""
     silence_libraries()
-    from credit_ct_dagster.definitions import build
-    from credit_ct_dagster.runs.reasons import reason_of
+    with no_search_for_garbage():
+        from credit_ct_dagster.definitions import build
+        from credit_ct_dagster.runs.reasons import reason_of
 
     run_id = str(uuid4())
     try:

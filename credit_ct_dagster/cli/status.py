@@ -1,10 +1,9 @@
 """`credit-ct status`: how far every base date has come."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 
 import click
 import dagster as dg
@@ -20,13 +19,14 @@ from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
+from credit_ct_dagster.garbage import no_search_for_garbage
 from credit_ct_dagster.partitions import PARTITION_TAG
+from credit_ct_dagster.resources.bentoml_packages import Package
 from credit_ct_dagster.runs.history import RunHistory
 from credit_ct_dagster.runs.instance import configured_instance
 from credit_ct_dagster.runs.model_runs import ModelRuns
 from credit_ct_dagster.wiring import Wiring
 
-_MAX_RUNS = 10_000
 _UNFINISHED = {
     dg.DagsterRunStatus.QUEUED: "queued",
     dg.DagsterRunStatus.NOT_STARTED: "queued",
@@ -85,8 +85,10 @@ def command(as_json: bool, service: bool) -> None:
     if service:
         _show_service(wiring, as_json)
         return
-    found = _collect(wiring)
-    for error in wiring.bentoml_store.broken():
+    with no_search_for_garbage():
+        packages, broken = wiring.bentoml_store.listed()
+        found = _collect(wiring, packages)
+    for error in broken:
         click.echo(str(error), err=True)
     if as_json:
         click.echo(json.dumps([asdict(status) for status in found], indent=2))
@@ -116,7 +118,7 @@ def _service(wiring: Wiring) -> str:
         return str(error)
 
 
-def _collect(wiring: Wiring) -> list[BaseDateStatus]:
+def _collect(wiring: Wiring, packages: Sequence[Package]) -> list[BaseDateStatus]:
     found: dict[str, BaseDateStatus] = {}
 
     def of(base_dt: str) -> BaseDateStatus:
@@ -155,7 +157,7 @@ def _collect(wiring: Wiring) -> list[BaseDateStatus]:
                 outcome = "promoted" if decision.promoted else "not promoted"
                 of(base_dt).decision = f"{outcome}: {decision.ground.value}"
 
-    for package in wiring.bentoml_store.packaged():
+    for package in packages:
         status = of(package.identity.base_dt)
         status.state, status.bentoml_tag = "packaged", package.tag
         status.role = package.role or status.role
@@ -183,10 +185,10 @@ def _states_of_newest_runs(runs: ModelRuns) -> dict[str, str | None]:
     A run that scores customers does not count: it changes nothing of what was trained.
     """
     newest: dict[str, dg.DagsterRunStatus] = {}
-    for record in islice(runs.records(), _MAX_RUNS):
-        base_dt = record.dagster_run.tags.get(PARTITION_TAG)
-        if base_dt and record.dagster_run.job_name != CUSTOMER_SCORES:
-            newest.setdefault(base_dt, record.dagster_run.status)
+    for run in filter(runs.owns, runs.recorded()):
+        base_dt = run.tags.get(PARTITION_TAG)
+        if base_dt and run.job_name != CUSTOMER_SCORES:
+            newest.setdefault(base_dt, run.status)
     states = {
         **_UNFINISHED,
         dg.DagsterRunStatus.FAILURE: "failed",

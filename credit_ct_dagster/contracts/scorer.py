@@ -46,8 +46,10 @@ class ScorerRecord(Record):
 
     Attributes:
         features: The raw columns, in the order of the model.
-        categorical: Those that hold a category.
-        text: Those that hold a text.
+        categorical: Those that the model takes as categories.
+        text: Those that it splits into words itself.
+        counted: Those of which it takes a count per kind, and one of all others: the kinds that
+            training rows had. The columns of the model follow from it; empty before version 3.
         scales: What the scaler of each number learned.
         missing_word: Replaces a word that is absent or blank.
         classes: Worst to best.
@@ -56,24 +58,27 @@ class ScorerRecord(Record):
         utility: What the class was chosen for; None for the highest score.
         calibration: How scores become probabilities.
         typical: Per class, the median or the most frequent word of each feature in the training
-            rows; None where no row had a value.
-        orders: Orders of the features, along which their contributions are measured.
-        sentences: Per feature and direction, the sentence of a reason.
+            rows; None where no row had a value. Of a counted text, a text with the median of each
+            count.
+        orders: Orders of the model's columns, along which their contributions are measured.
+        sentences: Per column of the model and direction, the sentence of a reason.
         protected: The features that the bank marks as protected.
         limits: Of the numbers, by the rules for rows at training.
-        known_words: Per category, the words of the training rows.
+        known_words: Per category, the words of the training rows; of a text that is taken as one,
+            only where all its words are frequent.
     """
 
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
     FILE: ClassVar[str] = "scorer.json"
     REMEDY: ClassVar[str] = (
         "materialize bentoml_model and champion_model for the base date of the package"
     )
 
-    version: int = 2
+    version: int = 3
     features: Sequence[str]
     categorical: Sequence[str]
     text: Sequence[str]
+    counted: Mapping[str, Sequence[str]] = Field(default_factory=dict)
     scales: Mapping[str, Scale]
     missing_word: str
     classes: Sequence[str]

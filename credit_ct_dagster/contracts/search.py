@@ -18,7 +18,7 @@ class BestModel(Part):
         iterations: Its trees.
         trees: Trees of each of its CatBoost models, several for `monotone: true`; empty in records
             of release 0.1, as the next one: such a model cannot be fitted again to more rows.
-        fixed: What all candidates shared, by CatBoost's names, and `monotone`.
+        fixed: What all candidates shared, by CatBoost's names, and `monotone` and `text`.
         val: Its metrics on the validation rows.
         holdout: Its metrics on the holdout.
     """
@@ -67,6 +67,8 @@ class SearchSummary(Record):
         features: What the model is trained on; empty in records of release 0.1, when it was all
             features of the schema.
         preset: The preset of the search.
+        other_kinds: Per split, how many rows list a kind that the model counts as any other: no
+            training row has it, or it is not declared; empty where texts are not counted.
     """
 
     FILE: ClassVar[str] = SEARCH_SUMMARY_FILE
@@ -86,6 +88,7 @@ class SearchSummary(Record):
     seen_share: float
     features: Sequence[str] = Field(default_factory=list)
     preset: str = "bank"
+    other_kinds: Mapping[str, int] = Field(default_factory=dict)
 
     def searched(self, splits: SplitsSummary) -> bool:
         """Whether this search was made with the splits that a summary describes."""

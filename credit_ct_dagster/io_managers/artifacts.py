@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -170,10 +171,12 @@ class ArtifactsIOManager(dg.ConfigurableIOManager):
     def open_all(self, template: str) -> Iterator[tuple[str, ArtifactFolder]]:
         """Open the artifact of every base date that has one, as `open` does."""
         with places.reaching(self.base_path):
-            names = places.names_in(self._folder(template, "_").parent)
+            parent = self._folder(template, "_").parent
+            names = places.names_in(parent)
         for base_dt in names:
             if not base_dt.startswith("."):
-                yield base_dt, self.open(template, base_dt)
+                resolve = partial(self._resolve, base_dt=base_dt)
+                yield base_dt, ArtifactFolder(parent / base_dt, resolve)
 
     def sizes(self, template: str) -> dict[str, dict[str, int]]:
         """Per base date, the bytes of each file by its name.

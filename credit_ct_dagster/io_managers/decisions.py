@@ -7,6 +7,7 @@ A decision that cannot be read any more is set aside by a person, under a name t
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 from credit_ct_dagster.contracts.decision import DecisionRecord
@@ -141,7 +142,7 @@ class DecisionRecords:
 
     def _record(self, content: bytes, number: int, path: str) -> DecisionRecord:
         try:
-            return DecisionRecord.from_json(content, path)
+            return _read_once(content, path)
         except UnreadableRecordError as error:
             copy = self._copy_of(number)
             raise UnreadableRecordError(
@@ -168,6 +169,12 @@ class DecisionRecords:
     @property
     def _folder(self) -> ArtifactFolder:
         return self._artifacts.open(DECISIONS_FOLDER, "")
+
+
+@lru_cache(maxsize=10_000)
+def _read_once(content: bytes, path: str) -> DecisionRecord:
+    """A record of the same bytes: who decides reads all of them several times."""
+    return DecisionRecord.from_json(content, path)
 
 
 def _number(name: str, suffix: str) -> int | None:

@@ -8,6 +8,7 @@ from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.splits import ScalersRecord, SplitsSummary
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.errors.inputs import UnusableRowsError
+from credit_ct_dagster.errors.stores import MixedArtifactsError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.rows.missing import with_blanks_missing
@@ -26,6 +27,8 @@ HOLDOUT_FILES = (
     f"encoders/{files.SCALERS_FILE}",
 )
 """What `raw_holdouts` reads of a base date, below its preprocessing folder."""
+
+_KEYS = ["id", schema.CUSTOMER]
 
 _NAMED = 3
 """So many base dates that are passed over are named, each with its reason."""
@@ -48,9 +51,13 @@ def raw_splits(
 
     folder = artifacts.open(files.PREPROCESSING_FOLDER, base_dt)
     fingerprints = folder.read(SplitsSummary).fingerprints
-    prepared = {name: folder[files.SPLIT_FILES[name]] for name in splits}
-    for name, rows in prepared.items():
+    is_archived = files.MERGED_ROWS_FILE in folder
+    prepared = {}
+    for name in splits:
+        rows = folder[files.SPLIT_FILES[name]]
         require_fingerprint(rows, fingerprints.get(name, ""), f"{name} rows in {folder.path}")
+        # A million rows take a GiB: of those that are archived as they were, only keys are needed.
+        prepared[name] = rows[_KEYS] if is_archived else rows
     return _raw(artifacts, base_dt, prepared)
 
 
@@ -69,13 +76,32 @@ def _raw(
     merged = folder[files.MERGED_ROWS_FILE]
     fingerprint = folder.read(SplitsSummary).data_fingerprint
     require_fingerprint(merged, fingerprint, f"merged rows in {folder.path}")
-    keys = ["id", schema.CUSTOMER]
+    places = merged[_KEYS].assign(place=range(len(merged)))
     return {
-        name: with_blanks_missing(
-            rows[keys].merge(merged, on=keys, how="left")[list(merged.columns)]
-        )
-        for name, rows in prepared.items()
+        name: with_blanks_missing(_same(rows, merged, places)) for name, rows in prepared.items()
     }
+
+
+def _same(rows: "pd.DataFrame", merged: "pd.DataFrame", places: "pd.DataFrame") -> "pd.DataFrame":
+    """The merged rows with the keys of some rows, in their order.
+
+    Args:
+        rows: Hold the keys.
+        merged: All merged rows.
+        places: Their keys, each with its `place` among them.
+
+    Raises:
+        MixedArtifactsError: A row is not among the merged ones.
+    """
+    chosen = rows[_KEYS].merge(places, on=_KEYS, how="left")["place"]
+    if chosen.isna().any():
+        raise MixedArtifactsError(
+            "Prepared rows are not among the merged rows in the archive: another run has replaced"
+            " one of the two. Materialize preprocessed_splits for their base date again."
+        )
+    # Once copied, where a join of all columns copies them twice.
+    found = merged.take(chosen.to_numpy(dtype="int64"))
+    return found.set_axis(range(len(found)), copy=False)
 
 
 def raw_holdouts(

@@ -5,6 +5,7 @@ month, the label. A feature that is added to the schema gets values of its kind;
 the same other values as before.
 """
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -47,7 +48,9 @@ def generate(rows: int, until: date, seed: int) -> tuple[pd.DataFrame, pd.DataFr
     )
     features["credit_history_age"] += month
     _add_words(rng, features, quality, customer)
-    _add_money(rng, features, quality, customer, month)
+    behaviour = rng.random(rows)
+    _add_loans(rng, features, customer, customers)
+    _add_money(rng, features, quality, customer, behaviour)
     for name, share in real.MISSING.items():
         features.loc[rng.random(rows) < share, name] = None
 
@@ -101,6 +104,23 @@ def _cut(score: np.ndarray, shares: dict[str, float]) -> np.ndarray:
     return np.searchsorted(ndtri(np.cumsum(list(shares.values()))[:-1]), score)
 
 
+def _choose(
+    chance: np.ndarray, shares: Sequence[Sequence[float]], condition: np.ndarray
+) -> np.ndarray:
+    """Positions in the shares of each row's condition.
+
+    Args:
+        chance: Uniform values from 0 to 1, one for each row.
+        shares: For each condition, the share of every position.
+        condition: The number of the condition of each row.
+    """
+    reached = np.cumsum(shares, axis=1)
+    reached /= reached[:, -1:]
+    ends = (reached + np.arange(len(reached))[:, None]).ravel()
+    chosen = np.searchsorted(ends, chance + condition) - condition.astype(int) * reached.shape[1]
+    return np.maximum(chosen, 0)  # a chance of exactly 0 is where the condition before ends
+
+
 def _add_words(
     rng: np.random.Generator, features: pd.DataFrame, quality: np.ndarray, customer: np.ndarray
 ) -> None:
@@ -114,14 +134,17 @@ def _add_words(
         words = np.array(list(shares), dtype=object)
         features[name] = words[_cut(loading * quality + noise, shares)][customer]
     features.loc[rng.random(rows) < real.MIN_AMOUNT_UNKNOWN, "payment_of_min_amount"] = "NM"
-    features["payment_behaviour"] = rng.choice(
-        np.array(list(real.BEHAVIOUR_SHARES), dtype=object),
-        rows,
-        p=list(real.BEHAVIOUR_SHARES.values()),
-    )
+
+
+def _add_loans(
+    rng: np.random.Generator, features: pd.DataFrame, customer: np.ndarray, customers: int
+) -> None:
+    """Draw them as the real ones: the number says something about the class, the kinds nothing."""
+    mix = pd.Categorical(features["credit_mix"], list(real.LOANS_BY_MIX)).codes
+    counts = _choose(features["num_of_loan"].to_numpy(), list(real.LOANS_BY_MIX.values()), mix)
     loans = np.array(real.LOANS, dtype=object)
     kinds = loans[rng.integers(len(loans), size=(customers, 9))][customer]
-    counts = features["num_of_loan"].astype(int)
+    features["num_of_loan"] = counts.astype(float)
     features["type_of_loan"] = [
         ",".join(kind[:count]) or None for kind, count in zip(kinds, counts, strict=True)
     ]
@@ -132,7 +155,7 @@ def _add_money(
     features: pd.DataFrame,
     quality: np.ndarray,
     customer: np.ndarray,
-    month: np.ndarray,
+    behaviour: np.ndarray,
 ) -> None:
     rows, customers = len(customer), len(quality)
     score = 0.24 * quality + np.sqrt(1 - 0.24**2) * rng.standard_normal(customers)
@@ -144,7 +167,14 @@ def _add_money(
     emi = 75 * np.exp(0.9 * rng.standard_normal(customers) - 0.05 * quality)[customer]
     emi = np.where(rng.random(rows) < 0.03, emi * rng.uniform(0.5, 1.5, rows), emi).clip(0, 1_779)
     emi = np.where(features["num_of_loan"] == 0, 0.0, emi)
-    bonus = features["payment_behaviour"].map(real.BALANCE_BONUS).to_numpy()
+    chosen = _choose(
+        behaviour,
+        list(zip(*real.BEHAVIOUR_SHARES.values(), strict=True)),
+        np.searchsorted(real.SALARY_LEVELS, salary),
+    )
+    words = np.array(list(real.BEHAVIOUR_SHARES), dtype=object)
+    features["payment_behaviour"] = words[chosen]
+    bonus = np.array([real.BALANCE_BONUS[word] for word in words])[chosen]
     invested = (127 * np.sqrt(salary / 3_000) * np.exp(0.75 * rng.standard_normal(rows))).clip(
         0, 1_977
     )

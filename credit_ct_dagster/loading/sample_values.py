@@ -27,7 +27,8 @@ MARGINALS = {
     "num_bank_accounts": Marginal((0, 1, 3, 5, 7, 10, 11), -0.44),
     "num_credit_card": Marginal((0, 2, 4, 5, 7, 9, 11), -0.43),
     "interest_rate": Marginal((1, 3, 7, 13, 20, 32, 34), -0.54),
-    "num_of_loan": Marginal((0, 0, 2, 3, 5, 8, 9), -0.41),
+    # A rank inside the credit mix; LOANS_BY_MIX has the number of each.
+    "num_of_loan": Marginal(tuple(QUANTILE_LEVELS), -0.15, 1.0, 6),
     "outstanding_debt": Marginal((0.2, 120, 560, 1166, 1945, 4000, 4998), -0.50, 1.0, 2),
     "credit_history_age": Marginal((8, 60, 144, 222, 302, 370, 396), 0.46),
     "delay_from_due_date": Marginal((-5, 3, 10, 18, 28, 54, 67), -0.49, 0.9),
@@ -63,14 +64,26 @@ MIN_AMOUNT = {"Yes": 0.595, "No": 0.405}
 MIN_AMOUNT_LOADING = 0.60
 MIN_AMOUNT_UNKNOWN = 0.115
 
-BEHAVIOUR_SHARES = {
-    "Low_spent_Small_value_payments": 0.278,
-    "High_spent_Medium_value_payments": 0.195,
-    "Low_spent_Medium_value_payments": 0.147,
-    "High_spent_Large_value_payments": 0.147,
-    "High_spent_Small_value_payments": 0.120,
-    "Low_spent_Large_value_payments": 0.113,
+LOANS_BY_MIX = {
+    "Bad": (0, 0, 0.067, 0.048, 0.047, 0.210, 0.207, 0.172, 0.121, 0.128),
+    "Standard": (0.117, 0.117, 0.182, 0.178, 0.191, 0.075, 0.071, 0.069, 0, 0),
+    "Good": (0.170, 0.187, 0.200, 0.211, 0.232, 0, 0, 0, 0, 0),
 }
+"""Which shares of the ranks have 0 to 9 loans, by credit mix: so that the customers of each mix
+have the numbers of January. Its clean rows lack the customers without a loan; they are as many as
+those with one."""
+
+SALARY_LEVELS = (1_450, 2_250, 3_150, 4_450, 6_800)  # a sixth of the sample rows between two
+BEHAVIOUR_SHARES = {
+    "Low_spent_Small_value_payments": (0.511, 0.448, 0.285, 0.207, 0.143, 0.074),
+    "High_spent_Medium_value_payments": (0.058, 0.119, 0.219, 0.301, 0.291, 0.179),
+    "Low_spent_Medium_value_payments": (0.194, 0.155, 0.104, 0.097, 0.131, 0.200),
+    "High_spent_Large_value_payments": (0.041, 0.060, 0.092, 0.143, 0.208, 0.335),
+    "High_spent_Small_value_payments": (0.100, 0.098, 0.140, 0.154, 0.129, 0.103),
+    "Low_spent_Large_value_payments": (0.095, 0.121, 0.159, 0.098, 0.097, 0.108),
+}
+"""By level of the salary, as in January; the mean shares are those of all real rows that have a
+behaviour."""
 BALANCE_BONUS = {
     "High_spent_Large_value_payments": 240.0,
     "High_spent_Medium_value_payments": 250.0,

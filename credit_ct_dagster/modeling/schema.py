@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from credit_ct_dagster.scorer.encoding import OTHER
+
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -42,6 +44,8 @@ class Column:
         length: How many characters fit; None for numbers and for texts of any length.
         words: The only words it may hold; empty if any word is accepted.
         separator: Splits a text that lists things; None for a text that is one thing.
+        kinds: What a text that lists things is known to list. Others are accepted; where texts are
+            counted (`text: counts`), they are counted as one.
         risk: Of a number: how a customer's risk goes with it; None where the bank declares nothing.
     """
 
@@ -51,12 +55,15 @@ class Column:
     length: int | None = None
     words: tuple[str, ...] = ()
     separator: str | None = None
+    kinds: tuple[str, ...] = ()
     risk: Risk | None = None
 
     def __post_init__(self) -> None:
         """Names become identifiers of SQL statements, and keyword arguments."""
         if not _IDENTIFIER.fullmatch(self.name):
             raise ValueError(f"'{self.name}' cannot be the name of a column")
+        if OTHER in self.kinds:
+            raise ValueError(f"'{OTHER}' in {self.name} stands for all kinds that are not declared")
 
 
 BASE_DATE = "base_dt"
@@ -88,7 +95,13 @@ _SOURCE_FEATURES = [
     Column("num_credit_card", _NUMBER, "Credit cards held"),
     Column("interest_rate", _NUMBER, "Interest on credit cards, percent", risk=Risk.rises),
     Column("num_of_loan", _NUMBER, "Loans held"),
-    Column("type_of_loan", _TEXT, "Kinds of the loans held, separated by commas", separator=","),
+    Column(
+        "type_of_loan", _TEXT, "Kinds of the loans held, separated by commas", separator=",",
+        kinds=(
+            "auto loan", "credit-builder loan", "debt consolidation loan", "home equity loan",
+            "mortgage loan", "not specified", "payday loan", "personal loan", "student loan",
+        ),
+    ),
     Column(
         "delay_from_due_date", _NUMBER, "Mean delay of payments, days; negative when paid early",
         risk=Risk.rises,

@@ -89,11 +89,20 @@ class PackageFolders:
             texts: Only those whose description contains one of these. A text is found a hundred
                 times faster than a description is parsed. [default: all]
         """
-        found = []
+        return self.listed(*texts)[0]
+
+    def broken(self) -> list[BrokenPackageError]:
+        """Packages that are damaged, each with the way out."""
+        return self.listed()[1]
+
+    def listed(self, *texts: str) -> tuple[list[Package], list[BrokenPackageError]]:
+        """`packages` and `broken`; every description is read once."""
+        found, broken = [], []
         for folder in self._complete():
             try:
                 description = description_of(folder) if _contains(folder, texts) else None
-            except BrokenPackageError:  # `broken` names it; others are not affected
+            except BrokenPackageError as error:  # others are not affected
+                broken.append(error)
                 continue
             if description is None:
                 continue
@@ -112,17 +121,7 @@ class PackageFolders:
                         str(metadata.get("calibrated_on") or identity.base_dt),
                     )
                 )
-        return sorted(found, key=lambda package: package.created)
-
-    def broken(self) -> list[BrokenPackageError]:
-        """Packages that are damaged, each with the way out."""
-        found = []
-        for folder in self._complete():
-            try:
-                description_of(folder)
-            except BrokenPackageError as error:
-                found.append(error)
-        return found
+        return sorted(found, key=lambda package: package.created), broken
 
     def require_whole(self, version: str) -> None:
         """Make sure that the description of a package can be read.

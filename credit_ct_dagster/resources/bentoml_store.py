@@ -23,7 +23,6 @@ from credit_ct_dagster.errors.models import (
 from credit_ct_dagster.outages import Dependency, translated
 from credit_ct_dagster.resources.bentoml_contents import contents_of, is_current
 from credit_ct_dagster.resources.bentoml_internals import PYFUNC, description_of, set_label
-from credit_ct_dagster.resources.bentoml_legacy import legacy_contents_of, legacy_model_file
 from credit_ct_dagster.resources.bentoml_packages import (
     ROLE,
     Package,
@@ -105,6 +104,10 @@ class BentoMLStore(dg.ConfigurableResource):
         found = self._folders.packages(base_dt)
         return [each for each in found if not base_dt or each.identity.base_dt == base_dt]
 
+    def listed(self) -> tuple[list[Package], list[BrokenPackageError]]:
+        """`packaged` and `broken`; every description is read once."""
+        return self._folders.listed()
+
     def newest(self, base_dt: str, mlflow_run_id: str) -> ModelIdentity | None:
         """The newest package of a base date that was made from an MLflow run; None without one."""
         found = [
@@ -176,6 +179,9 @@ class BentoMLStore(dg.ConfigurableResource):
         metadata = description.get("metadata") or {}
         if identity is not None and is_current(folder):
             return contents_of(folder, identity, metadata)
+        # NumPy takes a tenth of a second to import, which listing packages does not need.
+        from credit_ct_dagster.resources.bentoml_legacy import legacy_contents_of
+
         return legacy_contents_of(folder, identity, metadata)
 
     def scorer_folder(self, tag: str) -> Path:
@@ -197,6 +203,8 @@ class BentoMLStore(dg.ConfigurableResource):
                 compiled = shutil.ignore_patterns("__pycache__")
                 shutil.copytree(self._folder(tag) / PYFUNC, copy, ignore=compiled)
             else:
+                from credit_ct_dagster.resources.bentoml_legacy import legacy_model_file
+
                 package = self.load(tag, sha256)
                 write_package(copy, legacy_model_file(self._folder(tag)), package.data)
             yield copy

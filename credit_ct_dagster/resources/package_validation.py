@@ -1,17 +1,18 @@
 """How a package is validated before it becomes the champion."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from credit_ct_dagster.contracts.golden import GoldenRows
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.errors.models import PackageDoesNotServeError
 from credit_ct_dagster.serving.golden import difference_of
-from credit_ct_dagster.serving.server.validation import served_difference
+from credit_ct_dagster.serving.server.validation import PackageServer, started_server
 
 if TYPE_CHECKING:
     from credit_ct_dagster.scorer.scorer import Scorer
@@ -34,6 +35,41 @@ class PackageValidation(dg.ConfigurableResource):
         " five, on a machine that is not busy",
     )
 
+    _waiting: ExitStack = PrivateAttr(default_factory=ExitStack)
+    """Stops the server that was started ahead."""
+
+    _server: PackageServer | None = PrivateAttr(default=None)
+
+    def start_ahead(self) -> None:
+        """Start a server that the next validation uses: it imports its libraries meanwhile.
+
+        It runs until then, or until the end of the Dagster run whose resource this is. Where none
+        can be started, it is the validation that fails: whoever calls this has no need of one.
+        """
+        if self.start_server and self._server is None:
+            with suppress(OSError):
+                self._start()
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Stop a server that no validation used."""
+        self._stop()
+
+    def _start(self) -> PackageServer:
+        self._server = self._waiting.enter_context(started_server(self.timeout_s))
+        return self._server
+
+    def _stop(self) -> None:
+        self._server = None
+        self._waiting.close()
+
+    @contextmanager
+    def _started(self) -> Iterator[PackageServer]:
+        """The server that was started ahead, or a new one; each validates one package."""
+        try:
+            yield self._server or self._start()
+        finally:
+            self._stop()
+
     def require_serves(
         self,
         model: ModelIdentity,
@@ -54,8 +90,8 @@ class PackageValidation(dg.ConfigurableResource):
             PackageDoesNotServeError: It does not.
         """
         if self.start_server:
-            with mlflow_model as folder:
-                problem = served_difference(folder, golden, self.timeout_s)
+            with self._started() as server, mlflow_model as folder:
+                problem = server.difference(folder, golden)
         else:
             problem = difference_of(scorer, golden)
         if problem:

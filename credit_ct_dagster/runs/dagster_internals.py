@@ -8,7 +8,6 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,55 +135,20 @@ def check_config_when_planned(
 # Results of asset checks
 
 
-@dataclass(frozen=True)
-class CompletedCheck:
-    """One result of an asset check.
-
-    Attributes:
-        key: The check.
-        passed: Whether it passed.
-        run_id: The run that executed it; empty if it was reported outside of a run.
-        partition: The partition that was reported; None for one of a run.
-        event: The event, serialized: reading it costs more than all the rest.
-    """
-
-    key: dg.AssetCheckKey
-    passed: bool
-    run_id: str
-    partition: str | None
-    event: str
-
-    @property
-    def evaluation(self) -> dg.AssetCheckEvaluation | None:
-        """What the check reported."""
-        entry = dg.deserialize_value(self.event, dg.EventLogEntry)
-        return entry.dagster_event and entry.dagster_event.asset_check_evaluation_data
+STATUSES_OF_COMPLETED_CHECKS = [
+    status.value for status in COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES
+]
+STATUS_OF_PASSED_CHECKS = AssetCheckExecutionRecordStatus.SUCCEEDED.value
 
 
-def completed_checks(instance: dg.DagsterInstance) -> Iterator[CompletedCheck]:
-    """Every result of every check, newest first.
-
-    Dagster's own query is for one check, and deserializes each of its events.
-    """
+@contextmanager
+def table_of_checks(instance: dg.DagsterInstance) -> Iterator[tuple[sa.Connection, sa.Table]]:
+    """The table of their results, with a connection to it."""
     with internals_of_dagster():
         from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 
-    table = AssetCheckExecutionsTable
-    completed = [status.value for status in COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES]
-    chosen = table.c.execution_status.in_(completed)
-    query = sa.select(table).where(chosen).order_by(table.c.id.desc())
     with _event_log(instance).index_connection() as connection:
-        rows = connection.execute(query).all()
-    for row in rows:
-        asset = dg.AssetKey.from_db_string(row.asset_key)
-        assert asset is not None
-        yield CompletedCheck(
-            key=dg.AssetCheckKey(asset, row.check_name),
-            passed=row.execution_status == AssetCheckExecutionRecordStatus.SUCCEEDED.value,
-            run_id=row.run_id or RUNLESS_RUN_ID,
-            partition=row.partition,
-            event=row.evaluation_event,
-        )
+        yield connection, AssetCheckExecutionsTable
 
 
 def last_failed_check(
@@ -245,6 +209,24 @@ def _event_log(instance: dg.DagsterInstance) -> "SqlEventLogStorage":
     storage = instance.event_log_storage
     assert isinstance(storage, SqlEventLogStorage)
     return storage
+
+
+# Runs
+
+
+@contextmanager
+def tables_of_runs(
+    instance: dg.DagsterInstance,
+) -> Iterator[tuple[sa.Connection, sa.Table, sa.Table]]:
+    """The tables of runs and of their tags, with a connection to them."""
+    with internals_of_dagster():
+        from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
+        from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
+
+    storage = instance.run_storage
+    assert isinstance(storage, SqlRunStorage)
+    with storage.connect() as connection:
+        yield connection, RunsTable, RunTagsTable
 
 
 # Files of runs

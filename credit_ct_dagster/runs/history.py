@@ -12,6 +12,7 @@ from credit_ct_dagster.contracts.model_name import DEFAULT_MODEL_NAME
 from credit_ct_dagster.partitions import PARTITION_TAG, day_of, exists
 from credit_ct_dagster.runs import dagster_internals
 from credit_ct_dagster.runs.model_runs import ModelRuns
+from credit_ct_dagster.runs.recorded import completed_checks, evaluations
 
 BASE_DATE = "base_dt"
 """Metadata of a check's result: the base date that it is about."""
@@ -46,21 +47,23 @@ class RunHistory:
 
     def check_results(self) -> dict[str, dict[str, bool]]:
         """Per base date and check, whether it passed when it was last reported."""
+        runs = {run.run_id: run for run in self._runs.recorded()}
+        checks = [
+            check
+            for check in completed_checks(self._instance)
+            if check.run_id not in runs or self._runs.may_own(runs[check.run_id])
+        ]
+        base_dates = {run_id: run.tags.get(PARTITION_TAG) for run_id, run in runs.items()}
+        known = {each.number: each.partition or base_dates.get(each.run_id) for each in checks}
+        others = [check for check in checks if known[check.number] is None]
+        for number, evaluation in evaluations(self._instance, others).items():
+            if BASE_DATE in evaluation.metadata:
+                known[number] = str(evaluation.metadata[BASE_DATE].value)
         results: dict[str, dict[str, bool]] = {}
-        base_dates: dict[str, str] = {}
-        foreign = self._runs.foreign_ids()
-        for check in dagster_internals.completed_checks(self._instance):
-            if check.run_id in foreign:
-                continue
-            base_dt = check.partition or base_dates.get(check.run_id)
-            if base_dt is None:
-                evaluation = check.evaluation
-                if evaluation is None or BASE_DATE not in evaluation.metadata:
-                    continue
-                base_dt = str(evaluation.metadata[BASE_DATE].value)
-                if check.run_id:  # of one base date; what was reported outside of runs is not
-                    base_dates[check.run_id] = base_dt
-            results.setdefault(base_dt, {}).setdefault(check.key.name, check.passed)
+        for check in checks:
+            base_dt = known[check.number]
+            if base_dt is not None:
+                results.setdefault(base_dt, {}).setdefault(check.key.name, check.passed)
         return results
 
     def size(self, run_id: str) -> int:

@@ -1,16 +1,27 @@
 """Whose runs are whose, when several models share one Dagster instance."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
+from typing import Protocol
 
 import dagster as dg
 
 from credit_ct_dagster.contracts.model_name import DEFAULT_MODEL_NAME
+from credit_ct_dagster.partitions import PARTITION_TAG
+from credit_ct_dagster.runs.recorded import RecordedRun, recorded_runs
 
 MODEL_TAG = "credit_ct/model"
 """A tag of every run: MODEL_NAME of the process that executes it."""
 
 _PAGE = 500
+
+
+class Tagged(Protocol):
+    """A run, or what was read of it."""
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Its tags, `MODEL_TAG` among them."""
 
 
 class ModelRuns:
@@ -24,12 +35,12 @@ class ModelRuns:
         self.instance = instance
         self.model_name = model_name
 
-    def owns(self, run: dg.DagsterRun) -> bool:
+    def owns(self, run: Tagged) -> bool:
         """Whether a run is one of this model."""
         tagged = run.tags.get(MODEL_TAG)
         return self._owns_untagged if tagged is None else tagged == self.model_name
 
-    def may_own(self, run: dg.DagsterRun) -> bool:
+    def may_own(self, run: Tagged) -> bool:
         """Whether a run is not known to be one of another model."""
         return run.tags.get(MODEL_TAG, self.model_name) == self.model_name
 
@@ -61,12 +72,9 @@ class ModelRuns:
                 return None
             cursor = found.cursor
 
-    def foreign_ids(self) -> set[str]:
-        """The ids of the runs that are known to be those of other models."""
-        if not self._other_models:
-            return set()
-        wanted = dg.RunsFilter(tags={MODEL_TAG: sorted(self._other_models)})
-        return {each.dagster_run.run_id for each in self.all_records(wanted)}
+    def recorded(self) -> list[RecordedRun]:
+        """All runs of all models, newest first, with their base date and model as tags."""
+        return recorded_runs(self.instance, [PARTITION_TAG, MODEL_TAG])
 
     @cached_property
     def _owns_untagged(self) -> bool:

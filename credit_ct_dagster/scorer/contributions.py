@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
+_FEW = 0.7
+"""Where fewer rows differ from the typical value, only these are predicted again."""
+
 Margins = Callable[[Any, int], Array]
 """From prepared rows and the number of a class: its margins over the next better one, (rows,)."""
 
@@ -72,8 +75,15 @@ class Contributions:
         for order in self._orders:
             mixed, before = base.copy(deep=False), margins_of_typical
             for place in order:
-                mixed[names[place]] = rows[names[place]]
-                margins = self._margins(mixed, number)
+                name = names[place]
+                mixed[name] = rows[name]
+                changed = np.flatnonzero(rows[name].to_numpy() != typical[place])
+                if len(changed) < _FEW * len(rows):
+                    margins = before.copy()
+                    if len(changed):
+                        margins[changed] = self._margins(mixed.iloc[changed], number)
+                else:
+                    margins = self._margins(mixed, number)
                 found[:, place] += margins - before
                 before = margins
         return found / len(self._orders)

@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from catboost import CatBoostClassifier
+from catboost import CatBoostClassifier, Pool
+
+from .encoded import KEY as ENCODING_KEY
+from .encoded import EncodedClassifier, parts_of
+from .encoding import Encoding
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    Rows: TypeAlias = pd.DataFrame | list[list[float | str]]
+    Rows: TypeAlias = pd.DataFrame | list[list[float | str]] | Pool
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -113,6 +117,18 @@ class OrdinalClassifier:
         """CatBoost's PredictionValuesChange per feature in percent: the mean of the models."""
         return np.mean([model.get_feature_importance() for model in self._models], axis=0)
 
+    def get_cat_feature_indices(self) -> list[int]:
+        """The places of the columns that are categories, as CatBoost's own."""
+        return list(self._models[0].get_cat_feature_indices())
+
+    def get_text_feature_indices(self) -> list[int]:
+        """The places of the columns that are split into words, as CatBoost's own."""
+        return list(self._models[0].get_text_feature_indices())
+
+    def get_metadata(self) -> Any:
+        """What its file holds besides the models: may be added to before it is saved."""
+        return self._models[0].get_metadata()
+
     def save_model(self, path: str) -> None:
         """Write the one file that `load_model` reads."""
         self._models[0].save_model(path)
@@ -128,7 +144,7 @@ class OrdinalClassifier:
 
     def _raw(self, rows: "Rows", thread_count: int) -> Array:
         """Log-odds of each class against the worst one, worst to best, shape (rows, classes)."""
-        found = [np.zeros(len(rows))]
+        found = [np.zeros(rows.num_row() if isinstance(rows, Pool) else len(rows))]
         for model in self._models:
             step = model.predict(rows, prediction_type="RawFormulaVal", thread_count=thread_count)
             found.append(found[-1] + step)
@@ -147,8 +163,14 @@ class OrdinalClassifier:
         return self._models[0].__sklearn_tags__()
 
 
-Model: TypeAlias = CatBoostClassifier | OrdinalClassifier
+Model: TypeAlias = CatBoostClassifier | OrdinalClassifier | EncodedClassifier
 """What the platform trains, packages and serves."""
+
+
+def is_ordinal(model: Model) -> bool:
+    """Whether a model consists of one per pair of neighbouring classes (`monotone: true`)."""
+    inner, _ = parts_of(model)
+    return isinstance(inner, OrdinalClassifier)
 
 
 def load_model(source: str | Path | bytes) -> Model:
@@ -165,16 +187,22 @@ def load_model(source: str | Path | bytes) -> Model:
             path.write_bytes(source)
             return load_model(path)
     first = CatBoostClassifier().load_model(str(source))
-    content = first.get_metadata().get(_KEY)
-    if content is None:
-        return first
-    known = json.loads(content)
-    if known["form"] != _FORM:
-        raise ValueError(f"the model has a form that is unknown to this release: {known['form']}")
-    others = [base64.b64decode(each) for each in known["models"]]
+    metadata = first.get_metadata()
+    content, encoding = metadata.get(_KEY), metadata.get(ENCODING_KEY)
+    model = first if content is None else _ordinal(first, json.loads(content))
+    if encoding is None:
+        return model
+    return EncodedClassifier(model, Encoding.of_data(json.loads(encoding)))
+
+
+def _ordinal(first: CatBoostClassifier, content: dict[str, Any]) -> OrdinalClassifier:
+    """The model whose file holds others."""
+    if content["form"] != _FORM:
+        raise ValueError(f"the model has a form that is unknown to this release: {content['form']}")
+    others = [base64.b64decode(each) for each in content["models"]]
     # These are never saved again: their files are retained as they are.
     models = [first, *(CatBoostClassifier().load_model(blob=each) for each in others)]
-    return OrdinalClassifier(known["classes"], models, others)
+    return OrdinalClassifier(content["classes"], models, others)
 
 
 def _file_of(model: CatBoostClassifier) -> bytes:

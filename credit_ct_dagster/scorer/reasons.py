@@ -1,10 +1,13 @@
 """Why a customer is not in the next better class: what moved the margin most."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
 
 MOST = 4
 """More than four reasons are "not likely to be helpful" (12 CFR 1002, Supplement I, 9(b)(2)-1)."""
@@ -12,12 +15,13 @@ MOST = 4
 
 @dataclass(frozen=True)
 class Reason:
-    """One feature that moved a customer away from the next better class.
+    """One feature, or one kind that a text lists, that moved a customer away from a better class.
 
     Attributes:
         feature: Its column.
-        direction: `higher` or `lower` than the typical value of the next better class; `other`
-            for a word, or for a number that equals the typical one; `missing`.
+        direction: `higher` or `lower` than the typical value, or count of the kind, of the next
+            better class; `other` for a word, or for a number that equals the typical one;
+            `missing`.
         contribution: By how much it raised the margin between the two classes, in log-odds.
         sentence: For the customer.
         protected: Whether the bank marks the feature as protected.
@@ -37,7 +41,7 @@ class Reason:
 
 def protected_features(reasons: Iterable[Reason]) -> list[str]:
     """The features among reasons that a bank marks as protected: they raise a compliance flag."""
-    return [reason.feature for reason in reasons if reason.protected]
+    return list(dict.fromkeys(reason.feature for reason in reasons if reason.protected))
 
 
 class Reasons:
@@ -45,61 +49,77 @@ class Reasons:
 
     def __init__(
         self,
+        columns: Sequence[str],
         features: Sequence[str],
-        classes: Sequence[str],
-        typical: Mapping[str, Mapping[str, float | str | None]],
+        typical: Sequence[Sequence[float | str | None]],
         sentences: Mapping[str, Mapping[str, str]],
         protected: Sequence[str],
     ) -> None:
-        """Take what is known of the features.
+        """Take what is known of the columns.
 
         Args:
-            features: In the order of the model.
-            classes: Worst to best.
-            typical: Per class, the typical value of each feature; None where none is.
-            sentences: Per feature and direction.
+            columns: Of the model, in its order.
+            features: Of each column; those of one feature, the kinds of a text, are neighbours.
+            typical: Per class, worst to best, the typical value of each column; None where none is.
+            sentences: Per column and direction.
             protected: The features that a bank marks as such.
         """
+        self._columns = columns
         self._features = features
-        self._classes = classes
         self._typical = typical
         self._sentences = sentences
         self._protected = frozenset(protected)
+        starts = [place for place, name in enumerate(features) if features.index(name) == place]
+        self._kinds = [
+            (start, end)
+            for start, end in itertools.pairwise([*starts, len(features)])
+            if end > start + 1
+        ]
 
     def of(
-        self,
-        row: Mapping[str, float | str | None],
-        contributions: "np.ndarray[Any, np.dtype[np.float64]]",
-        number: int,
+        self, values: Sequence[float | str | None], contributions: Array, number: int
     ) -> tuple[Reason, ...]:
         """The reasons of one answer, the strongest first.
 
         Args:
-            row: The raw values, None for missing ones.
-            contributions: Of each feature to the margin over the next better class.
+            values: Per column, the raw value or the count; None for missing ones.
+            contributions: Of each column to the margin over the next better class.
             number: Of the class of the answer, 0 for the worst; the best one has no reasons.
         """
+        contributions = self._of_missing_texts(values, contributions)
         strongest = np.argsort(-contributions, kind="stable")[:MOST]
-        typical = self._typical[self._classes[number + 1]]
+        typical = self._typical[number + 1]
         return tuple(
-            self._reason(self._features[place], row, typical, float(contributions[place]))
+            self._reason(place, values[place], typical[place], float(contributions[place]))
             for place in strongest
             if contributions[place] > 0
         )
 
+    def _of_missing_texts(
+        self, values: Sequence[float | str | None], contributions: Array
+    ) -> Array:
+        """That a text is missing is one reason, and not one per kind."""
+        for start, end in self._kinds:
+            if values[start] is None:
+                contributions = contributions.copy()
+                contributions[start] = contributions[start:end].sum()
+                contributions[start + 1 : end] = 0
+        return contributions
+
     def _reason(
         self,
-        feature: str,
-        row: Mapping[str, float | str | None],
-        typical: Mapping[str, float | str | None],
+        place: int,
+        value: float | str | None,
+        typical: float | str | None,
         contribution: float,
     ) -> Reason:
-        direction = _direction(row[feature], typical.get(feature))
+        direction = _direction(value, typical)
+        feature = self._features[place]
         return Reason(
             feature,
             direction,
             contribution,
-            self._sentences[feature][direction],
+            self._sentences[self._columns[place]][direction],
             feature in self._protected,
         )
 

@@ -15,7 +15,7 @@ from typing import Self
 
 import optuna
 from distributed import Future as DaskFuture
-from distributed import KilledWorker, get_worker
+from distributed import KilledWorker
 
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLIT_FILES
 from credit_ct_dagster.contracts.trial import Trial, TrialState
@@ -23,7 +23,7 @@ from credit_ct_dagster.dask_scheduler import DaskScheduler, wiring_of_worker
 from credit_ct_dagster.modeling.rows.splitting import require_fingerprint
 from credit_ct_dagster.modeling.search.local_workers import record_trial, threads_per_fit
 from credit_ct_dagster.modeling.search.optuna_internals import continued, storage_id
-from credit_ct_dagster.modeling.search.search_space import TuningParameters
+from credit_ct_dagster.modeling.search.search_space import Text, TuningParameters
 from credit_ct_dagster.modeling.search.training import TrainingData
 from credit_ct_dagster.modeling.search.trials import FittedTrial, TrialTracker, fit_trial
 from credit_ct_dagster.resources.mlflow.trials import Nesting
@@ -41,7 +41,7 @@ class SharedSearch:
         fingerprints: `data_fingerprint` of the training and of the validation rows.
         features: What models are trained on, in the order of the schema.
         parameters: The search.
-        thread_count: Threads of a fit; -1: the worker's cores divided among its threads.
+        thread_count: Threads of a fit; -1: one per core that the worker may use.
         nesting: Where the runs of trials belong.
     """
 
@@ -133,8 +133,7 @@ def run_shared_trial(search: SharedSearch, trial_id: int) -> Trial:
     wiring = wiring_of_worker()
     trial = continued(wiring.study_storage.join(search.study), trial_id)
     data = _training_data(search)
-    at_once = get_worker().state.nthreads
-    threads = threads_per_fit(search.thread_count, at_once)
+    threads = threads_per_fit(search.thread_count)
     fitted = fit_trial(trial, data, search.parameters, threads, threading.Event())
     return record_trial(trial, fitted, wiring.tracking.tracker(search.nesting))
 
@@ -149,16 +148,17 @@ def _training_data(search: SharedSearch) -> TrainingData:
             search.fingerprints["train"],
             search.fingerprints["val"],
             tuple(search.features),
+            search.parameters.text,
             search.parameters.monotone,
         )
 
 
 @lru_cache(maxsize=1)
 def _read_training_data(
-    base_dt: str, train: str, val: str, features: tuple[str, ...], monotone: bool
+    base_dt: str, train: str, val: str, features: tuple[str, ...], text: Text, monotone: bool
 ) -> TrainingData:
     folder = wiring_of_worker().artifacts.open(PREPROCESSING_FOLDER, base_dt)
     rows = {name: folder[SPLIT_FILES[name]] for name in ("train", "val")}
     for name, fingerprint in (("train", train), ("val", val)):
         require_fingerprint(rows[name], fingerprint, f"{name} rows in {folder.path}")
-    return TrainingData.of(rows["train"], rows["val"], features, monotone=monotone)
+    return TrainingData.of(rows["train"], rows["val"], features, text=text, monotone=monotone)

@@ -41,7 +41,7 @@ class Machines:
 
     Attributes:
         n_jobs: Trials at the same time in this process; -1: one per core.
-        thread_count: Threads of each fit; -1: the cores divided among the trials.
+        thread_count: Threads of each fit; -1: one per core.
         scheduler: Address of the Dask scheduler whose workers fit the trials; none: this process
             fits them.
     """
@@ -101,6 +101,7 @@ class SearchRequest:
         return {
             "preset": self.parameters.preset.value,
             "monotone": str(self.parameters.monotone).lower(),
+            "text": self.parameters.text.value,
             "excluded_features": ", ".join(excluded) or "none",
         }
 
@@ -228,6 +229,7 @@ def run_trials(
                     request.rows["train"],
                     request.rows["val"],
                     request.features,
+                    text=parameters.text,
                     monotone=parameters.monotone,
                 ),
                 parameters,

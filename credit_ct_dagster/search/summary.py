@@ -5,6 +5,7 @@ from collections import Counter
 from credit_ct_dagster.contracts.search import BestModel, MlflowRuns, SearchSummary, TrialCounts
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.contracts.trial import TrialState
+from credit_ct_dagster.modeling.search.encoding import rows_with_others
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 from credit_ct_dagster.search.search import SearchRequest, SearchResult
 
@@ -36,7 +37,11 @@ def summary_of(
             iterations=result.best.iterations,
             # A trial of release 0.1 has one model, and did not say so.
             trees=result.best.trees or [result.best.iterations],
-            fixed={**request.parameters.fixed(), "monotone": request.parameters.monotone},
+            fixed={
+                **request.parameters.fixed(),
+                "monotone": request.parameters.monotone,
+                "text": request.parameters.text,
+            },
             val=result.best.metrics,
             holdout=result.holdout,
         ),
@@ -59,4 +64,5 @@ def summary_of(
         seen_share=splits.seen_share,
         features=request.features,
         preset=request.parameters.preset,
+        other_kinds=rows_with_others(result.model, request.rows),
     )

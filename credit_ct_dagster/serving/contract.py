@@ -13,6 +13,7 @@ from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.rows.missing import WORDS_FOR_MISSING
 from credit_ct_dagster.modeling.rows.row_rules import Bounds, RowRules, rules_of
+from credit_ct_dagster.scorer.encoding import Kinds
 from credit_ct_dagster.serving.example import CUSTOMER_ID, example
 
 CUSTOMER = schema.CUSTOMER
@@ -28,6 +29,7 @@ SPELT_MISSING = "must be null, not a word such as 'NULL', '\\N', 'nan' or 'None'
 UNREADABLE = "must be text that a database can hold: no NUL, no half of a surrogate pair"
 NOT_OBJECT = "must be a JSON object of the features"
 UNSEEN = "is a word that the model has not seen in training"
+UNSEEN_KIND = "lists a kind that the model has not seen in training, and that counts as any other"
 
 _MANY = 64
 """No more problems of one row are listed: a caller who sends a thousand wrong fields needs one."""
@@ -66,7 +68,10 @@ class RowContract:
 
     Args:
         rules: Those that the model's training rows were chosen by. [default: the platform's own]
-        known_words: Words that training had, by category column. Any other is a warning.
+        known_words: Words that training had, by column that is a category of the model. Any other
+            is a warning.
+        counted: Kinds that training had, by text of which the model takes counts. Any other is a
+            warning.
         features: What the model takes: a bank may exclude features, and a model of an earlier
             release lacks what was added since. Other features of the schema are accepted and
             ignored, so that a caller need not know which model serves.
@@ -77,6 +82,7 @@ class RowContract:
         self,
         rules: RowRules | None = None,
         known_words: Mapping[str, Iterable[str]] | None = None,
+        counted: Mapping[str, Sequence[str]] | None = None,
         features: Sequence[str] = tuple(schema.FEATURES),
     ) -> None:
         rules = rules or RowRules()
@@ -85,7 +91,13 @@ class RowContract:
         self.known_words = {
             name: frozenset(words)
             for name, words in (known_words or {}).items()
-            if name in schema.CATEGORICAL and name in features and not schema.COLUMNS[name].words
+            if name in schema.WORDS and name in features and not schema.COLUMNS[name].words
+        }
+        self._counted = {
+            # A package of another release may count a kind that the schema no longer declares.
+            name: Kinds([*schema.COLUMNS[name].kinds, *kinds], kinds)
+            for name, kinds in (counted or {}).items()
+            if name in schema.TEXT and name in features
         }
         self._numbers = [
             (
@@ -107,7 +119,7 @@ class RowContract:
     @classmethod
     def of(cls, record: ScorerRecord) -> Self:
         """The contract of a packaged model."""
-        return cls(rules_of(record.limits), record.known_words, record.features)
+        return cls(rules_of(record.limits), record.known_words, record.counted, record.features)
 
     def problems(self, row: object) -> list[Problem]:
         """What is wrong with a row, in the order of the schema; empty if it can be scored.
@@ -142,13 +154,20 @@ class RowContract:
     def warnings(self, row: Mapping[str, Any]) -> list[Problem]:
         """Words of a row without problems that training did not have: they are scored as unknown.
 
-        Lower-cased words are such. What the schema lists is a matter of `problems`.
+        Lower-cased words are such, except in a list of kinds. What the schema lists is a matter of
+        `problems`.
         """
-        return [
+        words = [
             Problem(name, UNSEEN)
             for name, words in self.known_words.items()
             if row[name] and (word := row[name].strip()) and word not in words
         ]
+        kinds = [
+            Problem(name, UNSEEN_KIND)
+            for name, kinds in self._counted.items()
+            if row[name] and kinds.has_other(row[name])
+        ]
+        return words + kinds
 
     def features_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The features of a row without problems, as they are scored: no blanks around words."""

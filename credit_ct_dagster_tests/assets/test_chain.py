@@ -7,7 +7,6 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from catboost import CatBoostClassifier
 
 from credit_ct_dagster.contracts.files import (
     MODEL_FOLDER,
@@ -23,6 +22,7 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.evaluation import evaluate, predict
 from credit_ct_dagster.modeling.rows.preparation import prepare
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.scorer.ordinal import load_model
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import (
     ASSETS,
@@ -72,7 +72,7 @@ def test_artifacts_have_their_names_and_agree(trained: Trained) -> None:
     assert not customers[0] & customers[1]
     assert not (customers[0] | customers[1]) & customers[2]
 
-    best = CatBoostClassifier().load_model(str(root / "models" / name / BASE_DT / "best.cbm"))
+    best = load_model(root / "models" / name / BASE_DT / "best.cbm")
     assert evaluate(best, splits["val"]) == pytest.approx(dict(summary.best.val))
     assert evaluate(best, splits["holdout"]) == pytest.approx(dict(summary.best.holdout))
     assert summary.trials == TrialCounts(total=2, completed=2, pruned=0, failed=0)
@@ -112,7 +112,7 @@ def test_the_metadata_show_what_a_person_wants_to_know(trained: Trained) -> None
     assert len(tuned["trials"].records) == 2
     for picture in ("search", "confusion_matrix", "feature_importances"):
         assert tuned[picture].startswith("![")
-        assert "data:image/png;base64,iVBOR" in tuned[picture]
+        assert "data:image/svg+xml;base64,PHN2Zy" in tuned[picture]
     assert tuned["mlflow_run"].startswith("http://127.0.0.1:5000/#/experiments/")
     assert len(metadata_of(result, "robust_scalers")["scalers"].records) == len(schema.NUMERIC)
     assert metadata_of(result, "bentoml_model")["bentoml_tag"].startswith(platform.model_name)

@@ -12,8 +12,8 @@ from credit_ct_dagster.modeling.judging.evaluation import predict_proba
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.runs import dagster_internals
-from credit_ct_dagster.runs.dagster_internals import completed_checks
 from credit_ct_dagster.runs.history import RunHistory
+from credit_ct_dagster.runs.recorded import completed_checks, evaluations
 from credit_ct_dagster_tests.platform import ASSETS, BASE_DT, SMALL_SEARCH, Platform, failure_of
 from credit_ct_dagster_tests.trained import Trained
 
@@ -99,12 +99,13 @@ def test_the_check_fails_without_being_executed(
 ) -> None:
     """Its result for the old base date comes with the merge that deleted the rows."""
     _merge(platform, instance, _OLD, BASE_DT)
-    results = [
-        check.evaluation
-        for check in completed_checks(instance)
-        if check.key.name == EXPIRY_CHECK and check.evaluation
+    checks = [check for check in completed_checks(instance) if check.key.name == EXPIRY_CHECK]
+    results = evaluations(instance, checks)
+    reported, executed = [
+        results[check.number]
+        for check in checks
+        if results[check.number].metadata["base_dt"].value == _OLD
     ]
-    reported, executed = [each for each in results if each.metadata["base_dt"].value == _OLD]
     assert (reported.passed, executed.passed) == (False, True)
     assert reported.severity == dg.AssetCheckSeverity.WARN
     assert (reported.description or "").endswith(

@@ -4,6 +4,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
+from catboost import CatBoostClassifier
 from mlflow.entities import ViewType
 
 from credit_ct_dagster.contracts.files import (
@@ -49,11 +50,13 @@ def test_mlflow_has_a_parent_and_a_run_per_candidate(trained: Trained) -> None:
         uri = f"runs:/{run.info.run_id}/model"
         signature = mlflow.models.get_model_info(uri).signature
         assert signature.inputs.input_names() == schema.FEATURES
-        model = mlflow.catboost.load_model(uri)
+        model = platform.tracking.load_model(run.info.run_id)
         measured = evaluate(model, val)
         tracked = {key: run.data.metrics[f"val_{key}"] for key in measured}
         assert tracked == pytest.approx(measured)
         assert run.data.params["best_iteration"] == str(model.tree_count_ - 1)
+        if isinstance(model, CatBoostClassifier):
+            assert mlflow.catboost.load_model(uri).tree_count_ == model.tree_count_
         assert run.data.params["iterations"] == str(SMALL_SEARCH["iterations"])
         assert {"depth", "rsm", "l2_leaf_reg", "learning_rate"} <= set(run.data.params)
 
@@ -141,7 +144,8 @@ def test_all_candidates_failing_fails_the_run_with_the_first_cause(
     """The parent ends FAILED, and so does each candidate's run, with the reason."""
     refusing = {**TEXT_PROCESSING, "dictionaries": [{"dictionary_id": "no such option"}]}
     monkeypatch.setattr(training, "TEXT_PROCESSING", refusing)
-    result = platform.materialize(instance, search=SMALL_SEARCH | {"depth": [3]})
+    search = SMALL_SEARCH | {"depth": [3], "text": "native"}
+    result = platform.materialize(instance, search=search)
     assert "All 1 candidates failed" in failure_of(result)
     runs = platform.tracking.client.search_runs([platform.tracking.experiment_id()])
     assert [run.info.status for run in runs] == ["FAILED", "FAILED"]

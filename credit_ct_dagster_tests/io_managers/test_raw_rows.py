@@ -16,6 +16,7 @@ from credit_ct_dagster.contracts.files import (
 )
 from credit_ct_dagster.errors.stores import DamagedFileError, MixedArtifactsError
 from credit_ct_dagster.io_managers import places
+from credit_ct_dagster.io_managers import raw_rows as raw_rows_module
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.io_managers.raw_rows import raw_holdouts, raw_rows
 from credit_ct_dagster.modeling import schema
@@ -201,3 +202,11 @@ def test_a_split_that_was_replaced_is_refused(artifacts: ArtifactsIOManager) -> 
     _file(artifacts, _NEWEST, _HOLDOUT).write_bytes(content)
     with pytest.raises(MixedArtifactsError, match=f"holdout rows in .*{_NEWEST}"):
         raw_rows(artifacts, _NEWEST, "holdout")
+
+
+def test_prepared_rows_that_were_never_merged_are_refused(artifacts: ArtifactsIOManager) -> None:
+    """An archive that another run replaced, summary and all, has no raw rows for them."""
+    store_splits(artifacts, "2025-02-09", rows_of("2025-02-09", [1, 2]))
+    prepared = {"holdout": rows_of("2025-02-09", [1, 9])}
+    with pytest.raises(MixedArtifactsError, match="not among the merged rows"):
+        raw_rows_module._raw(artifacts, "2025-02-09", prepared)

@@ -167,8 +167,8 @@ def test_one_key_with_two_labels_is_refused_with_both_lines(path: Path) -> None:
 def test_the_two_lines_of_a_key_may_be_far_apart(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In different batches; features differ in whatever column."""
-    monkeypatch.setattr(csv_files, "_BATCH_ROWS", 2)
+    """In different blocks; features differ in whatever column."""
+    monkeypatch.setattr(csv_files, "_BLOCK_BYTES", 30)
     rows = [_ROW | {"id": str(n)} for n in range(5)]
     _write(path, [*rows, _ROW | {"id": "1", "age": "2"}], schema.FEATURE_COLUMNS, header=True)
     with pytest.raises(FileError, match=r"line 7: .* of line 3 again, with another age\."):
@@ -179,7 +179,7 @@ def test_a_line_that_repeats_another_one_is_written_once(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is counted is what is in the table afterwards."""
-    monkeypatch.setattr(csv_files, "_BATCH_ROWS", 2)
+    monkeypatch.setattr(csv_files, "_BLOCK_BYTES", 30)
     path.write_text("1,2,2025-01-05,Poor\n3,4,2025-01-04,Good\n" + "1, 2,2025-01-05,Poor\n" * 3)
     found = check_labels(path)
     assert (found.rows, found.repeated, found.first, found.last) == (
@@ -232,14 +232,15 @@ def test_the_memory_of_a_load_does_not_grow_with_the_file(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No batch is in memory any more when the one after the next is read."""
-    monkeypatch.setattr(csv_files, "_BATCH_ROWS", 5)
-    rows = [_ROW | {"id": str(n)} for n in range(20)]
+    monkeypatch.setattr(csv_files, "_BLOCK_BYTES", 500)
+    rows = [_ROW | {"id": str(n)} for n in range(40)]
     _write(path, rows, schema.FEATURE_COLUMNS, header=True)
-    alive: weakref.WeakSet[object] = weakref.WeakSet()
+    batches: list[weakref.ref[object]] = []
     most = 0
     for batch in check_features(path).batches():
-        alive.add(batch._mgr)
+        batches.append(weakref.ref(batch))
         del batch
         gc.collect()
-        most = max(most, len(alive))
+        most = max(most, sum(each() is not None for each in batches))
+    assert len(batches) > 3
     assert most <= 2

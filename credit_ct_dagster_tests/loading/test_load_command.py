@@ -1,5 +1,7 @@
 """`credit-ct load`: what it writes and what it reports."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,29 @@ from credit_ct_dagster.loading import csv_files
 from credit_ct_dagster.loading.csv_files import check_labels
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
-from credit_ct_dagster_tests.platform import Platform
+from credit_ct_dagster_tests.mariadb import MariaDB
+from credit_ct_dagster_tests.platform import REPOSITORY, Platform
 
 _LABEL = "1,2,2025-01-05,Poor\n"
+_WAITS = """
+import sys
+from pathlib import Path
+from credit_ct_dagster.loading.csv_files import CsvFile, check_labels
+from credit_ct_dagster.resources.feature_store import upsert
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
+
+class Waits(CsvFile):
+    def batches(self):
+        yield from super().batches()
+        print("read", flush=True)
+        sys.stdin.read()
+
+upsert._READ_AHEAD = 1
+checked = check_labels(Path(sys.argv[1]))
+checked.__class__ = Waits
+FeatureStore(url=sys.argv[2]).upsert({"credit_score": checked})
+"""
+"""A load that writes its rows, and does not end."""
 
 
 @pytest.fixture
@@ -86,7 +108,7 @@ def test_a_load_that_fails_between_two_batches_is_rolled_back(
     store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A large file is written in many batches, in one transaction."""
-    monkeypatch.setattr(csv_files, "_BATCH_ROWS", 1)
+    monkeypatch.setattr(csv_files, "_BLOCK_BYTES", 10)
     path = tmp_path / "labels.csv"
     path.write_text(_LABEL)
     store = FeatureStore(url=store_url)
@@ -97,3 +119,22 @@ def test_a_load_that_fails_between_two_batches_is_rolled_back(
     with pytest.raises(FileError, match="line 3: date 'yesterday'"):
         store.upsert({"credit_score": checked})
     assert _labels(store_url) == [("1", "Poor")]
+
+
+def test_a_load_that_is_killed_leaves_nothing(mariadb: MariaDB, tmp_path: Path) -> None:
+    """Its transaction and its lock end with it, and the same load can be started again."""
+    url = mariadb.new_database()
+    path = tmp_path / "labels.csv"
+    path.write_text(_LABEL)
+    store = FeatureStore(url=url)
+    store.create_missing_tables()
+    with subprocess.Popen(
+        [sys.executable, "-c", _WAITS, str(path), url],
+        cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as load:  # fmt: skip
+        assert load.stdout is not None
+        assert load.stdout.readline() == "read\n"
+        load.kill()
+    assert _labels(url) == []
+    assert store.upsert({"credit_score": check_labels(path)}) == {"credit_score": 1}
+    assert _labels(url) == [("1", "Poor")]

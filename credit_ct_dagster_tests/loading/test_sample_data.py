@@ -55,7 +55,7 @@ def test_marginals_are_the_real_ones(rows: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("feature", "real"),
     [("interest_rate", -0.42), ("outstanding_debt", -0.39), ("credit_history_age", 0.36),
-     ("num_bank_accounts", -0.34), ("annual_income", 0.19)],
+     ("num_bank_accounts", -0.34), ("annual_income", 0.19), ("num_of_loan", -0.34)],
 )  # fmt: skip
 def test_features_are_as_informative_as_the_real_ones(
     rows: pd.DataFrame, feature: str, real: float
@@ -63,6 +63,37 @@ def test_features_are_as_informative_as_the_real_ones(
     """Rank correlations with Poor < Standard < Good are near the real ones."""
     rank = rows[schema.TARGET].map({name: n for n, name in enumerate(schema.CLASSES)})
     assert spearmanr(rows[feature], rank).statistic == pytest.approx(real, abs=0.06)
+
+
+def test_loans_follow_the_credit_mix(rows: pd.DataFrame) -> None:
+    """A customer with a good mix has at most four, with a bad one at least two; 11 % have none."""
+    by_mix = rows.groupby("credit_mix")["num_of_loan"]
+    assert by_mix.min().to_dict() == {"Bad": 2, "Good": 0, "Standard": 0}
+    assert by_mix.max().to_dict() == {"Bad": 9, "Good": 4, "Standard": 7}
+    assert rows["type_of_loan"].isna().mean() == pytest.approx(0.11, abs=0.02)
+    medians = rows.groupby(schema.TARGET)["num_of_loan"].median()
+    assert medians.to_dict() == {"Good": 2, "Poor": 5, "Standard": 3}
+
+
+def test_kinds_of_loan_say_nothing_about_the_class(rows: pd.DataFrame) -> None:
+    """Each kind is a ninth of the loans in every class; a list has as many as the customer has."""
+    listed = rows["type_of_loan"].fillna("").str.split(",")
+    loans = rows.assign(kind=listed).explode("kind").query("kind != ''")
+    assert (listed.str.len().where(listed.str[0] != "", 0) == rows["num_of_loan"]).all()
+    shares = pd.crosstab(loans[schema.TARGET], loans["kind"], normalize="index")
+    assert shares.shape == (3, 9)
+    assert (shares - 1 / 9).abs().to_numpy().max() < 0.015
+
+
+def test_payments_follow_the_salary(rows: pd.DataFrame) -> None:
+    """Small payments and little spending: half of the lowest sixth, a fourteenth of the highest."""
+    known = rows.dropna(subset=["payment_behaviour"])
+    sixth = pd.qcut(known["monthly_inhand_salary"], 6, labels=False)
+    small = known["payment_behaviour"] == "Low_spent_Small_value_payments"
+    shares = small.groupby(sixth).mean()
+    assert shares[0] == pytest.approx(0.51, abs=0.04)
+    assert shares[5] == pytest.approx(0.07, abs=0.04)
+    assert small.mean() == pytest.approx(0.278, abs=0.015)
 
 
 def test_balance_follows_its_identity(rows: pd.DataFrame) -> None:

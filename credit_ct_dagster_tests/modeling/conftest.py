@@ -1,6 +1,6 @@
 """Prepared rows, small searches, and a tracker that records in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -39,7 +39,17 @@ def splits(raw_rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
 @pytest.fixture(scope="session")
 def data(splits: dict[str, pd.DataFrame]) -> TrainingData:
     """The same, as CatBoost takes them."""
-    return TrainingData.of(splits["train"], splits["val"])
+    return training_data(splits["train"], splits["val"])
+
+
+def training_data(
+    train: pd.DataFrame,
+    val: pd.DataFrame,
+    features: Sequence[str] = schema.FEATURES,
+    **how: Any,
+) -> TrainingData:
+    """Rows as CatBoost takes them, texts by default as the search does."""
+    return TrainingData.of(train, val, features, **{"text": TuningParameters().text, **how})
 
 
 def search(**changes: Any) -> TuningParameters:

@@ -11,6 +11,7 @@ import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pytest
+from catboost import CatBoostClassifier
 
 from credit_ct_dagster.contracts.files import SCALERS_FOLDER
 from credit_ct_dagster.contracts.identity import ModelIdentity
@@ -25,7 +26,10 @@ from credit_ct_dagster.errors.stores import UnreadableRecordError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.calibration import METHODS, CalibratedModel, fitted
 from credit_ct_dagster.modeling.rows.preparation import Scalers, prepare, scalers_of
+from credit_ct_dagster.modeling.search.search_space import Text
+from credit_ct_dagster.modeling.search.training import fit
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
+from credit_ct_dagster_tests.modeling.conftest import training_data
 from credit_ct_dagster_tests.platform import BASE_DT
 from credit_ct_dagster_tests.resources.packages import any_model
 from credit_ct_dagster_tests.trained import Trained
@@ -86,15 +90,22 @@ def scalers(trained: Trained) -> Scalers:
     return scalers_of(record)
 
 
+@pytest.fixture(scope="module")
+def native(trained: Trained) -> CatBoostClassifier:
+    """A model as those releases had: texts could not be counted."""
+    splits = trained.platform.splits()
+    train, val = (splits["{model_name}_" + f"{name}.parquet"] for name in ("train", "val"))
+    data = training_data(train, val, text=Text.native)
+    return fit(data, {"iterations": 12, "depth": 4, "loss_function": "MultiClassOneVsAll"}, 12, 1)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_package_of_an_earlier_release_answers_as_it_did(
-    trained: Trained, scalers: Scalers, method: str
+    trained: Trained, native: CatBoostClassifier, scalers: Scalers, method: str
 ) -> None:
     """The same classes, and the same probabilities to the last bit; MLflow gives the same."""
     platform, store = trained.platform, _store(f"legacy-{method}")
-    calibrated = fitted(
-        platform.models()["best.cbm"], method, platform.splits()["{model_name}_val.parquet"]
-    )
+    calibrated = fitted(native, method, platform.splits()["{model_name}_val.parquet"])
     tag, raw = _save(store.model_name, calibrated, scalers), _raw(trained)
     package = store.load(tag, store.sha256(tag))
     prepared = prepare(raw, scalers)
@@ -112,10 +123,10 @@ def test_a_package_of_an_earlier_release_answers_as_it_did(
     pd.testing.assert_frame_equal(loaded, answers.drop(columns="reasons"), check_exact=True)
 
 
-def test_a_package_of_release_0_1_is_read(trained: Trained, scalers: Scalers) -> None:
+def test_a_package_of_release_0_1_is_read(native: CatBoostClassifier, scalers: Scalers) -> None:
     """Its metadata had the same values, but no version; and some lacked them."""
     store = _store("early")
-    calibrated = CalibratedModel(trained.platform.models()["best.cbm"], None, schema.FEATURES)
+    calibrated = CalibratedModel(native, None, schema.FEATURES)
     early = _RECORD.model_dump(exclude={"version"})
     assert store.load(_save("early", calibrated, scalers, early)).record == _RECORD
     with pytest.raises(UnreadableRecordError, match=r"model.yaml.*materialize bentoml_model"):

@@ -12,6 +12,7 @@ from dagster import DefaultRunLauncher
 
 from credit_ct_dagster.runs import dagster_internals
 from credit_ct_dagster.runs.history import RunHistory
+from credit_ct_dagster.runs.recorded import completed_checks, recorded_runs
 
 _MOVED = """
 import sys
@@ -58,7 +59,8 @@ def test_an_internal_that_moved_is_named() -> None:
     lambda instance, folder: dagster_internals.open_instance(folder, folder).dispose(),
     lambda instance, _: dagster_internals.daemon_signs(instance, 120),
     lambda instance, _: dagster_internals.switched_instigators(instance),
-    lambda instance, _: list(dagster_internals.completed_checks(instance)),
+    lambda instance, _: list(completed_checks(instance)),
+    lambda instance, _: recorded_runs(instance, ["dagster/partition"]),
     lambda instance, _: dagster_internals.last_failed_check(
         instance, dg.AssetCheckKey(rows.key, "is_small"), "2025-01-31"
     ),
@@ -68,6 +70,7 @@ def test_an_internal_that_moved_is_named() -> None:
     lambda instance, _: dagster_internals.is_executing(DefaultRunLauncher(), "1"),
 ], ids=[
     "open_instance", "daemon_signs", "switched_instigators", "completed_checks",
+    "recorded_runs",
     "last_failed_check", "delete_check_results", "event_files", "compute_log_folder",
     "is_executing",
 ])  # fmt: skip

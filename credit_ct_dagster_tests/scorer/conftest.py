@@ -7,7 +7,6 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from catboost import CatBoostClassifier
 
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
@@ -15,8 +14,9 @@ from credit_ct_dagster.modeling.answers.calibration import METHODS, CalibratedMo
 from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
 from credit_ct_dagster.modeling.rows.preparation import Scalers, fit_scalers, prepare, record_of
 from credit_ct_dagster.modeling.rows.splitting import split_by_customer
-from credit_ct_dagster.modeling.search.training import TEXT_PROCESSING, TrainingData
+from credit_ct_dagster.modeling.search.training import fit
 from credit_ct_dagster.scorer.scorer import Scorer
+from credit_ct_dagster_tests.modeling.conftest import training_data
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Pipeline:
     def scorer(self) -> Scorer:
         """The same as one object."""
         record = scorer_record(
+            model=self.model.model,
             scales=record_of(self.scalers).columns,
             calibrated=self.model.calibrated,
             train=self.train,
@@ -57,16 +58,9 @@ def pipelines(rows: Mapping[str, pd.DataFrame]) -> dict[str, Pipeline]:
     """One pipeline per calibration method, on one small model."""
     scalers = fit_scalers(rows["train"])
     val = prepare(rows["val"], scalers)
-    data = TrainingData.of(prepare(rows["train"], scalers), val)
-    model = CatBoostClassifier(
-        iterations=25,
-        depth=4,
-        learning_rate=0.3,
-        loss_function="MultiClassOneVsAll",
-        text_processing=TEXT_PROCESSING,
-        allow_writing_files=False,
-        verbose=False,
-    ).fit(data.train)
+    data = training_data(prepare(rows["train"], scalers), val)
+    model = fit(data, {"iterations": 25, "depth": 4, "learning_rate": 0.3,
+                       "loss_function": "MultiClassOneVsAll"}, 25, thread_count=1)  # fmt: skip
     return {
         method: Pipeline(scalers, fitted(model, method, val), rows["train"]) for method in METHODS
     }

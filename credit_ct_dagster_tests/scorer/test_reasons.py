@@ -11,8 +11,9 @@ from catboost import CatBoostClassifier
 
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.reasons import sentences
-from credit_ct_dagster.modeling.answers.scorer_data import frequent_word
+from credit_ct_dagster.modeling.answers.scorer_data import frequent_word, typical_values
 from credit_ct_dagster.scorer.contributions import Contributions
+from credit_ct_dagster.scorer.encoded import parts_of
 from credit_ct_dagster.scorer.reasons import Reasons, protected_features
 from credit_ct_dagster.scorer.scorer import Scorer
 
@@ -42,7 +43,7 @@ def test_contributions_add_up_to_the_margin(
     raw = rows["holdout"].head(40)
     for number, better in enumerate(["Standard", "Good"]):
         of_class = rows["train"][rows["train"][schema.TARGET] == better]
-        typical = pd.DataFrame([_typical(of_class)])
+        typical = pd.DataFrame([_typical(of_class, scorer)])
         difference = scorer.margins(raw)[:, number] - scorer.margins(typical)[0, number]
         found = scorer.contributions(raw, number).sum(axis=1)
         assert found == pytest.approx(difference, abs=1e-12)
@@ -89,7 +90,7 @@ def test_the_first_reason_is_what_moved_the_customer(
         row = raw.iloc[[place]].copy()
         feature = reasons[0].feature
         better = rows["train"][rows["train"][schema.TARGET] == "Standard"]
-        row[feature] = _typical(better)[feature]
+        row[feature] = _typical(better, scorer)[feature]
         smaller.append(scorer.margins(row)[0, 0] < before[place, 0])
     assert len(smaller) > 30
     assert np.mean(smaller) >= 0.8
@@ -98,10 +99,9 @@ def test_the_first_reason_is_what_moved_the_customer(
 def test_a_protected_feature_is_marked_not_left_out() -> None:
     """A reason that rests on age is given like any other, and marked."""
     reasons = Reasons(
-        ["age", "occupation"], ["Poor", "Good"], {"Good": {"age": 40.0, "occupation": "Lawyer"}},
-        sentences(), ["age"],
+        ["age", "occupation"], ["age", "occupation"], [[], [40.0, "Lawyer"]], sentences(), ["age"],
     )  # fmt: skip
-    found = reasons.of({"age": 25.0, "occupation": "Writer"}, np.array([4.0, 0.4]), 0)
+    found = reasons.of([25.0, "Writer"], np.array([4.0, 0.4]), 0)
     assert [(reason.feature, reason.direction, reason.protected) for reason in found] == [
         ("age", "lower", True),
         ("occupation", "other", False),
@@ -126,8 +126,10 @@ def test_every_feature_has_its_sentences() -> None:
         assert all(sentence.endswith(".") for sentence in of_feature.values())
 
 
-def _typical(rows: pd.DataFrame) -> dict[str, Any]:
-    return {
+def _typical(rows: pd.DataFrame, scorer: Scorer) -> dict[str, Any]:
+    _, encoding = parts_of(scorer.model)
+    typical: dict[str, Any] = {
         name: rows[name].median() if name in schema.NUMERIC else frequent_word(rows[name])
         for name in schema.FEATURES
     }
+    return typical | typical_values(rows, list(encoding.counted), encoding.counted)

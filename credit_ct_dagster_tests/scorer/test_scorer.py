@@ -142,6 +142,7 @@ def test_the_class_of_the_highest_expected_utility_is_that_of_a_row_alone(
     """Weights and costs, in a frame and row by row, as numpy's own product of matrices has it."""
     pipeline = pipelines["sigmoid"]
     record = scorer_record(
+        model=pipeline.model.model,
         scales=record_of(pipeline.scalers).columns,
         calibrated=pipeline.model.calibrated,
         train=pipeline.train,
@@ -190,6 +191,7 @@ def test_a_scorer_is_read_from_its_folder(
     """Two files are all it needs; data of a later release are refused."""
     pipeline = pipelines["sigmoid"]
     record = scorer_record(
+        model=pipeline.model.model,
         scales=record_of(pipeline.scalers).columns,
         calibrated=pipeline.model.calibrated,
         train=pipeline.train,
@@ -212,7 +214,7 @@ def test_a_scorer_is_read_from_its_folder(
     pd.testing.assert_frame_equal(
         Scorer.open(tmp_path).answer_rows(rows["val"]), pipeline.scorer().answer_rows(rows["val"])
     )
-    newer = json.loads(record.to_json()) | {"version": 3}
+    newer = json.loads(record.to_json()) | {"version": 4}
     (tmp_path / DATA_FILE).write_text(json.dumps(newer))
     with pytest.raises(ValueError, match="newer than this code"):
         Scorer.open(tmp_path)

@@ -234,6 +234,25 @@ def test_a_feature_that_the_model_does_not_take_is_ignored(value: Any) -> None:
     }  # fmt: skip
 
 
+def test_a_kind_that_training_did_not_have_is_a_warning() -> None:
+    """It counts as any other; letter case and separators make no difference, and none is quoted."""
+    rules = RowContract(counted={"type_of_loan": ["auto loan", "payday loan", "boat loan"]})
+    for known in ("Auto Loan and payday loan, auto loan", "boat loan", " ", None):
+        assert rules.warnings(example() | {"type_of_loan": known}) == []
+    for unknown in ("student loan", "auto loan, yacht loan"):
+        row = example() | {"type_of_loan": unknown}
+        assert rules.problems(row) == []
+        assert rules.warnings(row) == [contract.Problem("type_of_loan", contract.UNSEEN_KIND)]
+
+
+def test_a_text_that_is_a_category_warns_of_unknown_words() -> None:
+    """As any category without a closed list."""
+    rules = RowContract(known_words={"payment_behaviour": ["Low", "High"]})
+    assert rules.warnings(example() | {"payment_behaviour": "Low"}) == []
+    row = example() | {"payment_behaviour": "Medium"}
+    assert rules.warnings(row) == [contract.Problem("payment_behaviour", contract.UNSEEN)]
+
+
 def test_a_text_is_no_longer_than_the_feature_table_holds() -> None:
     """Otherwise the database would refuse its row of the log for ever, and hold up those behind."""
     row = example()

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.answers.folds import folds_by_customer
 
 if TYPE_CHECKING:
     from sklearn.calibration import CalibratedClassifierCV
@@ -97,28 +98,37 @@ def calibrate(model: "Model", val: pd.DataFrame) -> Calibration:
         model: A fitted model.
         val: Prepared rows with labels, which it was not fitted to.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    from credit_ct_dagster.scorer.ordinal import OrdinalClassifier
+    from credit_ct_dagster.modeling.answers.known_scores import calibrated_probabilities
+    from credit_ct_dagster.scorer.ordinal import is_ordinal
 
     customers = val.groupby(schema.TARGET)[schema.CUSTOMER].nunique()
     if set(customers.index) != set(map(str, model.classes_)) or customers.min() < 2 * FOLDS:
         return Calibration(CalibratedModel(model, None, features_of(model)), UNCALIBRATED, {})
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
-    parts = list(folds.split(val, val[schema.TARGET], val[schema.CUSTOMER]))
+    truth = val[schema.TARGET]
+    labels, classes = truth.to_numpy(dtype=str), [str(name) for name in model.classes_]
+    scores = np.asarray(model.predict_proba(val[features_of(model)]), dtype=float)
+    parts = list(folds_by_customer(labels, val[schema.CUSTOMER].to_numpy(dtype=str), FOLDS))
+
+    def held_out_loss(method: str, fit: np.ndarray, test: np.ndarray) -> float:
+        found = calibrated_probabilities(
+            None if method == UNCALIBRATED else method,
+            classes,
+            scores[fit],
+            labels[fit],
+            scores[test],
+        )
+        return probability_log_loss(truth.iloc[test], aligned(found, classes))
+
     losses = {
         method: float(
             np.average(
-                [
-                    _held_out_loss(fitted(model, method, val.iloc[fit]), val.iloc[test])
-                    for fit, test in parts
-                ],
+                [held_out_loss(method, fit, test) for fit, test in parts],
                 weights=[len(test) for _, test in parts],
             )
         )
         for method in METHODS
     }
-    allowed = [UNCALIBRATED] if isinstance(model, OrdinalClassifier) else METHODS
+    allowed = [UNCALIBRATED] if is_ordinal(model) else METHODS
     best = min(allowed, key=losses.__getitem__)
     return Calibration(fitted(model, best, val), best, losses)
 
@@ -272,8 +282,3 @@ def _alphabetical(probabilities: np.ndarray) -> np.ndarray:
     """Columns in the order that scikit-learn's scores take."""
     table = pd.DataFrame(probabilities, columns=schema.CLASSES)
     return table[sorted(schema.CLASSES)].to_numpy()
-
-
-def _held_out_loss(model: CalibratedModel, rows: pd.DataFrame) -> float:
-    probabilities = aligned(model.predict_proba(rows), model.classes)
-    return probability_log_loss(rows[schema.TARGET], probabilities)

@@ -1,19 +1,17 @@
 """Which class an answer gives, chosen for the declared utility on the validation rows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import StratifiedGroupKFold
 
 from credit_ct_dagster.contracts.utility import Metric, RuleData, Utility
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.calibration import FOLDS, UNCALIBRATED, Calibration, aligned
+from credit_ct_dagster.modeling.answers.folds import folds_by_customer
+from credit_ct_dagster.modeling.answers.known_scores import calibrated_probabilities
 from credit_ct_dagster.modeling.judging import confusion
 from credit_ct_dagster.modeling.judging.evidence import compare
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
@@ -34,6 +32,8 @@ _FACTORS = np.array(
     ]
 )
 """By which a weight is multiplied: a quarter to four times, those near 1 first."""
+_MOST_PREDICTED = 500_000
+"""Classes that are in memory together while weights are tried."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -146,10 +146,14 @@ def _of_weights(
     worth = probabilities * weights
     worth[:, place] = -np.inf
     rival, most = worth.argmax(axis=1), worth.max(axis=1)
-    ours = tried[:, np.newaxis] * probabilities[:, place]
-    # Of equals the first class, as in an answer.
-    wins = (ours > most) | ((ours == most) & (place < rival))
-    return _of_classes(truth, np.where(wins, place, rival))
+    reached = []
+    at_once = max(1, _MOST_PREDICTED // len(truth))
+    for start in range(0, len(tried), at_once):
+        ours = tried[start : start + at_once, np.newaxis] * probabilities[:, place]
+        # Of equals the first class, as in an answer.
+        wins = (ours > most) | ((ours == most) & (place < rival))
+        reached.append(_of_classes(truth, np.where(wins, place, rival)))
+    return np.concatenate(reached)
 
 
 @dataclass(frozen=True)
@@ -183,21 +187,17 @@ class _ScoredRows:
 
     def folds(self, number: int, among: Array) -> "Iterator[tuple[Array, Array]]":
         """Places of rows to fit and to test, among given places; no customer is in both."""
-        splitter = StratifiedGroupKFold(number, shuffle=True, random_state=0)
         labels = np.array(schema.CLASSES)[self.truth]
-        for fit, test in splitter.split(among, labels[among], self.customers[among]):
+        for fit, test in folds_by_customer(labels[among], self.customers[among], number):
             yield among[fit], among[test]
 
     def probabilities(self, fit: Array, of: Array) -> Array:
         """Calibrated probabilities of rows, by a calibration that is fitted to other ones."""
-        if self.method == UNCALIBRATED:
-            found = self.scores[of] / self.scores[of].sum(axis=1, keepdims=True)
-        else:
-            calibrated = CalibratedClassifierCV(
-                FrozenEstimator(_KnownScores(self.classes)), method=self.method, cv=2
-            )
-            calibrated.fit(self.scores[fit], np.array(schema.CLASSES)[self.truth[fit]])
-            found = calibrated.predict_proba(self.scores[of])
+        labels = np.array(schema.CLASSES)[self.truth[fit]]
+        method = None if self.method == UNCALIBRATED else self.method
+        found = calibrated_probabilities(
+            method, self.classes, self.scores[fit], labels, self.scores[of]
+        )
         return aligned(found, self.classes)
 
     def held_out(self, number: int, among: Array) -> Array:
@@ -210,28 +210,6 @@ class _ScoredRows:
     def highest_scores(self) -> Array:
         """The class of the highest raw score, as its number."""
         return aligned(self.scores, self.classes).argmax(axis=1)
-
-
-class _KnownScores(ClassifierMixin, BaseEstimator):
-    """A model whose rows are its scores: a calibration is fitted without predicting again."""
-
-    def __init__(self, classes: Sequence[str]) -> None:
-        self.classes = classes
-        self.classes_ = np.array(classes)
-
-    def predict_proba(self, rows: Array) -> Array:
-        """The rows."""
-        return rows
-
-    # scikit-learn requires both of a model that it calibrates, and calls neither.
-
-    def fit(self, rows: Array, labels: Array) -> Self:
-        """Learn nothing."""
-        return self
-
-    def predict(self, rows: Array) -> "np.ndarray[Any, Any]":
-        """The class of the highest score."""
-        return self.classes_[rows.argmax(axis=1)]
 
 
 def _cross_validated(rows: _ScoredRows, start: Array) -> "dict[str, Array]":

@@ -100,8 +100,9 @@ def _made(
     for name, row in zip(schema.CLASSES, of_class, strict=True):
         yield f"typical {name}", row
     yield "typical", everyone
+    quantiles = {name: train[name].quantile(_QUANTILES).tolist() for name in schema.NUMERIC}
     for number in range(len(_QUANTILES)):
-        yield "quantiles", everyone | _quantiles(train, number)
+        yield "quantiles", everyone | _quantiles(quantiles, number)
     yield "all missing", dict.fromkeys(schema.FEATURES)
     for number, column in enumerate(features):
         yield f"{column} missing", of_class[number % len(of_class)] | {column: None}
@@ -112,6 +113,10 @@ def _made(
         | {name: f" {word} " for name in schema.WORDS if (word := everyone[name]) is not None},
     )
     yield from _words(train, everyone, features)
+    for name in features:
+        if kinds := schema.COLUMNS[name].kinds:
+            for kind, text in _lists(kinds):
+                yield f"{name}: {kind}", everyone | {name: text[: schema.COLUMNS[name].length]}
     numbers = [name for name in schema.NUMERIC if name in features]
     low: _Row = {name: _bound(limits, name, "low") for name in numbers}
     high: _Row = {name: _bound(limits, name, "high") for name in numbers}
@@ -126,11 +131,11 @@ def _made(
         yield kind, everyone | extreme
 
 
-def _quantiles(train: pd.DataFrame, number: int) -> _Row:
+def _quantiles(quantiles: Mapping[str, Sequence[float]], number: int) -> _Row:
     """Each number at another one of its quantiles, so that all occur, in many combinations."""
     return {
-        name: _number(train[name].quantile(_QUANTILES[(number + place) % len(_QUANTILES)]))
-        for place, name in enumerate(schema.NUMERIC)
+        name: _number(values[(number + place) % len(values)])
+        for place, (name, values) in enumerate(quantiles.items())
     }
 
 
@@ -149,6 +154,15 @@ def _words(
             unseen[name] = _unseen(train[name], column)
             yield f"unseen {name}", everyone | {name: unseen[name]}
     yield "unseen words", everyone | unseen
+
+
+def _lists(kinds: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Texts that list kinds as people write them."""
+    *first, last = kinds[:3]
+    yield "with and", f"{', '.join(first)} and {last}" if first else last
+    yield "in another letter case", f" {','.join(kinds[-3:]).upper()}"
+    yield "a kind three times", ", ".join([kinds[-1]] * 3)
+    yield "an unknown kind among others", f"{kinds[0]}, Unseen, {kinds[-1]}"
 
 
 def _unseen(words: pd.Series, column: schema.Column) -> str:

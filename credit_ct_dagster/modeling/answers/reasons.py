@@ -8,6 +8,7 @@ customer of the next better class, quotes no value, and judges nobody.
 from collections.abc import Mapping, Sequence
 
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.scorer.encoding import OTHER, column_name
 
 # Per feature: what it is, and how a higher and a lower value read.
 _NUMBERS = {
@@ -38,6 +39,21 @@ _WORDS = {
     "payment_of_min_amount": "Whether only the minimum amount is paid",
     "payment_behaviour": "The pattern of spending and payments",
 }
+# Per kind that a text lists: what is held more or fewer of.
+_KINDS = {
+    "type_of_loan": {
+        "auto loan": "auto loans",
+        "credit-builder loan": "credit-builder loans",
+        "debt consolidation loan": "debt consolidation loans",
+        "home equity loan": "home equity loans",
+        "mortgage loan": "mortgage loans",
+        "not specified": "loans of a kind that is not specified",
+        "payday loan": "payday loans",
+        "personal loan": "personal loans",
+        "student loan": "student loans",
+        OTHER: "loans of other kinds",
+    },
+}
 _THAN = "than is typical of customers with the next better score."
 _TOGETHER = "together with the other details, {lowers} the score."
 
@@ -59,18 +75,41 @@ def _of_word(subject: str) -> dict[str, str]:
     }
 
 
-def sentences(features: Sequence[str] = tuple(schema.FEATURES)) -> dict[str, Mapping[str, str]]:
-    """Per feature and direction, the sentence of a reason.
+def _of_kind(feature: str, subject: str, kind: str) -> dict[str, str]:
+    held = _KINDS.get(feature, {}).get(kind)
+    of_text = _of_word(subject)
+    if held is None:
+        named = "other things" if kind == OTHER else kind
+        return of_text | {
+            "higher": f"{subject}: {named} is listed more often {_THAN}",
+            "lower": f"{subject}: {named} is listed less often {_THAN}",
+        }
+    return of_text | {
+        "higher": f"More {held} are held {_THAN}",
+        "lower": f"Fewer {held} are held {_THAN}",
+    }
+
+
+def sentences(
+    features: Sequence[str] = tuple(schema.FEATURES),
+    counted: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Mapping[str, str]]:
+    """Per column of a model and direction, the sentence of a reason.
 
     A feature that has no words of its own yet is called by its description.
 
     Args:
         features: Of the schema. [default: all]
+        counted: The texts of which the model takes counts, and the kinds that it counts.
+            [default: none]
     """
     found: dict[str, Mapping[str, str]] = {}
     for name in features:
         subject = schema.COLUMNS[name].description
-        if name in schema.NUMERIC:
+        if counted and name in counted:
+            for kind in (*counted[name], OTHER):
+                found[column_name(name, kind)] = _of_kind(name, _WORDS.get(name, subject), kind)
+        elif name in schema.NUMERIC:
             found[name] = _of_number(*_NUMBERS.get(name, (subject, "is higher", "is lower")))
         else:
             found[name] = _of_word(_WORDS.get(name, subject))

@@ -11,6 +11,8 @@ from credit_ct_dagster.contracts.utility import Metric, Utility
 from credit_ct_dagster.modeling import schema
 
 _BATCH_DRAWS = 100
+_MOST_DRAWN = 8_000_000
+"""Customers of all draws that are in memory together: 64 MB."""
 _CLASSES = len(schema.CLASSES)
 
 
@@ -49,13 +51,33 @@ def resampled(per_customer: np.ndarray, draws: int, seed: int) -> np.ndarray:
     """
     rng = np.random.default_rng(seed)
     customers = len(per_customer)
-    flat = per_customer.reshape(customers, -1).astype(np.float64)
+    flat = per_customer.reshape(customers, -1)
+    kind = None
+    if np.issubdtype(flat.dtype, np.integer):  # few customers differ: those alike are one sum
+        kind = _kinds(flat)
+        flat = flat[np.unique(kind, return_index=True)[1]]
+    flat = flat.astype(np.float64)
     sums = np.empty((draws, flat.shape[1]))
-    for start in range(0, draws, _BATCH_DRAWS):
-        drawn = rng.integers(customers, size=(min(_BATCH_DRAWS, draws - start), customers))
-        times = np.stack([np.bincount(draw, minlength=customers) for draw in drawn])
+    batch = max(1, min(_BATCH_DRAWS, _MOST_DRAWN // customers))
+    for start in range(0, draws, batch):
+        drawn = rng.integers(customers, size=(min(batch, draws - start), customers))
+        times = np.empty((len(drawn), len(flat)))
+        for row, draw in zip(times, drawn, strict=True):
+            row[:] = np.bincount(draw if kind is None else kind[draw], minlength=len(flat))
         sums[start : start + len(drawn)] = times @ flat
     return sums.reshape(draws, *per_customer.shape[1:])
+
+
+def _kinds(counts: np.ndarray) -> np.ndarray:
+    """Numbers from 0 on, shape (customers,): equal where all counts of two customers are.
+
+    Args:
+        counts: Whole numbers, 0 or more, shape (customers, …).
+    """
+    kind = np.zeros(len(counts), dtype=np.int64)
+    for column in counts.T:
+        kind = pd.factorize(kind * (int(column.max()) + 1) + column)[0]
+    return kind
 
 
 def accuracy(counts: np.ndarray) -> np.ndarray:

@@ -1,11 +1,15 @@
 """The model card: what a person needs to know of one model, on a page of its own."""
 
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2.bccache import Bucket
 
 from credit_ct_dagster.contracts.assessment import AssessmentReport
 from credit_ct_dagster.contracts.decision import DecisionRecord, Ground
@@ -19,6 +23,7 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.pages.findings import Finding, findings_of
 
 _TEMPLATE = "model_card.html.j2"
+_COMPILED = Path(__file__).with_name("__pycache__")
 _PLAIN = {
     Ground.first: "This model went into service: it is the first one that meets the bank's minimum"
     " standards.",
@@ -88,7 +93,9 @@ class ModelCard:
     def parameters(self) -> dict[str, Any]:
         """What the model was fitted with, and its trees; what all candidates shared comes last."""
         best = self.search.best
-        shared = {name: value for name, value in best.fixed.items() if name != "monotone"}
+        shared = {
+            name: value for name, value in best.fixed.items() if name not in ("monotone", "text")
+        }
         if "iterations" in shared:
             shared["iterations, at most"] = shared.pop("iterations")
         return {
@@ -96,6 +103,7 @@ class ModelCard:
             "trees": best.iterations,
             "preset": self.search.preset,
             "monotone": "yes" if self.is_monotone else "no",
+            "text": best.fixed.get("text", "native"),
             **shared,
         }
 
@@ -132,10 +140,26 @@ class ModelCard:
         )
 
 
+class _CompiledTemplates(jinja2.FileSystemBytecodeCache):
+    """Templates are compiled once, which takes a quarter of a second: as Python compiles modules.
+
+    The files are where this module's is. Where nobody may write, each process compiles them.
+    """
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Store what was compiled, for other processes."""
+        if sys.dont_write_bytecode:
+            return
+        with suppress(OSError):
+            Path(self.directory).mkdir(exist_ok=True)
+            super().dump_bytecode(bucket)
+
+
 @cache
-def _environment() -> jinja2.Environment:
+def _environment(compiled: Path = _COMPILED) -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.PackageLoader(__package__),
+        bytecode_cache=_CompiledTemplates(str(compiled)),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -1,20 +1,29 @@
-"""Pictures of a model, as PNG; matplotlib is imported when one is drawn."""
+"""Pictures of a model, as SVG: written as text, in a few milliseconds.
+
+matplotlib takes a second to import and to draw three pictures, longer than most steps; and the page
+of events in Dagster's UI loads the pictures of a hundred base dates at once: they have to be small.
+"""
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
-from typing import TYPE_CHECKING
+from html import escape
+from math import ceil, floor, log10
 
 import numpy as np
 
 from credit_ct_dagster.contracts.trial import Trial, TrialState
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.pages.chart import Axis, Panel, picture, text
 from credit_ct_dagster.modeling.search.tuning import best_of, completed_of
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+_BLUE, _ORANGE, _GRAY, _RED = "#4c72b0", "#dd8452", "#8c8c8c", "#c44e52"
+_PALEST, _DARKEST = np.array([247, 251, 255]), np.array([8, 48, 107])
+_CELL = 84
+_BAR = 20
+_APART = 6
+"""Pixels between two points of a curve, at least."""
 
 
-def confusion_matrix_png(counts: np.ndarray, title: str) -> bytes:
+def confusion_matrix_svg(counts: np.ndarray, title: str) -> str:
     """Draw true against predicted classes.
 
     Args:
@@ -22,82 +31,131 @@ def confusion_matrix_png(counts: np.ndarray, title: str) -> bytes:
         title: What was measured.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = _figure(4.6, 4.2)
-    axes = figure.add_subplot()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    left, top, size = 96, 34, _CELL * len(schema.CLASSES)
+    middle = size / 2
+    parts = [
+        text(left + middle, 20, title, size=13),
+        text(left + middle, top + size + 40, "predicted"),
+        text(16, top + middle, "true", turned=True),
+    ]
+    for place, name in enumerate(schema.CLASSES):
+        centre = (place + 0.5) * _CELL
+        parts += [
+            text(left + centre, top + size + 18, name),
+            text(left - 8, top + centre + 4, name, anchor="end"),
+        ]
     for (true, predicted), count in np.ndenumerate(counts):
-        axes.text(
-            predicted, true, f"{count}\n{shares[true, predicted]:.0%}", ha="center", va="center",
-            color="white" if shares[true, predicted] > 0.5 else "black",
-        )  # fmt: skip
-    axes.set_xticks(range(len(schema.CLASSES)), schema.CLASSES)
-    axes.set_yticks(range(len(schema.CLASSES)), schema.CLASSES)
-    axes.set(title=title, xlabel="predicted", ylabel="true")
-    return _png(figure)
+        share = float(shares[true, predicted])
+        red, green, blue = (_PALEST + share * (_DARKEST - _PALEST)).round().astype(int)
+        x, y = left + predicted * _CELL, top + true * _CELL
+        ink = "white" if share > 0.5 else "black"
+        parts += [
+            f'<rect x="{x}" y="{y}" width="{_CELL}" height="{_CELL}"'
+            f' fill="rgb({red},{green},{blue})"/>',
+            text(x + _CELL / 2, y + _CELL / 2 - 2, f"{count:,}", color=ink),
+            text(x + _CELL / 2, y + _CELL / 2 + 14, f"{share:.0%}", color=ink),
+        ]
+    return picture(left + size + 16, top + size + 52, parts)
 
 
-def importances_png(importances: Mapping[str, float]) -> bytes:
+def importances_svg(importances: Mapping[str, float]) -> str:
     """Draw how much each feature moves the prediction, in percent, highest on top."""
-    names = list(importances)[::-1]
-    figure = _figure(6.4, 0.26 * len(names) + 0.8)
-    axes = figure.add_subplot()
-    axes.barh(names, [importances[name] for name in names], color="#4c72b0")
-    axes.set(title="Feature importances", xlabel="% (PredictionValuesChange)")
-    axes.spines[["top", "right"]].set_visible(False)
-    return _png(figure)
+    height = _BAR * len(importances)
+    panel = Panel(180, 34, 380, height)
+    axis = Axis(0, max(importances.values(), default=0.0) or 1.0, panel.width)
+    parts = panel.frame("Feature importances", "% (PredictionValuesChange)")
+    parts += panel.ticks_along(axis)
+    for place, (name, percent) in enumerate(importances.items()):
+        y = panel.top + place * _BAR
+        parts += [
+            text(panel.left - 8, y + _BAR / 2 + 4, name, anchor="end"),
+            f'<rect x="{panel.left}" y="{y + 3}" width="{axis.at(percent):.1f}"'
+            f' height="{_BAR - 6}" fill="{_BLUE}"/>',
+        ]
+    return picture(panel.left + panel.width + 20, panel.top + height + 48, parts)
 
 
-def search_png(trials: Sequence[Trial], curves: Mapping[int, Sequence[float]]) -> bytes:
+def search_svg(trials: Sequence[Trial], curves: Mapping[int, Sequence[float]]) -> str:
     """Draw a search: how each trial ended, and the validation loss of those that completed.
 
     Args:
         trials: All trials, in their order.
         curves: Per number of a completed trial, its validation loss after each tree.
     """
-    figure = _figure(10, 4)
-    per_trial, per_tree = figure.subplots(1, 2)
-    best = best_of(trials)
-    completed = completed_of(trials)
-    per_trial.plot(
-        [trial.number for trial in completed],
-        [trial.metrics["accuracy"] for trial in completed],
-        "o", color="#4c72b0", label=f"completed ({len(completed)})",
-    )  # fmt: skip
+    parts = [
+        *_accuracies(Panel(64, 34, 380, 250), trials),
+        *_losses(Panel(524, 34, 380, 250), curves, best_of(trials)),
+    ]
+    return picture(924, 334, parts)
+
+
+def _accuracies(panel: Panel, trials: Sequence[Trial]) -> list[str]:
+    """The accuracy of each completed trial; others are marked along the lower edge."""
+    best, completed = best_of(trials), completed_of(trials)
+    values = [trial.metrics["accuracy"] for trial in completed]
+    along = Axis(0, max((trial.number for trial in trials), default=1) or 1, panel.width)
+    up = Axis.around(values, panel.height)
+    parts = panel.frame("Accuracy per trial, on validation", "trial")
+    parts += panel.ticks_along(along, whole=True) + panel.ticks_up(up)
+    legend: list[tuple[str, str]] = []
+    if completed:
+        legend.append((_BLUE, f"● completed ({len(completed)})"))
+    for trial in completed:
+        x, y = panel.at(along.at(trial.number), up.at(trial.metrics["accuracy"]))
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{_BLUE}"/>')
     for state, mark, color in (
-        (TrialState.pruned, "|", "#8c8c8c"), (TrialState.failed, "x", "#c44e52"),
+        (TrialState.pruned, "|", _GRAY), (TrialState.failed, "×", _RED),
     ):  # fmt: skip
         numbers = [trial.number for trial in trials if trial.state == state]
+        for number in numbers:
+            x, y = panel.at(along.at(number), 8)
+            parts.append(text(x, y + 4, mark, color=color))
         if numbers:
-            # Without an accuracy of their own: marked along the lower edge.
-            per_trial.plot(
-                numbers, [0.03] * len(numbers), mark, color=color,
-                label=f"{state} ({len(numbers)})", transform=per_trial.get_xaxis_transform(),
-            )  # fmt: skip
+            legend.append((color, f"{mark} {state} ({len(numbers)})"))
     if best:
-        per_trial.plot(best.number, best.metrics["accuracy"], "*", color="#dd8452", markersize=15,
-                       label=f"best, trial {best.number}")  # fmt: skip
-    per_trial.set(title="Accuracy per trial, on validation", xlabel="trial", xmargin=0.04)
-    per_trial.locator_params(axis="x", integer=True)
-    per_trial.legend(fontsize="small")
-    for number, curve in curves.items():
-        is_best = best is not None and number == best.number
-        per_tree.plot(
-            range(1, len(curve) + 1), curve, linewidth=2 if is_best else 0.9,
-            color="#dd8452" if is_best else "#4c72b0", alpha=1 if is_best else 0.5,
-        )  # fmt: skip
-    per_tree.set(title="Validation loss of completed trials", xlabel="trees", xscale="log")
-    for axes in (per_trial, per_tree):
-        axes.spines[["top", "right"]].set_visible(False)
-    return _png(figure)
+        x, y = panel.at(along.at(best.number), up.at(best.metrics["accuracy"]))
+        parts.append(text(x, y + 6, "★", size=18, color=_ORANGE))
+        legend.append((_ORANGE, f"★ best, trial {best.number}"))
+    return parts + panel.legend(legend)
 
 
-def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.figure import Figure
+def _losses(panel: Panel, curves: Mapping[int, Sequence[float]], best: Trial | None) -> list[str]:
+    """The curve of each completed trial, that of the best one in front."""
+    drawn = {number: list(curve) for number, curve in curves.items() if len(curve)}
+    up = Axis.around([value for curve in drawn.values() for value in curve], panel.height)
+    along = Axis(0, log10(max(map(len, drawn.values()), default=1)) or 1.0, panel.width)
+    parts = panel.frame("Validation loss of completed trials", "trees")
+    parts += panel.ticks_up(up)
+    for power in range(floor(along.low), ceil(along.high) + 1):
+        if power <= along.high:
+            parts.append(panel.tick_along(along.at(power), f"{10**power:,}"))
+    chosen = None if best is None else best.number
+    for number in sorted(drawn, key=lambda number: number == chosen):
+        points = _thinned([along.at(log10(tree)) for tree in range(1, len(drawn[number]) + 1)])
+        places = (panel.at(points[i], up.at(drawn[number][i])) for i in points)
+        line = " ".join(f"{x:.0f},{y:.0f}" for x, y in places)
+        style = (
+            f'stroke="{_ORANGE}" stroke-width="2"'
+            if number == chosen
+            else f'stroke="{_BLUE}" stroke-opacity="0.5"'
+        )
+        parts.append(f'<polyline points="{line}" fill="none" {style}/>')
+    return parts
 
-    return Figure(figsize=(width, height), layout="constrained")
+
+def _thinned(places: Sequence[float]) -> dict[int, float]:
+    """The points of a curve that are apart by some pixels, its last one among them, by number."""
+    found = {0: places[0]}
+    before = places[0]
+    for number, place in enumerate(places):
+        if place - before >= _APART or number == len(places) - 1:
+            found[number] = before = place
+    return found
 
 
-def _png(figure: "Figure") -> bytes:
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=90)
-    return buffer.getvalue()
+def markdown_of(name: str, svg: str) -> str:
+    """A picture inside of Markdown, which Dagster's UI shows without another request."""
+    from base64 import b64encode
+
+    content = b64encode(svg.encode()).decode()
+    return f"![{escape(name)}](data:image/svg+xml;base64,{content})"

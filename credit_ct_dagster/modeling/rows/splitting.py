@@ -22,12 +22,10 @@ def customer_position(customer_ids: pd.Series) -> pd.Series:
     Returns:
         float64, same index; equal ids have equal positions, on every machine and base date.
     """
-    ids = customer_ids.astype(str)
-    positions = {
-        customer: int.from_bytes(blake2b(customer.encode(), digest_size=8).digest()) / 2**64
-        for customer in ids.unique()
-    }
-    return ids.map(positions).astype("float64")
+    number, ids = pd.factorize(customer_ids.astype(str))
+    digests = b"".join(blake2b(each.encode(), digest_size=8).digest() for each in ids)
+    positions = np.frombuffer(digests, dtype=">u8").astype("float64") / 2**64
+    return pd.Series(positions[number], index=customer_ids.index, name=customer_ids.name)
 
 
 def split_by_customer(
@@ -122,7 +120,7 @@ def require_fingerprint(rows: pd.DataFrame, expected: str, what: str) -> None:
     if data_fingerprint(rows) != expected:
         raise MixedArtifactsError(
             f"The {what} do not match the fingerprint in the summary: another run has replaced one"
-            " of the two. Materialize preprocessed_splits for this base date again."
+            " of the two. Materialize preprocessed_splits for their base date again."
         )
 
 

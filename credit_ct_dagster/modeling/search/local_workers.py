@@ -11,6 +11,7 @@ import optuna
 
 from credit_ct_dagster.contracts.trial import Trial
 from credit_ct_dagster.modeling.search.search_space import TuningParameters
+from credit_ct_dagster.modeling.search.standings import LocalStandings
 from credit_ct_dagster.modeling.search.training import TrainingData
 from credit_ct_dagster.modeling.search.trials import FittedTrial, TrialTracker, fit_trial
 
@@ -26,9 +27,13 @@ def record_trial(trial: optuna.Trial, fitted: FittedTrial, tracker: TrialTracker
     return tracked
 
 
-def threads_per_fit(thread_count: int, at_once: int) -> int:
-    """Threads for each of several fits: as configured, or (-1) the cores divided among them."""
-    return thread_count if thread_count > 0 else max(1, joblib.cpu_count() // at_once)
+def threads_per_fit(thread_count: int) -> int:
+    """Threads of a fit: as configured, or (-1) one per core that this process may use.
+
+    Fits at the same time have more threads than there are cores, which costs them little, and the
+    last ones, or a single one, leave no core idle (docs/performance.md).
+    """
+    return thread_count if thread_count > 0 else int(joblib.cpu_count())
 
 
 class LocalWorkers:
@@ -49,13 +54,14 @@ class LocalWorkers:
             parameters: The search.
             tracker: Where trials are recorded.
             n_jobs: Trials at the same time; -1: one per core.
-            thread_count: Threads of each fit; -1: the cores divided among the trials.
+            thread_count: Threads of each fit; -1: one per core.
         """
         self._data = data
         self._parameters = parameters
         self._tracker = tracker
         self._n_jobs = n_jobs if n_jobs > 0 else joblib.cpu_count()
-        self._threads = threads_per_fit(thread_count, self._n_jobs)
+        self._threads = threads_per_fit(thread_count)
+        self._standings = LocalStandings()
         self._stop = threading.Event()
         self._fits = ThreadPoolExecutor(self._n_jobs, "fit")
         self._records = ThreadPoolExecutor(self.slots(), "record")
@@ -66,10 +72,20 @@ class LocalWorkers:
 
     def submit(self, trial: optuna.Trial) -> Future[Trial]:
         """Fit a trial, then record it."""
-        fitting = self._fits.submit(
-            fit_trial, trial, self._data, self._parameters, self._threads, self._stop
+        self._standings.join(trial)
+        fitting = self._fits.submit(self._fit, trial)
+        return self._records.submit(lambda: self._record(trial, fitting.result()))
+
+    def _fit(self, trial: optuna.Trial) -> FittedTrial:
+        fitted = fit_trial(
+            trial, self._data, self._parameters, self._threads, self._stop, self._standings
         )
-        return self._records.submit(lambda: record_trial(trial, fitting.result(), self._tracker))
+        self._standings.end(trial)
+        return fitted
+
+    def _record(self, trial: optuna.Trial, fitted: FittedTrial) -> Trial:
+        self._standings.write(trial)
+        return record_trial(trial, fitted, self._tracker)
 
     def __enter__(self) -> Self:
         return self

@@ -2,13 +2,15 @@
 
 A trial that a killed process left running has to be continued, and trials have to be handed to
 other machines. Optuna identifies a trial by its id in the storage for both, but offers it nowhere.
+And it queues the trials of known candidates one by one, then writes each of their parameters.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from credit_ct_dagster.errors.operation import LibraryChangedError
 
@@ -22,11 +24,7 @@ def storage_id(trial: optuna.Trial | FrozenTrial) -> int:
     try:
         return int(trial._trial_id)
     except AttributeError:
-        raise LibraryChangedError(
-            f"Optuna's {type(trial).__name__} has no `_trial_id` any more: see"
-            " credit_ct_dagster/modeling/search/optuna_internals.py, and install the Optuna version"
-            " that constraints.txt names until it is adapted."
-        ) from None
+        raise _changed(type(trial).__name__, "_trial_id") from None
 
 
 def continued(
@@ -44,3 +42,43 @@ def continued(
     for name, distribution in (distributions or {}).items():
         trial._suggest(name, distribution)
     return trial
+
+
+def begun(
+    study: optuna.Study,
+    params: Mapping[str, int | float],
+    distributions: Mapping[str, BaseDistribution],
+    user_attrs: Mapping[str, Any],
+) -> optuna.Trial:
+    """Start a trial of a known candidate, with one write to the storage.
+
+    `Study.enqueue_trial` and `ask` need six, and every look at the study reads what is queued.
+
+    Args:
+        study: Its study.
+        params: The candidate.
+        distributions: Those of its parameters.
+        user_attrs: What to store with the trial.
+
+    Raises:
+        LibraryChangedError: This version of Optuna offers no such way.
+    """
+    template = optuna.trial.create_trial(
+        state=TrialState.RUNNING,
+        params=dict(params),
+        distributions=dict(distributions),
+        user_attrs=dict(user_attrs),
+    )
+    try:
+        trial_id = study._storage.create_new_trial(study._study_id, template_trial=template)
+    except (AttributeError, TypeError):
+        raise _changed("Study", "_storage.create_new_trial(study_id, template_trial)") from None
+    return optuna.trial.Trial(study, trial_id)
+
+
+def _changed(kind: str, lacking: str) -> LibraryChangedError:
+    return LibraryChangedError(
+        f"Optuna's {kind} has no `{lacking}` any more: see"
+        " credit_ct_dagster/modeling/search/optuna_internals.py, and install the Optuna version"
+        " that constraints.txt names until it is adapted."
+    )

@@ -4,8 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import optuna
-from optuna.trial import TrialState
+from credit_ct_dagster.modeling.search.standings import Standing
 
 
 @dataclass(frozen=True)
@@ -29,19 +28,23 @@ class SuccessiveHalving:
     rungs: Sequence[int]
     keep: float
 
-    def falls_behind(self, study: optuna.Study, number: int, rung: int) -> bool | None:
+    def falls_behind(self, standings: Sequence[Standing], rung: int) -> bool | None:
         """Whether to stop a trial that has reported its loss at a rung.
+
+        Args:
+            standings: Of the trials in their order, up to the one in question.
+            rung: The rung.
 
         Returns:
             None while a trial that was started earlier has not reached the rung yet.
         """
-        trials = study.get_trials(deepcopy=False)
-        loss = trials[number].intermediate_values[rung]
+        *earlier, own = standings
+        loss = own.losses[rung]
         ahead, compared = 0, 1
-        for earlier in trials[:number]:
-            if rung in earlier.intermediate_values:
+        for other in earlier:
+            if rung in other.losses:
                 compared += 1
-                ahead += math.isnan(loss) or earlier.intermediate_values[rung] <= loss
-            elif earlier.state in {TrialState.RUNNING, TrialState.WAITING}:
+                ahead += math.isnan(loss) or other.losses[rung] <= loss
+            elif other.running:
                 return None
         return ahead >= math.ceil(self.keep * compared)

@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from credit_ct_dagster.modeling.search.encoding import ModelColumns
+from credit_ct_dagster.modeling.search.search_space import Text
 from credit_ct_dagster.modeling.search.training import combined, new_classifier, pools_of
 from credit_ct_dagster.scorer.ordinal import Model
 
@@ -26,7 +28,7 @@ def refit(
 
     Args:
         params: `BestModel.params` and `BestModel.fixed`: of the candidate, by CatBoost's names, and
-            `monotone`.
+            `monotone` and `text`; a record of a release before `text` has none, and is native.
         iterations: `BestModel.trees`: of each of its CatBoost models.
         train: Prepared rows with labels.
         val: The same.
@@ -36,13 +38,16 @@ def refit(
     of_catboost = dict(params)
     of_catboost.pop("early_stopping_rounds", None)
     monotone = bool(of_catboost.pop("monotone", False))
+    text = Text(of_catboost.pop("text", Text.native))
     rows = pd.concat([train, val], ignore_index=True)
-    pools = pools_of(rows, features, monotone=monotone)
+    columns = ModelColumns.of(rows, features, text)
+    pools = pools_of(rows, columns, monotone=monotone)
     return combined(
         [
             new_classifier(
-                of_catboost | {"iterations": trees}, features, thread_count, monotone=monotone
+                of_catboost | {"iterations": trees}, columns, thread_count, monotone=monotone
             ).fit(pool)
             for pool, trees in zip(pools, iterations, strict=True)
-        ]
+        ],
+        columns,
     )

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.search.presets import QUALITY, Preset
+
 # Optuna takes a second to import and CatBoost half a second, and the definitions import this
 # module: methods import what they call.
 if TYPE_CHECKING:
@@ -24,27 +27,9 @@ Params = Mapping[str, int | float]
 _LIMITS = {"depth": (1, 16), "rsm": (0.01, 1), "l2_leaf_reg": (0, 1e6)}
 _CAPS = {"max_trials", "max_seconds"}
 _NOT_CATBOOSTS = {
-    "preset", "sampler", "pruning", "pruning_rungs", "pruning_keep", "monotone", *_LIMITS, *_CAPS,
+    "preset", "sampler", "pruning", "pruning_rungs", "pruning_keep", "monotone", "text", *_LIMITS,
+    *_CAPS,
 }  # fmt: skip
-
-
-class Preset(StrEnum):
-    """Values that belong together."""
-
-    bank = "bank"
-    quality = "quality"
-
-
-_QUALITY: dict[str, Any] = {
-    "depth": [6],
-    "rsm": [0.6, 0.8, 1.0],
-    "l2_leaf_reg": [3.0],
-    "learning_rate": 0.05,
-    "iterations": 5000,
-    "early_stopping_rounds": 100,
-    "pruning_rungs": [100],
-}
-"""What `quality` replaces; docs/decisions/0021-search-presets-and-monotone.md has the evidence."""
 
 
 class Sampler(StrEnum):
@@ -60,6 +45,13 @@ class Pruning(StrEnum):
 
     successive_halving = "successive_halving"
     none = "none"
+
+
+class Text(StrEnum):
+    """How a model takes texts."""
+
+    native = "native"
+    counts = "counts"
 
 
 class TuningParameters(BaseModel):
@@ -139,6 +131,13 @@ class TuningParameters(BaseModel):
         " no entry of COST_MATRIX is less than that of a smaller error in the same direction. By"
         " default the model is free, as the bank's own",
     )
+    text: Text = Field(
+        default=Text.native,
+        description="How models take texts: native, CatBoost's own words and pairs of words, as the"
+        " bank's own; or counts, a number per kind that a text lists (credit_ct_dagster/modeling/"
+        "schema.py: kinds of loan), and any other text as a category. counts fits two to three"
+        " times as fast. docs/decisions/0024-text-encoding.md has the evidence for the default",
+    )
     learning_rate: float = Field(
         default=0.3,
         gt=0,
@@ -172,9 +171,9 @@ class TuningParameters(BaseModel):
         """The launchpad passes every default, so a field that has it counts as left alone."""
         if not isinstance(given, dict) or given.get("preset") != Preset.quality:
             return given
-        defaults = {name: cls.model_fields[name].default for name in _QUALITY}
+        defaults = {name: cls.model_fields[name].default for name in QUALITY}
         left = {name for name, value in defaults.items() if given.get(name, value) == value}
-        return given | {name: value for name, value in _QUALITY.items() if name in left}
+        return given | {name: value for name, value in QUALITY.items() if name in left}
 
     @field_validator("depth", "rsm", "l2_leaf_reg")
     @classmethod
@@ -281,7 +280,12 @@ class TuningParameters(BaseModel):
         # A preset has become the values that it stands for.
         decisive = set(TuningParameters.model_fields) - _CAPS - {"preset"}
         chosen = self.model_dump_json(include=decisive)
-        text = "\n".join([chosen, version("catboost"), ",".join(features), *data])
+        kinds = [
+            f"{name}: {', '.join(schema.COLUMNS[name].kinds)}"
+            for name in features
+            if self.text == Text.counts and schema.COLUMNS[name].kinds
+        ]
+        text = "\n".join([chosen, version("catboost"), ",".join(features), *kinds, *data])
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
     def _searched(self) -> dict[str, list[Any]]:

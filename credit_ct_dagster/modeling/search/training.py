@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,6 +11,9 @@ from catboost import CatBoostClassifier, CatBoostError, Pool
 
 from credit_ct_dagster.errors.inputs import UnusableRowsError
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.search.encoding import ModelColumns
+from credit_ct_dagster.modeling.search.search_space import Text
+from credit_ct_dagster.scorer.encoded import EncodedClassifier
 from credit_ct_dagster.scorer.ordinal import Model, OrdinalClassifier
 
 TEXT_PROCESSING = {
@@ -57,8 +61,9 @@ class TrainingData:
         parts: What each CatBoost model of a candidate is fitted to: one of all classes, or one per
             pair of neighbouring classes.
         val_rows: The rows to stop early on as a frame, to measure on.
-        train_texts: The texts of the rows to fit, to name the one that CatBoost refuses.
-        features: What is trained on, in the order of the schema.
+        train_texts: What CatBoost splits into words in the rows to fit, to name the text that it
+            refuses.
+        columns: What CatBoost is given of the rows.
         monotone: Whether each pair of neighbouring classes has a model of its own, which follows
             the directions that the schema declares.
     """
@@ -66,7 +71,7 @@ class TrainingData:
     parts: Sequence[Part]
     val_rows: pd.DataFrame
     train_texts: pd.DataFrame
-    features: Sequence[str]
+    columns: ModelColumns
     monotone: bool
 
     @classmethod
@@ -74,8 +79,9 @@ class TrainingData:
         cls,
         train: pd.DataFrame,
         val: pd.DataFrame,
-        features: Sequence[str] = schema.FEATURES,
+        features: Sequence[str],
         *,
+        text: Text,
         monotone: bool = False,
     ) -> "TrainingData":
         """Bring prepared rows into CatBoost's form.
@@ -84,21 +90,22 @@ class TrainingData:
             train: Rows to fit.
             val: Rows to stop early on.
             features: What to train on, in the order of the schema.
+            text: How the model takes texts.
             monotone: Whether the model follows the directions that the schema declares.
 
         Raises:
             UnusableRowsError: It should, but the rows lack a class.
         """
+        columns = ModelColumns.of(train, features, text)
         parts = [
-            Part(*pools)
-            for pools in zip(
-                pools_of(train, features, monotone=monotone),
-                pools_of(val, features, monotone=monotone),
+            Part(_quantised(to_fit, columns), to_stop_on)
+            for to_fit, to_stop_on in zip(
+                pools_of(train, columns, monotone=monotone),
+                pools_of(val, columns, monotone=monotone),
                 strict=True,
             )
         ]
-        texts = [name for name in schema.TEXT if name in features]
-        return cls(parts, val, train[texts], list(features), monotone)
+        return cls(parts, val, train[list(columns.texts)], columns, monotone)
 
     @property
     def train(self) -> Pool:
@@ -107,35 +114,49 @@ class TrainingData:
         return part.train
 
 
-def pools_of(rows: pd.DataFrame, features: Sequence[str], *, monotone: bool) -> list[Pool]:
+def pools_of(rows: pd.DataFrame, columns: ModelColumns, *, monotone: bool) -> list[Pool]:
     """CatBoost's form of labelled rows: of all classes, or of each pair of neighbouring ones.
 
     Raises:
         UnusableRowsError: A pair lacks a class.
     """
+    encoded, labels = columns.encoding.of_frame(rows), rows[schema.TARGET]
     if not monotone:
-        return [_pool_of(rows, features, rows[schema.TARGET])]
+        return [_pool_of(encoded, labels, columns)]
     pools = []
     for pair in itertools.pairwise(schema.CLASSES):
-        lacking = [name for name in pair if not (rows[schema.TARGET] == name).any()]
+        lacking = [name for name in pair if not (labels == name).any()]
         if lacking:
             raise UnusableRowsError(
                 "monotone: true fits each pair of neighbouring classes by itself, but no training"
                 f" row, or no validation row, has the label '{lacking[0]}': load more rows, or set"
                 " monotone: false in the configuration of tuned_runs."
             )
-        chosen = rows[rows[schema.TARGET].isin(pair)]
-        pools.append(_pool_of(chosen, features, (chosen[schema.TARGET] == pair[1]).astype(int)))
+        chosen = labels.isin(pair)
+        better = (labels[chosen] == pair[1]).astype(int)
+        pools.append(_pool_of(encoded[chosen], better, columns))
     return pools
 
 
-def _pool_of(rows: pd.DataFrame, features: Sequence[str], label: pd.Series) -> Pool:
+def _pool_of(encoded: pd.DataFrame, label: pd.Series, columns: ModelColumns) -> Pool:
     return Pool(
-        rows[list(features)],
+        encoded,
         label=label,
-        cat_features=[name for name in schema.CATEGORICAL if name in features],
-        text_features=[name for name in schema.TEXT if name in features],
+        cat_features=list(columns.categories),
+        text_features=list(columns.texts),
     )
+
+
+def _quantised(pool: Pool, columns: ModelColumns) -> Pool:
+    """Rows to fit with their numbers in bins, which each fit would otherwise find for itself.
+
+    The bins are those of a fit with CatBoost's defaults, and so is the model. Not for the rows to
+    stop early on: by itself a pool numbers its categories in another order, and the loss is wrong.
+    """
+    if not columns.texts:  # CatBoost quantises none
+        with suppress(CatBoostError):  # all columns are constant: the fit will say so
+            pool.quantize()
+    return pool
 
 
 def fit(
@@ -159,14 +180,15 @@ def fit(
     try:
         return combined(
             [
-                new_classifier(params, data.features, thread_count, monotone=data.monotone).fit(
+                new_classifier(params, data.columns, thread_count, monotone=data.monotone).fit(
                     part.train,
                     eval_set=part.val,
                     early_stopping_rounds=early_stopping_rounds,
                     callbacks=list(callbacks) or None,
                 )
                 for part in data.parts
-            ]
+            ],
+            data.columns,
         )
     except CatBoostError as error:
         if _NO_WORDS not in str(error):
@@ -175,20 +197,20 @@ def fit(
 
 
 def new_classifier(
-    params: Mapping[str, Any], features: Sequence[str], thread_count: int, *, monotone: bool
+    params: Mapping[str, Any], columns: ModelColumns, thread_count: int, *, monotone: bool
 ) -> CatBoostClassifier:
     """A CatBoost model that is not fitted yet.
 
     Args:
         params: By CatBoost's names.
-        features: What it is trained on.
+        columns: What it is given of the rows.
         thread_count: Threads of its fit.
         monotone: Whether it follows the directions that the schema declares.
     """
     directions = {
         name: -1 if schema.COLUMNS[name].risk == schema.Risk.rises else 1
         for name in schema.DIRECTED
-        if name in features
+        if name in columns.encoding.features
     }
     constrained: dict[str, Any] = {}
     if monotone and directions:
@@ -205,11 +227,12 @@ def new_classifier(
     )
 
 
-def combined(models: Sequence[CatBoostClassifier]) -> Model:
-    """One model of the models of all parts, which were just fitted."""
-    if len(models) == 1:
-        return models[0]
-    return OrdinalClassifier.of_fitted(schema.CLASSES, models)
+def combined(models: Sequence[CatBoostClassifier], columns: ModelColumns) -> Model:
+    """One model of the models of all parts, which were just fitted, that takes prepared rows."""
+    model = models[0] if len(models) == 1 else OrdinalClassifier.of_fitted(schema.CLASSES, models)
+    if not columns.encoding.counted:
+        return model
+    return EncodedClassifier.of_fitted(model, columns.encoding)
 
 
 def _too_rare(texts: pd.DataFrame) -> str:

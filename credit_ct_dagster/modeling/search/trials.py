@@ -13,11 +13,13 @@ from catboost import CatBoostError
 from credit_ct_dagster.contracts.trial import Trial, TrialState
 from credit_ct_dagster.modeling.judging.evaluation import evaluate
 from credit_ct_dagster.modeling.search.search_space import TuningParameters
+from credit_ct_dagster.modeling.search.standings import Standings, StudyStandings
 from credit_ct_dagster.modeling.search.training import TrainingData, fit
-from credit_ct_dagster.scorer.ordinal import Model, OrdinalClassifier
+from credit_ct_dagster.scorer.encoded import trees_of
+from credit_ct_dagster.scorer.ordinal import Model
 
-_POLL_SECONDS = 0.25
-_VERDICT_SECONDS = 60.0  # a worker may have died; its trial may wait for this one's place
+_DIGITS = 12
+"""Of a loss that is compared: the last ones depend on the threads that CatBoost sums it up with."""
 
 
 def trials_table(trials: Sequence[Trial]) -> pd.DataFrame:
@@ -75,7 +77,11 @@ class _Watcher:
     """
 
     def __init__(
-        self, trial: optuna.Trial, parameters: TuningParameters, stop: threading.Event
+        self,
+        trial: optuna.Trial,
+        parameters: TuningParameters,
+        standings: Standings,
+        stop: threading.Event,
     ) -> None:
         self.curve: list[float] = []
         self.fell_behind_at: int | None = None
@@ -85,9 +91,8 @@ class _Watcher:
         self._loss_function = parameters.fixed()["loss_function"]
         self._halving = parameters.halving()
         self._ahead = list(self._halving.rungs)
-        # A trial that continues one of a killed process may have reported already.
-        known = trial.study.get_trials(deepcopy=False)[trial.number]
-        self._reported = set(known.intermediate_values)
+        self._standings = standings
+        self._reported = standings.rungs_of(trial)
         self._next_poll = 0.0
         self._stop = stop
 
@@ -104,11 +109,11 @@ class _Watcher:
     def await_verdict(self) -> None:
         """Wait, after the last tree, for pending verdicts, so that the pace decides nothing.
 
-        When an earlier trial does not reach the rung within a minute, this one counts as completed.
+        When an earlier trial does not reach the rung in time, this one counts as completed.
         """
-        deadline = time.monotonic() + _VERDICT_SECONDS
+        deadline = time.monotonic() + self._standings.patience_seconds
         while self._is_pending() and not self._stop.is_set() and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
+            time.sleep(self._standings.poll_seconds)
             self._compare()
 
     def _is_pending(self) -> bool:
@@ -118,13 +123,13 @@ class _Watcher:
         while self._ahead and self._ahead[0] <= len(self.curve):
             rung = self._ahead[0]
             if rung not in self._reported:
-                self._trial.report(self.curve[rung - 1], rung)
+                self._standings.report(self._trial, rung, round(self.curve[rung - 1], _DIGITS))
                 self._reported.add(rung)
             elif time.monotonic() < self._next_poll:
                 return
-            behind = self._halving.falls_behind(self._trial.study, self._trial.number, rung)
+            behind = self._halving.falls_behind(self._standings.up_to(self._trial), rung)
             if behind is None:
-                self._next_poll = time.monotonic() + _POLL_SECONDS
+                self._next_poll = time.monotonic() + self._standings.poll_seconds
                 return
             self._ahead.pop(0)
             if behind:
@@ -138,6 +143,7 @@ def fit_trial(
     parameters: TuningParameters,
     thread_count: int,
     stop: threading.Event,
+    standings: Standings | None = None,
 ) -> FittedTrial:
     """Fit the candidate of a trial and measure it.
 
@@ -147,12 +153,13 @@ def fit_trial(
         parameters: How candidates are fitted.
         thread_count: Threads of the fit.
         stop: When it is set, the fit ends after the next tree.
+        standings: Where it is compared with other trials; by default its study.
 
     Raises:
         SearchStopped: `stop` was set before the trial had ended.
     """
     started, clock = time.time(), time.perf_counter()
-    watcher = _Watcher(trial, parameters, stop)
+    watcher = _Watcher(trial, parameters, standings or StudyStandings(), stop)
     fixed = parameters.fixed()
     patience = fixed.pop("early_stopping_rounds")
 
@@ -178,7 +185,7 @@ def fit_trial(
     if stop.is_set():
         raise SearchStopped
     metrics = evaluate(model, data.val_rows)
-    of_each = model.trees_ if isinstance(model, OrdinalClassifier) else [int(model.tree_count_)]
+    of_each = trees_of(model)
     return ended(
         TrialState.completed, model, iterations=sum(of_each), trees=of_each, metrics=metrics
     )

@@ -12,9 +12,10 @@ from optuna.trial import TrialState as StudyState
 
 from credit_ct_dagster.contracts.trial import Trial, TrialState
 from credit_ct_dagster.errors.models import SearchFailedError
-from credit_ct_dagster.modeling.search.optuna_internals import continued, storage_id
+from credit_ct_dagster.modeling.search.optuna_internals import begun, continued, storage_id
 from credit_ct_dagster.modeling.search.search_space import Params, Sampler, TuningParameters
 
+_FAVOURITES = "favourites"
 _RETRY_OF = "retry_of"
 
 
@@ -142,8 +143,8 @@ def tune(
     """
     started = monotonic()
     ended = {trial.number: trial for trial in retained_trials(study)}
-    _enqueue(study, parameters, favourites)
-    to_run = _trials_to_run(study, parameters, len(ended), started)
+    queue = _queue(study, parameters, favourites)
+    to_run = _trials_to_run(study, parameters, queue, len(ended), started)
     retained = len(ended)
     running: dict[Future[Trial], optuna.Trial] = {}
     while True:
@@ -184,32 +185,48 @@ def _finish(study: optuna.Study, trial: Trial) -> None:
             study.tell(trial.number, state=StudyState.FAIL)
 
 
-def _enqueue(
+def _queue(
     study: optuna.Study, parameters: TuningParameters, favourites: Sequence[Params]
-) -> None:
-    """Queue the candidates that are known beforehand: favourites, the grid, and those that failed.
+) -> list[tuple[Params, dict[str, int]]]:
+    """The candidates that are known beforehand and have had no trial, and those that failed.
 
-    The grid is queued, not drawn by Optuna's GridSampler, which draws in random order and may give
-    one candidate to two workers.
+    The favourites of the first attempt are stored, so that each attempt goes on in the same order.
+    Not Optuna's own grid, which draws in random order and may give one candidate to two workers.
+
+    Returns:
+        Each with what its trial is to store.
     """
-    known = [params for params in favourites if parameters.contains(params)]
+    if _FAVOURITES not in study.user_attrs:
+        valid = [dict(params) for params in favourites if parameters.contains(params)]
+        study.set_user_attr(_FAVOURITES, valid)
+    known: list[Params] = list(study.user_attrs[_FAVOURITES])
     if parameters.sampler == Sampler.grid:
         known += parameters.candidates()
-    for params in known:
-        study.enqueue_trial(dict(params), skip_if_exists=True)
     trials = study.get_trials(deepcopy=False)
-    queued_again = {trial.user_attrs.get(_RETRY_OF) for trial in trials}
-    for trial in trials:
-        if trial.state == StudyState.FAIL and trial.number not in queued_again:
-            study.enqueue_trial(trial.params, user_attrs={_RETRY_OF: trial.number})
+    had: list[Params] = [trial.params for trial in trials]
+    queue: list[tuple[Params, dict[str, int]]] = []
+    for params in known:
+        if params not in had:
+            queue.append((params, {}))
+            had.append(params)
+    retried = {trial.user_attrs.get(_RETRY_OF) for trial in trials}
+    failed = (trial for trial in trials if trial.state == StudyState.FAIL)
+    return queue + [
+        (trial.params, {_RETRY_OF: trial.number}) for trial in failed if trial.number not in retried
+    ]
 
 
 def _trials_to_run(
-    study: optuna.Study, parameters: TuningParameters, retained: int, started: float
+    study: optuna.Study,
+    parameters: TuningParameters,
+    queue: Sequence[tuple[Params, dict[str, int]]],
+    retained: int,
+    started: float,
 ) -> Iterator[optuna.Trial]:
     """Trials that a killed process left running, then the queue, then new draws."""
     running = study.get_trials(deepcopy=False, states=[StudyState.RUNNING])
     interrupted = [storage_id(trial) for trial in running]
+    queued = iter(queue)
     total, distributions = parameters.total(), parameters.distributions()
     for started_trials in itertools.count(retained):
         late = parameters.max_seconds and monotonic() - started > parameters.max_seconds
@@ -217,5 +234,7 @@ def _trials_to_run(
             return
         if interrupted:
             yield continued(study, interrupted.pop(0), distributions)
+        elif candidate := next(queued, None):
+            yield begun(study, candidate[0], distributions, candidate[1])
         else:
             yield study.ask(distributions)

@@ -1,10 +1,11 @@
 """Writing the source tables."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.engine import Connection
 
 from credit_ct_dagster.errors.stores import MergeBusyError, RepeatedKeysError
@@ -16,12 +17,18 @@ from credit_ct_dagster.resources.feature_store.expressions import keys_of
 from credit_ct_dagster.resources.feature_store.requirements import exact_keys, require_loadable
 from credit_ct_dagster.resources.feature_store.shapes import TableShape
 from credit_ct_dagster.resources.feature_store.tables import Tables
+from credit_ct_dagster.resources.feature_store.texts import records_of, texts_of
+from credit_ct_dagster.resources.feature_store.writing import Writer
 
 if TYPE_CHECKING:  # half a second to import, which only reading and writing need
     import pandas as pd
+    import pyarrow as pa
 
 _BATCH_ROWS = 5_000
+_READ_AHEAD = 2
+"""Batches that are read and prepared while the database writes an earlier one."""
 _LOCK_TIMEOUT_SECONDS = 600
+_T = TypeVar("_T")
 
 
 @runtime_checkable
@@ -33,8 +40,8 @@ class RowBatches(Protocol):
         """Columns of every batch."""
         ...
 
-    def batches(self) -> "Iterator[pd.DataFrame]":
-        """All rows, from the first one on, whenever it is called."""
+    def batches(self) -> "Iterator[pa.Table]":
+        """All rows as `texts_of` has them, no key twice; from the first one on at every call."""
         ...
 
 
@@ -74,25 +81,51 @@ def _write(
     connection: Connection, table: sa.Table, frame: "pd.DataFrame | RowBatches", location: str
 ) -> int:
     """Write rows of one table; returns how many rows of it they are, each key counted once."""
-    import numpy as np
-    import pandas as pd
-
     columns = list(frame.columns)
     require_columns(connection, table, columns, location)
     shape = require_loadable(connection, table, columns, location)
-    statement = _statement(table, columns, connection.dialect.name)
-    keys = [np.array([], dtype="uint64")]
-    for batch in _batches(frame):
-        rows = batch.astype(object).where(batch.notna(), None)
-        connection.execute(statement, rows.to_dict("records"))
-        if not shape.is_exact(schema.KEY):
-            _require_written(connection, shape, batch, location)
-        keys.append(pd.util.hash_pandas_object(batch[schema.KEY], index=False).to_numpy())
-    return len(np.unique(np.concatenate(keys)))
+    writer = Writer.of(connection, table, columns)
+    keys_are_exact = shape.is_exact(schema.KEY)
+    count = 0
+    batches = map(_in_key_order, _batches(frame))
+    prepared = (_Prepared(list(writer.prepared(rows)), rows) for rows in batches)
+    for batch in _read_ahead(prepared):
+        for part in batch.parts:
+            writer.write(part)
+        if not keys_are_exact:
+            _require_written(connection, shape, batch.rows, location)
+        count += batch.rows.num_rows
+    return count if isinstance(frame, RowBatches) else int((~frame.duplicated(schema.KEY)).sum())
+
+
+def _in_key_order(rows: "pa.Table") -> "pa.Table":
+    """Rows as an index has them: those of one page are inserted one after the other.
+
+    Of two rows with one key, the later one remains the later one.
+    """
+    import pyarrow.compute as pc
+
+    return rows.take(pc.sort_indices(rows, [(name, "ascending") for name in schema.KEY]))
+
+
+class _Prepared(NamedTuple):
+    """A batch, and its rows in the form in which the database takes them."""
+
+    parts: list[Any]
+    rows: "pa.Table"
+
+
+def _read_ahead(items: Iterator[_T]) -> Iterator[_T]:
+    """Items that a thread takes while earlier ones are worked on."""
+    with ThreadPoolExecutor(1) as thread:
+        taken = deque(thread.submit(next, items, None) for _ in range(_READ_AHEAD))
+        while (item := taken.popleft().result()) is not None:
+            taken.append(thread.submit(next, items, None))
+            yield item
 
 
 def _require_written(
-    connection: Connection, shape: TableShape, batch: "pd.DataFrame", location: str
+    connection: Connection, shape: TableShape, batch: "pa.Table", location: str
 ) -> None:
     """Make sure that a table has the very keys that were written to it, byte by byte.
 
@@ -100,33 +133,25 @@ def _require_written(
         RepeatedKeysError: It has others instead: its collation takes them for equal, or its types
             changed them.
     """
-    written = connection.execute(keys_of(shape, list(set(batch["id"])), connection.dialect))
-    lost = set(batch[schema.KEY].itertuples(index=False, name=None)) - set(map(tuple, written))
+    lost: set[tuple[str, ...]] = set()
+    for start in range(0, batch.num_rows, _BATCH_ROWS):
+        keys = records_of(batch.slice(start, _BATCH_ROWS), schema.KEY)
+        ids = list({key[0] for key in keys})
+        written = connection.execute(keys_of(shape, ids, connection.dialect))
+        lost |= set(keys) - set(map(tuple, written))
     if lost:
         remedy = exact_keys(shape, schema.KEY, connection.dialect)
         raise RepeatedKeysError(
-            f"Nothing was written: {len(lost):,} of {len(batch):,} keys of {shape.name} would be"
-            f" lost in {location}, because the table changes them or takes them for equal to others"
-            f" (case, accents, trailing blanks). Correct the keys, or the table: {remedy}. Then"
-            " load again."
+            f"Nothing was written: {len(lost):,} of {batch.num_rows:,} keys of {shape.name} would"
+            f" be lost in {location}, because the table changes them or takes them for equal to"
+            f" others (case, accents, trailing blanks). Correct the keys, or the table: {remedy}."
+            " Then load again."
         )
 
 
-def _batches(rows: "pd.DataFrame | RowBatches") -> "Iterator[pd.DataFrame]":
+def _batches(rows: "pd.DataFrame | RowBatches") -> "Iterator[pa.Table]":
     if isinstance(rows, RowBatches):
         yield from rows.batches()
         return
     for start in range(0, len(rows), _BATCH_ROWS):
-        yield rows.iloc[start : start + _BATCH_ROWS]
-
-
-def _statement(table: sa.Table, columns: Sequence[str], dialect: str) -> sa.Insert:
-    """Insert or replace the given columns; the others of a row that exists stay unchanged."""
-    values = [name for name in columns if not table.columns[name].primary_key]
-    if dialect == "sqlite":
-        into = sqlite.insert(table)
-        return into.on_conflict_do_update(
-            index_elements=list(table.primary_key), set_={n: into.excluded[n] for n in values}
-        )
-    insert = mysql.insert(table)
-    return insert.on_duplicate_key_update({n: insert.inserted[n] for n in values})
+        yield texts_of(rows.iloc[start : start + _BATCH_ROWS])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import dagster as dg
 
 from credit_ct_dagster.errors.base import CreditCtError
+from credit_ct_dagster.garbage import no_search_for_garbage
 from credit_ct_dagster.resources.mlflow.tracking import status_of_parent
 from credit_ct_dagster.runs.failures import failure
 
@@ -35,8 +36,9 @@ def parent_run(context: dg.InitResourceContext) -> Iterator[Any]:
     matter that `dagster job execute` opens the resources once more after the run. The hook of
     dagster-mlflow sees the last node of a job only, and so misses other selections from the UI.
     """
-    import mlflow
-    from dagster_mlflow import mlflow_tracking
+    with no_search_for_garbage():
+        import mlflow
+        from dagster_mlflow import mlflow_tracking
 
     from credit_ct_dagster.runs.processes import fail_abandoned_runs, is_over
 

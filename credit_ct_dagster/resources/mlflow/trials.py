@@ -17,10 +17,13 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from credit_ct_dagster.contracts.trial import TrialState
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.search.trials import FittedTrial
+from credit_ct_dagster.resources.mlflow.internals import requirements_not_checked
 from credit_ct_dagster.resources.mlflow.tags import CURVE_METRIC, MODEL, REASON_TAG, TRIAL_TAG
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
-from credit_ct_dagster.scorer.ordinal import Model, OrdinalClassifier
+from credit_ct_dagster.scorer.encoded import parts_of
+from credit_ct_dagster.scorer.ordinal import Model, is_ordinal
 
+_LOGGING_MODEL = Lock()
 _MAX_METRICS = 1000  # https://mlflow.org/docs/latest/api_reference/rest-api.html#log-batch
 _MAX_TAG = 5000
 _STATUS = {
@@ -30,10 +33,9 @@ _STATUS = {
 }
 
 
-_ORDINAL = {
-    "credit_ct": "the file holds one model per pair of neighbouring classes:"
-    " credit_ct_dagster.scorer.ordinal.load_model reads it, mlflow.catboost cannot"
-}
+_READ_BY = "credit_ct_dagster.scorer.ordinal.load_model reads it, mlflow.catboost cannot"
+_ORDINAL = "the file holds one model per pair of neighbouring classes"
+_ENCODED = "the file holds the kinds that texts are counted by, beside the model of these counts"
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,6 @@ class Tracker:
         self._client = tracking.client
         self._experiment_id = tracking.experiment_id()
         self._nesting = nesting
-        self._logging_model = Lock()
         # Where MLflow creates the models of runs, whichever run they belong to.
         mlflow.set_experiment(experiment_id=self._experiment_id)
 
@@ -99,8 +100,7 @@ class Tracker:
 
     def _log_model(self, run_id: str, model: Model) -> None:
         """Log a model: before any metric, which MLflow would read back and write once more."""
-        # The first one of a process fills a cache of MLflow's, which takes half a second.
-        with self._logging_model:
+        with _LOGGING_MODEL, requirements_not_checked():
             LoggedModel.log(
                 artifact_path=None,
                 name=MODEL,
@@ -110,7 +110,7 @@ class Tracker:
                 signature=_signature(model),
                 # Named, not inferred: inferring takes seconds per model.
                 pip_requirements=[f"catboost=={catboost_version}"],
-                metadata=_ORDINAL if isinstance(model, OrdinalClassifier) else None,
+                metadata=_described(model),
             )
 
     def _log(self, run_id: str, fitted: FittedTrial, ended: float) -> None:
@@ -128,6 +128,14 @@ class Tracker:
                 metrics=metrics[start : start + _MAX_METRICS],
                 params=[] if start else [Param(k, str(v)) for k, v in params.items()],
             )
+
+
+def _described(model: Model) -> dict[str, str] | None:
+    """What MLflow shows of a file that CatBoost alone does not understand."""
+    inner, _ = parts_of(model)
+    found = ((_ENCODED, inner is not model), (_ORDINAL, is_ordinal(model)))
+    held = [text for text, applies in found if applies]
+    return {"credit_ct": f"{', and '.join(held)}: {_READ_BY}"} if held else None
 
 
 def _signature(model: Model) -> ModelSignature:

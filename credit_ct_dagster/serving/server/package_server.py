@@ -7,6 +7,7 @@ MLflow, with the code that travels inside.
 """
 
 import asyncio
+import importlib
 import json
 import os
 import socket
@@ -24,6 +25,7 @@ from uvicorn import Config, Server
 
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.scorer import ScorerRecord
+from credit_ct_dagster.garbage import collect_seldom
 from credit_ct_dagster.scorer.scorer import Scorer
 from credit_ct_dagster.serving.contract import RowContract
 from credit_ct_dagster.serving.follower import FollowerState, ServedModel
@@ -99,19 +101,37 @@ def _answers(folder: Path, rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Serve, on the socket of the first argument, the package in the folder of the second one.
+    """Serve, on the socket of the first argument, the package whose folder standard input names.
 
-    The process ends with its standard input: a killed parent leaves no server behind.
+    Everything is imported before that is known. The process ends with its standard input: a killed
+    parent leaves no server behind.
     """
+    collect_seldom()
+    listening = socket.socket(fileno=int(sys.argv[1]))
+    importlib.import_module("mlflow.pyfunc")  # `_answers` needs it: a third of all imports
+    folder = _named_folder()
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    listening, folder = socket.socket(fileno=int(sys.argv[1])), Path(sys.argv[2])
     service = service_app(Parts(_OneModel(folder / SCORER)), GateOptions(access_log=False))
     app = _WithInvocations(service, folder)
     Server(Config(app, log_level="error", access_log=False)).run(sockets=[listening])
 
 
+# A buffered stream would be locked when the interpreter ends: both functions read without one.
+
+
+def _named_folder() -> Path:
+    """The folder of the package, from a line of standard input, in JSON."""
+    line = b""
+    while not line.endswith(b"\n"):
+        some = os.read(0, 4096)
+        if not some:
+            sys.exit(0)
+        line += some
+    return Path(json.loads(line))
+
+
 def _end_with_parent() -> None:
-    while os.read(0, 1):  # a buffered stream would be locked when the interpreter ends
+    while os.read(0, 1):
         pass
     os._exit(0)
 

@@ -35,35 +35,29 @@ _MOST_BYTES = 10_000_000
 _MOST_CHARACTERS = 300
 
 
-def served_difference(folder: Path, golden: GoldenRows, timeout_s: float) -> str | None:
-    """Start a package as a server, and compare its answers with those of the pipeline.
+@contextmanager
+def started_server(timeout_s: float) -> Iterator["PackageServer"]:
+    """Start a server that waits for a package, and stop it at the end.
+
+    It imports its libraries meanwhile, which takes most of the time that a validation takes.
 
     Args:
-        folder: Of the package's MLflow model.
-        golden: The rows and the pipeline's answers.
-        timeout_s: Within so many seconds it must have started and answered everything.
-
-    Returns:
-        A clause that says what is wrong; None if the package serves.
+        timeout_s: Once it was given a package, it must have started and answered everything within
+            so many seconds.
     """
     with (
         tempfile.TemporaryDirectory(prefix="credit-ct-package-") as workspace,
-        _PackageServer.started(folder, Path(workspace), timeout_s) as server,
+        PackageServer.started(Path(workspace), timeout_s) as server,
     ):
-        try:
-            return server.difference(golden)
-        except (OSError, HTTPException) as error:
-            return server.why_silent(error)
-        except _UnusableAnswerError as error:
-            return str(error)
+        yield server
 
 
 class _UnusableAnswerError(Exception):
     """An answer that is none; its text is the clause."""
 
 
-class _PackageServer:
-    """A process that serves a package."""
+class PackageServer:
+    """A process that waits for a package, and serves it."""
 
     def __init__(
         self, process: subprocess.Popen[bytes], port: int, log: Path, timeout_s: float
@@ -77,8 +71,8 @@ class _PackageServer:
 
     @classmethod
     @contextmanager
-    def started(cls, folder: Path, workspace: Path, timeout_s: float) -> Iterator["_PackageServer"]:
-        """Start it, and stop it at the end.
+    def started(cls, workspace: Path, timeout_s: float) -> Iterator["PackageServer"]:
+        """Start it, and stop it at the end; see `started_server`.
 
         The socket is opened here and handed over: requests wait in its queue until the process has
         started, no port is looked for that another process could take, and the queue is gone as
@@ -88,7 +82,7 @@ class _PackageServer:
         with socket.create_server(("127.0.0.1", 0)) as listening, log.open("wb") as output:
             port = listening.getsockname()[1]
             process = subprocess.Popen(  # noqa: S603 - this interpreter, and a module of ours
-                [sys.executable, "-m", _SERVER, str(listening.fileno()), str(folder.absolute())],
+                [sys.executable, "-m", _SERVER, str(listening.fileno())],
                 pass_fds=[listening.fileno()],
                 cwd=workspace,
                 env=_environment(workspace),
@@ -98,13 +92,36 @@ class _PackageServer:
                 start_new_session=True,
             )
         server = cls(process, port, log, timeout_s)
-        server._watchdog.start()
         try:
             yield server
         finally:
             server._stop()
 
-    def difference(self, golden: GoldenRows) -> str | None:
+    def difference(self, folder: Path, golden: GoldenRows) -> str | None:
+        """Serve a package, the only one of this process, and compare its answers.
+
+        Args:
+            folder: Of the package's MLflow model.
+            golden: The rows and the pipeline's answers.
+
+        Returns:
+            A clause that says what is wrong; None if the package serves.
+        """
+        self._watchdog.start()
+        try:
+            self._serve(folder)
+            return self._difference(golden)
+        except (OSError, HTTPException) as error:
+            return self._why_silent(error)
+        except _UnusableAnswerError as error:
+            return str(error)
+
+    def _serve(self, folder: Path) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(str(folder.absolute())).encode() + b"\n")
+        self._process.stdin.flush()
+
+    def _difference(self, golden: GoldenRows) -> str | None:
         """Ask for all rows in one request, then for each by itself, then the package's own code."""
         rows = [dict(row.features) for row in golden.rows]
         many = _results(self._asked("/predict_many", rows))
@@ -120,7 +137,7 @@ class _PackageServer:
         found = difference(golden, _records(golden, invoked))
         return f"loaded by MLflow, {found}" if found else None
 
-    def why_silent(self, error: Exception) -> str:
+    def _why_silent(self, error: Exception) -> str:
         """Why there is no answer."""
         # On a busy machine, the connection may notice before the watchdog does.
         if self._expired or isinstance(error, TimeoutError):
@@ -159,7 +176,8 @@ class _PackageServer:
         self._kill()
         self._process.wait()
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):  # the process ended before it read what was written
+            self._process.stdin.close()
 
     def _kill(self) -> None:
         # It holds nothing that a signal to finish would save.

@@ -18,11 +18,14 @@ from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
 from credit_ct_dagster.modeling.rows.preparation import Scalers, fit_scalers, record_of
 from credit_ct_dagster.modeling.rows.row_rules import BOUNDS, RowRules
 from credit_ct_dagster.modeling.rows.splitting import split_by_customer
+from credit_ct_dagster.modeling.search.search_space import Text
 from credit_ct_dagster.modeling.search.training import TrainingData, fit
 from credit_ct_dagster.scorer.class_rule import EXPECTED_UTILITY, HIGHEST_SCORE
+from credit_ct_dagster.scorer.encoding import OTHER, Kinds
 from credit_ct_dagster.scorer.scorer import Scorer
 from credit_ct_dagster.serving.contract import RowContract
 from credit_ct_dagster.serving.golden import difference, difference_of
+from credit_ct_dagster_tests.modeling.conftest import training_data
 
 _LIMITS = {
     name: Limits(low=RowRules().bounds_of(name).low, high=RowRules().bounds_of(name).high)
@@ -90,6 +93,19 @@ def test_every_kind_of_row_is_among_them(golden: GoldenRows, train: pd.DataFrame
     assert {row.credit_score for row in golden.rows} == set(schema.CLASSES)
 
 
+def test_lists_of_kinds_are_written_as_people_do(golden: GoldenRows) -> None:
+    """So that a service which splits them otherwise is not started, whatever the encoding."""
+    texts = [str(row.features["type_of_loan"]) for row in golden.rows]
+    kinds = schema.COLUMNS["type_of_loan"].kinds
+    split = Kinds(kinds, kinds)
+    assert any(" and " in text for text in texts)
+    assert any(text.isupper() and split.listed(text) == list(kinds[-3:]) for text in texts)
+    assert any(len(set(listed)) < len(listed) for listed in map(split.listed, texts))
+    mixed = [set(split.listed(text)) for text in texts if split.has_other(text)]
+    assert {OTHER} in mixed
+    assert any(len(listed) > 1 for listed in mixed)
+
+
 def test_none_is_a_row_of_a_customer(golden: GoldenRows, train: pd.DataFrame) -> None:
     """They travel with the package to people who may not see any customer."""
     known = set(train[schema.FEATURES].astype(str).agg("|".join, axis=1))
@@ -141,6 +157,7 @@ def test_the_scorer_answers_as_the_pipeline_to_the_last_bit(
     model = _calibrated(fitted, method, splits["val"])
     golden = golden_rows(train, scalers, model, _LIMITS, rule)
     record = scorer_record(
+        model=model.model,
         scales=record_of(scalers).columns,
         calibrated=model.calibrated,
         train=train,
@@ -159,23 +176,24 @@ def test_the_scorer_answers_as_the_pipeline_to_the_last_bit(
     assert difference_of(scorer, golden) is None
 
 
+@pytest.mark.parametrize("text", Text)
 def test_a_model_without_some_features_has_golden_rows_without_them(
-    train: pd.DataFrame, scalers: Scalers, splits: dict[str, pd.DataFrame]
+    train: pd.DataFrame, scalers: Scalers, splits: dict[str, pd.DataFrame], text: Text
 ) -> None:
     """Nothing of a package names what the bank excluded; the rest is as it would be."""
     excluded = {"age", "occupation", "payment_behaviour"}
     features = [name for name in schema.FEATURES if name not in excluded]
-    data = TrainingData.of(splits["train"], splits["val"], features)
+    data = training_data(splits["train"], splits["val"], features, text=text)
     model = calibrated_model(fit(data, _TREES, 20, thread_count=1), "isotonic", splits["val"])
     assert model.features == features
     golden = golden_rows(train, scalers, model, _LIMITS, _WEIGHTS)
     record = scorer_record(
+        model=model.model,
         scales=record_of(scalers).columns,
         calibrated=model.calibrated,
         train=train,
         limits=_LIMITS,
         protected=["age"],
-        features=features,
         rule=_WEIGHTS,
     )
     assert all(list(row.features) == features for row in golden.rows)

@@ -56,6 +56,19 @@ def test_draws_take_whole_customers() -> None:
     assert not np.array_equal(drawn, confusion.resampled(counts, 300, seed=2))
 
 
+def test_draws_stay_those_of_earlier_releases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decisions on record can be repeated: by kind of customer or not, in batches of any size."""
+    assert confusion.resampled(np.arange(12).reshape(4, 3), 2, 0).tolist() == [
+        [24, 28, 32],
+        [3, 7, 11],
+    ]
+    counts = np.random.default_rng(0).integers(0, 3, (40, 2, 3, 3))
+    drawn = confusion.resampled(counts, 120, seed=1)
+    np.testing.assert_array_equal(drawn, confusion.resampled(counts.astype(float), 120, seed=1))
+    monkeypatch.setattr(confusion, "_MOST_DRAWN", 100)
+    np.testing.assert_array_equal(drawn, confusion.resampled(counts, 120, seed=1))
+
+
 def test_an_interval_covers_as_often_as_stated() -> None:
     """Of 200 samples of a known accuracy, some 95 % of the intervals hold it."""
     rng = np.random.default_rng(0)

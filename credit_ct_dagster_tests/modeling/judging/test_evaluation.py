@@ -12,7 +12,7 @@ from credit_ct_dagster.modeling.judging.evaluation import (
     predict_proba,
 )
 from credit_ct_dagster.modeling.search.training import TrainingData
-from credit_ct_dagster_tests.modeling.conftest import Memory, model_of, run, search
+from credit_ct_dagster_tests.modeling.conftest import Memory, model_of, run, search, training_data
 
 
 def test_probabilities_sum_to_one_and_lead_to_the_prediction(
@@ -34,7 +34,7 @@ def test_a_class_that_train_never_had_is_measured_as_missed(
     two = splits["train"][splits["train"][schema.TARGET] != "Good"]
     known = splits["val"][splits["val"][schema.TARGET] != "Good"]
     memory = Memory()
-    model = model_of(run(TrainingData.of(two, known), search(), tracker=memory), memory)
+    model = model_of(run(training_data(two, known), search(), tracker=memory), memory)
     measured = evaluate(model, splits["holdout"])
     assert measured["f1_good"] == 0
     assert measured["log_loss"] > 1

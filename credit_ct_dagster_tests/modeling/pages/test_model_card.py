@@ -2,6 +2,8 @@
 
 import html
 import re
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ from credit_ct_dagster.contracts.assessment import AssessmentReport, ReasonStabi
 from credit_ct_dagster.contracts.decision import Estimate, FloorVerdict, Ground
 from credit_ct_dagster.contracts.utility import Metric, Utility
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.pages import model_card
 from credit_ct_dagster.scorer.class_rule import EXPECTED_UTILITY, HIGHEST_SCORE
 from credit_ct_dagster_tests.modeling.pages import cards
 
+_ENVIRONMENT = model_card._environment.__wrapped__
 _WRITTEN_BY_0_1 = Path(__file__).parents[2] / "contracts" / "written_by_0_1"
 
 
@@ -214,15 +218,14 @@ def test_monotonicity_is_shown_per_feature() -> None:
 def test_the_preset_and_monotone_are_among_the_parameters() -> None:
     """With what all candidates shared; and why a monotone model is not calibrated."""
     read = _section("parameters")
-    assert "preset bank monotone no" in read
+    assert "preset bank monotone no text native" in read
     plain = cards.search()
-    fixed = {"iterations": 900, "learning_rate": 0.05, "monotone": True}
+    fixed = {"iterations": 900, "learning_rate": 0.05, "monotone": True, "text": "counts"}
     best = plain.best.model_copy(update={"fixed": fixed})
     monotone = plain.model_copy(update={"best": best, "preset": "quality"})
     read = _section("parameters", search=monotone)
-    assert (
-        "trees 217 preset quality monotone yes learning_rate 0.05 iterations, at most 900" in read
-    )
+    shared = "text counts learning_rate 0.05 iterations, at most 900"
+    assert f"trees 217 preset quality monotone yes {shared}" in read
     read = _section("calibration", search=monotone, package=cards.package(calibration="none"))
     assert "none, because the model follows declared directions (monotone: true)" in read
     assert "selected by log-loss" not in read
@@ -281,6 +284,26 @@ def test_an_assessment_of_an_earlier_release_can_be_shown() -> None:
     page = cards.card(report=old).html()
     assert "perfect model" not in page
     assert "Not measured" in _section("groups", report=old)
+
+
+def test_templates_are_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process reads what was compiled; without the right to write, each compiles."""
+    page = cards.card().html()
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(model_card, "_environment", _afresh(tmp_path / "compiled"))
+    assert cards.card().html() == page
+    monkeypatch.setattr(model_card, "_environment", _afresh(tmp_path / "compiled"))
+    with monkeypatch.context() as patch:
+        patch.setattr("jinja2.Environment.compile", None)
+        assert cards.card().html() == page
+    monkeypatch.setattr(model_card, "_environment", _afresh(tmp_path / "missing" / "folder"))
+    assert cards.card().html() == page
+
+
+def _afresh(compiled: Path) -> Callable[[], Any]:
+    """The environment of a process that has loaded no template yet."""
+    made = _ENVIRONMENT(compiled)
+    return lambda: made
 
 
 def _miscalibrated() -> Any:

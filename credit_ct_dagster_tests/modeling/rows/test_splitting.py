@@ -156,6 +156,18 @@ def test_the_fingerprint_sees_every_change() -> None:
     assert data_fingerprint(rows.rename(columns={schema.TARGET: "label"})) != same
 
 
+def test_fingerprints_on_record_stay_valid() -> None:
+    """Another value for the same rows would make every earlier base date look damaged."""
+    rows = pd.DataFrame(
+        {
+            "id": ["1", "2", "3"],
+            "age": [31.0, float("nan"), -0.5],
+            "occupation": ["Lawyer", None, "Ärztin"],
+        }
+    )
+    assert data_fingerprint(rows) == "bc077155b45ea098c6ad2206a4825db3"
+
+
 def test_rows_of_another_run_are_refused() -> None:
     """The message names the rows and what to materialize again."""
     rows = _rows(["1", "2"])

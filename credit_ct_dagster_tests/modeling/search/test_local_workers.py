@@ -3,12 +3,13 @@
 import threading
 from typing import Any
 
+import joblib
 import pytest
 from catboost import CatBoostClassifier
 from optuna.trial import TrialState as StudyState
 
 from credit_ct_dagster.modeling.search import trials
-from credit_ct_dagster.modeling.search.local_workers import LocalWorkers
+from credit_ct_dagster.modeling.search.local_workers import LocalWorkers, threads_per_fit
 from credit_ct_dagster.modeling.search.training import TrainingData, fit
 from credit_ct_dagster.modeling.search.trials import SearchStopped
 from credit_ct_dagster_tests.modeling.conftest import Memory, new_study, search
@@ -23,6 +24,12 @@ class _Signal:
     def after_iteration(self, info: Any) -> bool:
         self.fitting.set()
         return True
+
+
+def test_each_fit_has_all_cores() -> None:
+    """So that the last one leaves none idle; a number that is set is obeyed."""
+    assert threads_per_fit(-1) == joblib.cpu_count()
+    assert threads_per_fit(3) == 3
 
 
 def test_a_cancelled_search_stops_its_fits(

@@ -13,11 +13,20 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.calibration import METHODS, UNCALIBRATED, calibrate
 from credit_ct_dagster.modeling.judging.evaluation import evaluate, predict_proba
 from credit_ct_dagster.modeling.search import trials
+from credit_ct_dagster.modeling.search.search_space import Text
 from credit_ct_dagster.modeling.search.training import TrainingData, fit
 from credit_ct_dagster.modeling.search.trials import SearchStopped, fit_trial
 from credit_ct_dagster.modeling.search.tuning import best_of
-from credit_ct_dagster.scorer.ordinal import Model, OrdinalClassifier
-from credit_ct_dagster_tests.modeling.conftest import Memory, model_of, new_study, run, search
+from credit_ct_dagster.scorer.encoded import trees_of
+from credit_ct_dagster.scorer.ordinal import Model, is_ordinal
+from credit_ct_dagster_tests.modeling.conftest import (
+    Memory,
+    model_of,
+    new_study,
+    run,
+    search,
+    training_data,
+)
 
 _WEIGHTS = [[1, 1, 1], [3, 1, 1], [1, 2, 1], [1, 1, 4]]
 _VALUES = 12
@@ -26,7 +35,7 @@ _VALUES = 12
 @pytest.fixture(scope="module")
 def pairs(splits: dict[str, pd.DataFrame]) -> TrainingData:
     """The rows of each pair of neighbouring classes."""
-    return TrainingData.of(splits["train"], splits["val"], monotone=True)
+    return training_data(splits["train"], splits["val"], monotone=True)
 
 
 def _share_better(model: Model, rows: pd.DataFrame) -> float:
@@ -67,12 +76,12 @@ def test_no_class_gets_better_as_a_risk_rises(
     assert evaluate(models["monotone"], splits["holdout"])["log_loss"] < 0.8
 
 
-def test_it_is_not_calibrated_class_by_class(
-    pairs: TrainingData, splits: dict[str, pd.DataFrame]
-) -> None:
+@pytest.mark.parametrize("text", Text)
+def test_it_is_not_calibrated_class_by_class(splits: dict[str, pd.DataFrame], text: Text) -> None:
     """Curves per class would break what the constraints hold; what they cost is on record."""
     fixed = search(monotone=True, iterations=10).fixed()
     fixed.pop("early_stopping_rounds")
+    pairs = training_data(splits["train"], splits["val"], text=text, monotone=True)
     model = fit(pairs, {"depth": 3, **fixed}, 10, thread_count=1)
     calibration = calibrate(model, splits["val"])
     assert calibration.method == UNCALIBRATED
@@ -88,19 +97,20 @@ def test_a_monotone_candidate_is_a_trial_as_any_other(
     memory = Memory()
     found = run(pairs, search(monotone=True, early_stopping_rounds=3), tracker=memory)
     best, model = best_of(found), model_of(found, memory)
-    assert isinstance(model, OrdinalClassifier)
+    assert is_ordinal(model)
     assert best is not None
-    assert list(best.trees) == model.trees_
-    assert best.iterations == sum(model.trees_)
+    of_each = trees_of(model)
+    assert list(best.trees) == of_each
+    assert best.iterations == sum(of_each)
     assert best.metrics == evaluate(model, splits["val"])
     [fitted] = [each for each in memory.recorded if each.trial.number == best.number]
-    assert int(np.argmin(fitted.curve)) + 1 == model.trees_[0]
+    assert int(np.argmin(fitted.curve)) + 1 == of_each[0]
 
 
 def test_candidates_that_fall_behind_are_stopped(pairs: TrainingData) -> None:
     """By the loss of the first model, whatever the number of threads."""
     halving = search(
-        monotone=True, iterations=10, depth=[1, 2, 4, 6], pruning="successive_halving",
+        monotone=True, iterations=10, depth=[6, 4, 2, 1], pruning="successive_halving",
         pruning_rungs=[2, 6], pruning_keep=0.5,
     )  # fmt: skip
     serial, parallel = (run(pairs, halving, n_jobs=n_jobs) for n_jobs in (1, 2))
@@ -138,8 +148,8 @@ def test_a_cancelled_search_stops_the_second_model_too(
         rows: TrainingData, params: Any, patience: int, threads: int, callbacks: list[Any]
     ) -> Model:
         model = fit(rows, params, patience, threads, [*callbacks, _StopsAt(stop)])
-        assert isinstance(model, OrdinalClassifier)
-        trees.extend(model.trees_)
+        assert is_ordinal(model)
+        trees.extend(trees_of(model))
         return model
 
     monkeypatch.setattr(trials, "fit", fit_and_stop)
@@ -156,4 +166,4 @@ def test_rows_without_a_class_are_refused(splits: dict[str, pd.DataFrame], lacki
     """A pair cannot be fitted without one of its classes; the sentence names it."""
     train = splits["train"][splits["train"][schema.TARGET] != lacking]
     with pytest.raises(UnusableRowsError, match=f"has the label '{lacking}'.*monotone: false"):
-        TrainingData.of(train, splits["val"], monotone=True)
+        training_data(train, splits["val"], monotone=True)

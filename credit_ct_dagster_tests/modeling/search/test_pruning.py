@@ -1,6 +1,7 @@
 """The rule by which candidates are pruned."""
 
 import math
+from collections.abc import Sequence
 
 import optuna
 import pytest
@@ -10,6 +11,7 @@ from optuna.trial import TrialState
 
 from credit_ct_dagster.modeling.search.optuna_internals import continued, storage_id
 from credit_ct_dagster.modeling.search.pruning import SuccessiveHalving
+from credit_ct_dagster.modeling.search.standings import Standing, StudyStandings
 
 
 def _study(losses: list[float | None], rung: int = 10) -> optuna.Study:
@@ -21,6 +23,11 @@ def _study(losses: list[float | None], rung: int = 10) -> optuna.Study:
         if loss is not None:
             trial.report(loss, rung)
     return study
+
+
+def _standings(study: optuna.Study, number: int) -> Sequence[Standing]:
+    """What a trial is compared with."""
+    return StudyStandings().up_to(continued(study, storage_id(study.trials[number])))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +51,7 @@ def test_the_best_of_those_that_started_earlier_continue(
     """The last of the trials is among the best ceil(keep · n), or it is pruned."""
     study = _study(losses)
     halving = SuccessiveHalving([10], keep)
-    assert halving.falls_behind(study, len(losses) - 1, 10) is verdict
+    assert halving.falls_behind(_standings(study, len(losses) - 1), 10) is verdict
 
 
 def test_trials_that_ended_before_the_rung_do_not_count() -> None:
@@ -52,7 +59,7 @@ def test_trials_that_ended_before_the_rung_do_not_count() -> None:
     study = _study([None, None, 0.9])
     study.tell(0, state=TrialState.FAIL)
     study.tell(1, state=TrialState.PRUNED)
-    assert SuccessiveHalving([10], 0.5).falls_behind(study, 2, 10) is False
+    assert SuccessiveHalving([10], 0.5).falls_behind(_standings(study, 2), 10) is False
 
 
 @given(
@@ -76,7 +83,7 @@ def test_the_verdict_does_not_depend_on_which_trial_is_faster(
             rung = rungs[at[number]]
             if rung not in study.trials[number].intermediate_values:
                 trials[number].report(losses[number][at[number]], rung)
-            behind = halving.falls_behind(study, number, rung)
+            behind = halving.falls_behind(_standings(study, number), rung)
             if behind is None:
                 continue
             at[number] += 1

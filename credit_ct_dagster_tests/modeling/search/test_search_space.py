@@ -1,5 +1,6 @@
 """What is searched."""
 
+import dataclasses
 import subprocess
 import sys
 from typing import Any
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from credit_ct_dagster.assets.tuned_runs import TuningConfig
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.search.search_space import TuningParameters
+from credit_ct_dagster.modeling.search.search_space import Text, TuningParameters
 from credit_ct_dagster_tests.modeling.conftest import new_study, run, search
 
 
@@ -122,6 +123,31 @@ def test_the_fingerprint_distinguishes_searches(changes: dict[str, Any], same: b
     assert (search(**changes).fingerprint(features, "train", "val") == before) is same
     assert search().fingerprint(features, "other", "val") != before
     assert search().fingerprint(features[1:], "train", "val") != before
+
+
+def test_texts_that_are_taken_otherwise_are_another_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So are counts of other kinds, which native texts do not have."""
+
+    def fingerprints() -> dict[Text, str]:
+        return {text: search(text=text).fingerprint(schema.FEATURES, "rows") for text in Text}
+
+    before = fingerprints()
+    assert before[Text.native] != before[Text.counts]
+    loans = schema.COLUMNS["type_of_loan"]
+    fewer = dataclasses.replace(loans, kinds=loans.kinds[1:])
+    monkeypatch.setitem(schema.COLUMNS, "type_of_loan", fewer)
+    after = fingerprints()
+    assert after[Text.native] == before[Text.native]
+    assert after[Text.counts] != before[Text.counts]
+
+
+def test_how_texts_are_taken_is_no_parameter_of_catboost() -> None:
+    """It decides what CatBoost is given."""
+    assert "text" not in search(text="counts").fixed()
+    with pytest.raises(ValidationError, match="text"):
+        TuningParameters(text="words")
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])

@@ -146,6 +146,17 @@ def test_favourites_are_tried_first_and_once(data: TrainingData) -> None:
     assert [trial.params["l2_leaf_reg"] for trial in found] == [9.0, 1.0, 3.0]
 
 
+def test_another_favourite_does_not_change_the_order_of_a_search(data: TrainingData) -> None:
+    """As when another base date ends between two attempts."""
+    parameters = search(l2_leaf_reg=[1.0, 3.0, 9.0])
+    first, other = ({"depth": 3, "rsm": 1.0, "l2_leaf_reg": value} for value in (3.0, 9.0))
+    study = new_study(parameters)
+    capped = search(l2_leaf_reg=[1.0, 3.0, 9.0], max_trials=1)
+    run(data, capped, study, favourites=[first])
+    found = run(data, parameters, study, favourites=[other])
+    assert [trial.params["l2_leaf_reg"] for trial in found] == [3.0, 1.0, 9.0]
+
+
 def test_max_trials_caps_a_grid_and_can_be_raised(data: TrainingData) -> None:
     """With a higher cap later, the search continues."""
     study = new_study(search())

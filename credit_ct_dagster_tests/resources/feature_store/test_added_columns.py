@@ -15,10 +15,11 @@ from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare, re
 from credit_ct_dagster.modeling.rows.quarantine import check_rows
 from credit_ct_dagster.modeling.rows.row_rules import RowRules
 from credit_ct_dagster.modeling.rows.splitting import split_by_customer
-from credit_ct_dagster.modeling.search.training import TrainingData, fit
+from credit_ct_dagster.modeling.search.training import fit
 from credit_ct_dagster.operations import database_checks
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster_tests.mariadb import MariaDB
+from credit_ct_dagster_tests.modeling.conftest import training_data
 from credit_ct_dagster_tests.resources.feature_store.rows import load
 from credit_ct_dagster_tests.schema_edits import add_features
 
@@ -125,7 +126,7 @@ def test_every_later_step_takes_it_from_the_schema(monkeypatch: pytest.MonkeyPat
     splits = split_by_customer(checked.accepted, 0.7, 0.15)
     scalers = fit_scalers(splits["train"])
     prepared = {name: prepare(split, scalers) for name, split in splits.items()}
-    data = TrainingData.of(prepared["train"], prepared["val"], schema.FEATURES)
+    data = training_data(prepared["train"], prepared["val"], schema.FEATURES)
     model = fit(data, {"iterations": 5, "loss_function": "MultiClassOneVsAll"}, 5, thread_count=1)
     assert model.feature_names_ == schema.FEATURES
 

@@ -73,7 +73,7 @@ def test_materializing_tuned_runs_alone_ends_its_parent(
     """As from the UI: a selection without the last asset of the job."""
     before = dg.AssetSelection.assets("features_target", "preprocessed_splits", "robust_scalers")
     assert platform.materialize(instance, selection=before).success
-    small = {"depth": [3], "rsm": [1.0], "l2_leaf_reg": [3.0], "iterations": 5}
+    small = {"depth": [3], "rsm": [1.0], "l2_leaf_reg": [3.0], "iterations": 20}
     only = platform.materialize(
         instance,
         selection=dg.AssetSelection.assets("tuned_runs"),

@@ -15,7 +15,6 @@ from typing import Any
 
 import pandas as pd
 import uvicorn
-from catboost import CatBoostClassifier
 
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.scorer import Limits, ScorerRecord
@@ -25,7 +24,7 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
 from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare, record_of
 from credit_ct_dagster.modeling.rows.row_rules import BOUNDS
-from credit_ct_dagster.modeling.search.training import TEXT_PROCESSING, TrainingData
+from credit_ct_dagster.modeling.search.training import fit
 from credit_ct_dagster.scorer.scorer import Scorer
 from credit_ct_dagster.serving.contract import RowContract
 from credit_ct_dagster.serving.follower import FollowerState, ServedModel
@@ -34,6 +33,7 @@ from credit_ct_dagster.serving.http.middleware import GateOptions
 from credit_ct_dagster.serving.http.parts import Parts
 from credit_ct_dagster.serving.http.service import service_app
 from credit_ct_dagster.serving.log.prediction import Prediction
+from credit_ct_dagster_tests.modeling.conftest import training_data
 
 
 def sample_rows(customers: int, seed: int = 0) -> pd.DataFrame:
@@ -53,16 +53,11 @@ def small_model(iterations: int = 15, depth: int = 3) -> tuple[Scorer, ScorerRec
     rows = sample_rows(800)
     scalers = fit_scalers(rows)
     prepared = prepare(rows, scalers)
-    fitted = CatBoostClassifier(
-        iterations=iterations,
-        depth=depth,
-        learning_rate=0.3,
-        loss_function="MultiClassOneVsAll",
-        text_processing=TEXT_PROCESSING,
-        allow_writing_files=False,
-        verbose=False,
-    ).fit(TrainingData.of(prepared, prepared).train)
+    params = {"iterations": iterations, "depth": depth, "learning_rate": 0.3,
+              "loss_function": "MultiClassOneVsAll"}  # fmt: skip
+    fitted = fit(training_data(prepared, prepared), params, iterations, thread_count=1)
     record = scorer_record(
+        model=fitted,
         scales=record_of(scalers).columns,
         calibrated=None,
         train=rows,

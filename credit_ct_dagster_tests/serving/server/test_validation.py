@@ -16,7 +16,7 @@ from credit_ct_dagster.scorer.scorer import DATA_FILE
 from credit_ct_dagster.serving.golden import difference_of
 from credit_ct_dagster.serving.packaging import SCORER
 from credit_ct_dagster.serving.server import validation
-from credit_ct_dagster.serving.server.validation import served_difference
+from credit_ct_dagster.serving.server.validation import started_server
 from credit_ct_dagster_tests.platform import REPOSITORY
 from credit_ct_dagster_tests.serving.server import crashing_server
 from credit_ct_dagster_tests.trained import Trained
@@ -37,6 +37,12 @@ def folder(trained: Trained, packaged: PackagedModel, tmp_path: Path) -> Path:
     """A copy of the folder of its MLflow model."""
     with trained.platform.packages.mlflow_model(packaged.identity.bentoml_tag) as model:
         return Path(shutil.copytree(model, tmp_path / "model"))
+
+
+def served_difference(folder: Path, golden: GoldenRows, timeout_s: float) -> str | None:
+    """What a server of its own says of a package."""
+    with started_server(timeout_s) as server:
+        return server.difference(folder, golden)
 
 
 def _golden(packaged: PackagedModel) -> GoldenRows:
@@ -140,11 +146,12 @@ def test_the_server_knows_no_secret(
     }  # fmt: skip
 
 
-def test_a_server_ends_with_its_parent(folder: Path, tmp_path: Path) -> None:
-    """A killed run leaves none behind: the pipe that it held is closed."""
+@pytest.mark.parametrize("serving", [False, True])
+def test_a_server_ends_with_its_parent(folder: Path, tmp_path: Path, serving: bool) -> None:
+    """A killed run leaves none behind, whether it waits for a package or serves one."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = subprocess.Popen(
-            [sys.executable, "-m", validation._SERVER, str(listening.fileno()), str(folder)],
+            [sys.executable, "-m", validation._SERVER, str(listening.fileno())],
             pass_fds=[listening.fileno()],
             cwd=tmp_path,
             env={
@@ -157,6 +164,8 @@ def test_a_server_ends_with_its_parent(folder: Path, tmp_path: Path) -> None:
         )
     try:
         assert server.stdin is not None
+        if serving:
+            server.stdin.write(json.dumps(str(folder)).encode() + b"\n")
         server.stdin.close()
         assert server.wait(timeout=60) == 0
     finally:

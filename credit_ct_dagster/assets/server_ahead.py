@@ -1,0 +1,17 @@
+"""The server that validates a package is started before there is a package."""
+
+import dagster as dg
+
+from credit_ct_dagster.promotions import Promotions
+
+_VALIDATING_STEP = "champion_model"
+
+
+def start_server_ahead(context: dg.AssetExecutionContext, promotions: Promotions) -> None:
+    """Start it as soon as the search is over, if the gate decides in the same run.
+
+    Its imports take longer than to package a model, which leaves a core idle. Where every step has
+    a process of its own, it ends with the step, and the gate starts another one.
+    """
+    if context.job_def.has_node_named(_VALIDATING_STEP):
+        promotions.validation.start_ahead()
