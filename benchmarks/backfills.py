@@ -76,17 +76,12 @@ def run(plan: Plan) -> Findings:
         [
             found,
             judge(f"backfill of {len(few)} base dates, warm runs against spawned", spawned, warm),
-            judge("CPU seconds of these", [*map(_cpu, spawned)], [*map(_cpu, warm)]),
             judge(
                 f"backfill of {len(few)} base dates, two runs at a time against one", alone, warm
             ),
         ],
         {title: [_row(each) for each in [*spawned, *warm, *alone, whole]]},
     )
-
-
-def _cpu(turn: Turn) -> Turn:
-    return Turn(turn.facts["cpu"])
 
 
 def _row(turn: Turn) -> dict[str, Any]:
@@ -96,7 +91,6 @@ def _row(turn: Turn) -> dict[str, Any]:
         "at a time": facts["at_a_time"],
         "base dates": facts["n"],
         "s per base date": turn.seconds / facts["n"],
-        "CPU s per base date": facts["cpu"] / facts["n"],
         "median s of a run": statistics.median(facts["runs"]),
         "other runs": facts["others"],
         "GiB of all processes": facts["peak"] / 2**30,
@@ -130,7 +124,7 @@ def _backfill(
             partitionNames=days,
             runConfigData={"ops": ops},
         )
-        started, before, peak = time.perf_counter(), _cpu_seconds(), 0.0
+        started, peak = time.perf_counter(), 0.0
         deadline = started + _PATIENCE_SECONDS * len(days)
         while (status := backfill_status(port, backfill)) in _UNFINISHED:
             if time.perf_counter() > deadline:
@@ -146,7 +140,6 @@ def _backfill(
             "warm": warm,
             "at_a_time": at_a_time,
             "n": len(days),
-            "cpu": _cpu_seconds() - before,
             "peak": peak,
             "runs": [run.end - run.start for run in ours if run.start and run.end],
             "failed": sum(run.status != "SUCCESS" for run in ours),
@@ -172,21 +165,12 @@ def _runs(here: Sandbox) -> list[_Run]:
         return [_Run(*row) for row in history.execute(query)]
 
 
-def _cpu_seconds() -> float:
-    """Of all processes of this one, those that ended included."""
-    return _total(lambda process: sum(process.cpu_times()[:4]))
-
-
 def _memory() -> float:
-    """What they occupy, in bytes; what they share counts once."""
-    return _total(lambda process: process.memory_full_info().pss)
-
-
-def _total(of: Callable[[psutil.Process], float]) -> float:
+    """What all processes of this one occupy, in bytes; what they share counts once."""
     total = 0.0
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):  # it has ended
-            total += of(process)
+            total += process.memory_full_info().pss
     return total
 
 

@@ -109,7 +109,11 @@ def _visit(browser: "Browser", url: str, text: str, server: psutil.Process) -> V
         page = context.new_page()
         visit = Visit(0, 0)
         requests: list[Request] = []
-        page.on("requestfinished", requests.append)
+
+        def note(request: "Request") -> None:  # Playwright takes no method of a list
+            requests.append(request)
+
+        page.on("requestfinished", note)
         before, started = _processor_seconds(server), time.perf_counter()
         page.goto(url, wait_until="commit")
         _shown(page, text)

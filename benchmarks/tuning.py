@@ -21,48 +21,45 @@ _DRAWS = 4_000
 
 
 def january(plan: Plan) -> Findings:
-    """Compare with the usual script on January's rows: by default, and without pruning."""
+    """Compare with the usual script on January's rows."""
     if plan.january is None:
         return Findings(skipped=NO_JANUARY)
     with tempfile.TemporaryDirectory() as folder:
         window = Window.january(plan.january, Path(folder) / "january")
-        plain, pruned, exhaustive = take_turns(
-            [
-                partial(reference, window, plan.search()),
-                partial(ours, window, plan.search()),
-                partial(ours, window, plan.search(pruning="none", text="native")),
-            ],
-            plan.pairs,
-        )
-    by_default = judge("tuning January", plain, pruned, at_least_faster=20)
-    _require_no_worse_holdout(by_default, plain, pruned)
-    name = "tuning January, pruning: none, text: native"
-    without_pruning = judge(name, plain, exhaustive, at_least_faster=1.4)
-    _require_same_trials(without_pruning, plain, exhaustive)
-    return Findings(
-        [by_default, without_pruning],
-        {
-            "Tuning January: where the time goes (medians, s)": [
-                _parts("the usual script", plain),
-                _parts("ours", pruned),
-                _parts("ours, pruning: none, text: native", exhaustive),
-            ]
-        },
-    )
+        return _compared(window, plan, at_least_faster=20)
 
 
 def large(plan: Plan) -> Findings:
     """Compare with the usual script on many sample rows."""
     with tempfile.TemporaryDirectory() as folder:
         window = Window.sample(plan.large_rows, 0, Path(folder) / "large")
-        plain, pruned = take_turns(
-            [partial(reference, window, plan.search()), partial(ours, window, plan.search())],
-            plan.pairs,
-        )
-    found = judge(f"tuning {window.name}", plain, pruned, at_least_faster=10)
+        return _compared(window, plan, at_least_faster=10)
+
+
+def _compared(window: Window, plan: Plan, at_least_faster: float) -> Findings:
+    plain, pruned = take_turns(
+        [partial(reference, window, plan.search()), partial(ours, window, plan.search())],
+        plan.pairs,
+    )
+    found = judge(f"tuning {window.name}", plain, pruned, at_least_faster=at_least_faster)
     _require_no_worse_holdout(found, plain, pruned)
     title = f"Tuning {window.name}: where the time goes (medians, s)"
     return Findings([found], {title: [_parts("the usual script", plain), _parts("ours", pruned)]})
+
+
+def exhaustive(plan: Plan) -> Findings:
+    """Fit all candidates to their end, as the usual script does: the trials have to be equal."""
+    if plan.january is None:
+        return Findings(skipped=NO_JANUARY)
+    search = plan.search(pruning="none", text="native")
+    with tempfile.TemporaryDirectory() as folder:
+        window = Window.january(plan.january, Path(folder) / "january")
+        plain, mine = take_turns(
+            [partial(reference, window, plan.search()), partial(ours, window, search)], plan.pairs
+        )
+    found = judge("tuning January, pruning: none, text: native", plain, mine, at_least_faster=1.4)
+    _require_same_trials(found, plain, mine)
+    return Findings([found])
 
 
 def n_jobs(plan: Plan) -> Findings:
@@ -244,6 +241,7 @@ def _median(turns: Sequence[Turn], fact: str) -> float:
 
 GROUPS: dict[str, Callable[[Plan], Findings]] = {
     "tuning": january,
+    "tuning_exhaustive": exhaustive,
     "large": large,
     "tracking": tracking,
     "n_jobs": n_jobs,

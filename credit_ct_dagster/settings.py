@@ -121,10 +121,7 @@ class Settings(BaseSettings):
     prune_on_schedule: bool = Field(
         default=False, description="Delete them every night, as credit-ct prune --yes does"
     )
-    warm_runs: bool = Field(
-        default=True,
-        description="Fork runs from a process that has imported the libraries (Linux)",
-    )
+    warm_runs: bool = Field(default=True, description="Fork runs, libraries imported (Linux)")
     webserver_url: str = Field(
         default="http://127.0.0.1:3000", description="Where people open the UI"
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 OTHER = "other"
 """What is listed, and is no kind that training rows had; a text of this word counts as one."""
 FORM = "counts of kinds"
-_SEPARATOR = re.compile(" ?, ?(?:and )?| and ")
+_SEPARATOR = re.compile(" ?, ?(?:and )?| and ", re.IGNORECASE)
 """In a text whose blanks are single ones: `a, b`, `a,b`, `a and b`, `a, and b`."""
 
 
@@ -215,6 +215,12 @@ class Encoding:
 def column_name(feature: str, kind: str) -> str:
     """The column that counts a kind of a text; no feature can have such a name."""
     return f"{feature}: {kind}"
+
+
+def things_of(text: str) -> list[str]:
+    """What a text lists, each as it is spelled there; a kind with a separator in it is split."""
+    single = " ".join(text.split())
+    return [single[start:end] for start, end in _pieces(single)]
 
 
 def _columns_of(feature: str, kinds: Kinds) -> list[str]:

@@ -25,9 +25,10 @@ from credit_ct_dagster.resources.feature_store.texts import frame_of
 _Check = Callable[..., CsvFile]
 _BLANKS = ["\x1c", "\x85", "\xa0", "\u2003", "\u3000", "\t", " "]
 _WORDS = [
-    "", "Writer", "loan, other loan", 'a "quoted" word', '"a"b', '"torn', '""', "O'Neill", "back\\slash",
-    "\\", "NULL", "nan", "\\N", "None", "김", "é" * 10, "x" * 10, "x" * 11, "x" * 51, "two\nlines",
-    "carriage\rreturn", "\r\n", "\0", "\ufeff", "\ufeffmark", "😀", ";", "|", "-", "sep=,",
+    "", "Writer", "loan, other loan", 'a "quoted" word', '"a"b', '"torn', '""', "O'Neill",
+    "back\\slash", "\\", "NULL", "nan", "\\N", "None", "김", "é" * 10, "x" * 10, "x" * 11, "x" * 51,
+    "two\nlines", "carriage\rreturn", "\r\n", "\0", "\ufeff", "\ufeffmark", "😀", ";", "|", "-",
+    "sep=,",
 ]  # fmt: skip
 _NUMBERS = [
     "", "0", "-0", "39", "39.0", "1104.5833333333333", "0.1", "+5", "5.", ".5", "1e5", "1E5", "1e",
@@ -240,6 +241,13 @@ def test_a_cell_that_a_python_parser_refuses_is_not_plain() -> None:
     names = [*schema.KEY, "type_of_loan"]
     assert plain_rows(line.format("x" * 100_000).encode(), names, COMMA) is not None
     assert plain_rows(line.format("x" * 131_073).encode(), names, COMMA) is None
+
+
+def test_a_mark_in_the_middle_of_a_file_is_not_plain() -> None:
+    """It begins a cell there; Arrow would pass over it."""
+    block = "1,2,2025-01-05,Poor\n"
+    assert plain_rows(block.encode(), schema.LABEL_COLUMNS, COMMA) is not None
+    assert plain_rows(f"\ufeff{block}".encode(), schema.LABEL_COLUMNS, COMMA) is None
 
 
 def test_numbers_keep_their_text_unless_they_have_an_exponent() -> None:

@@ -1,7 +1,6 @@
 """How far rows have moved away from those that a model was trained on, beyond chance."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,6 +9,7 @@ from credit_ct_dagster.contracts.drift import ColumnDrift, MissingDrift, Verdict
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.shares import LEAST_EXPECTED, chance_of, psi_of
 from credit_ct_dagster.modeling.rows.missing import with_blanks_missing
+from credit_ct_dagster.scorer.encoding import things_of
 
 # SciPy takes half a second to import; only a comparison needs it.
 
@@ -102,9 +102,7 @@ def _adjusted(found: Sequence[ColumnDrift]) -> list[ColumnDrift]:
 def _comparison_of(column: schema.Column) -> Callable[[str, pd.Series, pd.Series], ColumnDrift]:
     if column.kind == schema.Kind.number:
         return _of_numbers
-    if column.separator is None:
-        return _of_words
-    return partial(_of_lists, str(column.separator))
+    return _of_words if column.separator is None else _of_lists
 
 
 def _of_numbers(name: str, reference: pd.Series, current: pd.Series) -> ColumnDrift:
@@ -138,14 +136,14 @@ def _of_words(name: str, reference: pd.Series, current: pd.Series) -> ColumnDrif
     return drift.model_copy(update={"respelled": float(respelled.mean() if len(respelled) else 0)})
 
 
-def _of_lists(separator: str, name: str, reference: pd.Series, current: pd.Series) -> ColumnDrift:
+def _of_lists(name: str, reference: pd.Series, current: pd.Series) -> ColumnDrift:
     """Compare the shares of rows that list a thing; of the thing that moved most.
 
     Lists hardly repeat, and the things of one row are not independent of each other: each is
     tested by itself, over rows (Bonferroni's adjustment; Agresti and Liu 1999, "Modeling a
     categorical variable allowing arbitrarily many category choices").
     """
-    items = [_items(each, separator) for each in (reference, current)]
+    items = [_items(each) for each in (reference, current)]
     rows = [each.notna().sum() for each in (reference, current)]
     tables = _tables_of_items([_spelled_alike(each) for each in items], rows)
     table = max(tables, key=psi_of, default=np.zeros((2, 1)))
@@ -202,11 +200,11 @@ def _drift(name: str, reference: pd.Series, current: pd.Series, table: np.ndarra
     )
 
 
-def _items(values: pd.Series, separator: str) -> pd.Series:
+def _items(values: pd.Series) -> pd.Series:
     """What is listed, a row for each thing, with the index of its row."""
     numbered = values.reset_index(drop=True).dropna().astype(str)
-    items = numbered.str.split(separator).explode().str.strip()
-    return items[items != ""]
+    things = {text: things_of(text) for text in numbered.unique()}
+    return numbered.map(things).explode().dropna()
 
 
 def _spelled_alike(words: pd.Series) -> pd.Series:

@@ -188,6 +188,8 @@ def test_lists_are_counted_by_row() -> None:
     [more] = feature_drift(few, frame(["auto,home"] * 60 + ["home"] * 40))
     assert more.psi == pytest.approx(0.3 * np.log(2) - 0.3 * np.log(4 / 7))
     assert more.verdict == Verdict.much
+    [spelled] = feature_drift(few, frame(["auto AND home"] * 30 + ["home"] * 70))
+    assert (spelled.psi, spelled.respelled) == (0, 0.0)  # as a model counts it
     # Of both kinds, auto moved more; the test is adjusted for two.
     [one] = feature_drift(few[:30], frame(["auto,home"] * 30))
     assert (one.psi, one.p_value) == (0, 1.0)
