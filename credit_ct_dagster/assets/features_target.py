@@ -14,8 +14,10 @@ from credit_ct_dagster.assets.merged_rows import (
     WITHOUT_FEATURES,
     report_expired,
 )
+from credit_ct_dagster.assets.server_ahead import start_server_ahead
 from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.runs.failures import base_date_of_run, failing_clearly
@@ -46,6 +48,7 @@ def features_target(
     config: MergeConfig,
     feature_store: FeatureStore,
     base_date_lock: BaseDateLock,
+    promotions: dg.ResourceParam[Promotions],
 ) -> dg.MaterializeResult:
     """Rows of `credit_score_features_target` for one base date.
 
@@ -58,6 +61,7 @@ def features_target(
     base_dt = base_date_of_run(context)
     with failing_clearly(context):
         base_date_lock.ensure_held()
+        start_server_ahead(context, promotions)
         merged = feature_store.merge(base_dt, point_in_time=config.point_in_time)
         report_expired(context, feature_store, merged)
     if not merged.rows_inserted:

@@ -8,10 +8,11 @@ _VALIDATING_STEP = "champion_model"
 
 
 def start_server_ahead(context: dg.AssetExecutionContext, promotions: Promotions) -> None:
-    """Start it as soon as the search is over, if the gate decides in the same run.
+    """Start it if the gate decides in the same run, unless it has been started.
 
-    Its imports take longer than to package a model, which leaves a core idle. Where every step has
-    a process of its own, it ends with the step, and the gate starts another one.
+    Its imports take as long as everything between the search and the gate. Before the search they
+    cost nothing: one core is idle while the first steps import and prepare. Where every step has a
+    process of its own, it ends with the step, and the gate starts another one.
     """
     if context.job_def.has_node_named(_VALIDATING_STEP):
         promotions.validation.start_ahead()

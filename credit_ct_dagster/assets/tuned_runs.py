@@ -7,7 +7,6 @@ import dagster as dg
 from pydantic import Field, field_validator
 
 from credit_ct_dagster.assets.config import refuses_bad_values
-from credit_ct_dagster.assets.server_ahead import start_server_ahead
 from credit_ct_dagster.assets.tables import table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.splits import SplitsSummary
@@ -66,8 +65,7 @@ class TuningConfig(TuningParameters, dg.Config):
     metadata={FOLDER: files.MODEL_FOLDER},
     # dagster-mlflow's resource has no type to be injected by.
     required_resource_keys={
-        "artifacts", "base_date_lock", "dask", "mlflow", "policy", "promotions", "study_storage",
-        "tracking",
+        "artifacts", "base_date_lock", "dask", "mlflow", "policy", "study_storage", "tracking",
     },
 )  # fmt: skip
 def tuned_runs(
@@ -95,7 +93,6 @@ def tuned_runs(
         read_seconds = time.perf_counter() - started
         stores = SearchStores(tracking, resources.study_storage, resources.artifacts)
         result = search(request, stores, context.log)
-        start_server_ahead(context, resources.promotions)
         summary = summary_of(request, result, splits, tracking, read_seconds)
         urls = {
             "mlflow_run": tracking.run_url(request.parent_run_id),
