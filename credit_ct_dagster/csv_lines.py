@@ -120,7 +120,9 @@ class CsvLines:
                         yield line, row
                     line = place.line
             finally:
-                text.detach()
+                # Both may be garbage, which is collected in any order.
+                if not binary.closed:
+                    text.detach()
         except OSError as error:
             raise self.unreadable(error) from error
         except csv.Error as error:

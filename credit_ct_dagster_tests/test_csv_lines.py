@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from credit_ct_dagster.csv_lines import separator_of
+from credit_ct_dagster.csv_lines import CsvLines, Place, separator_of
 from credit_ct_dagster.errors.inputs import FileError
 from credit_ct_dagster.loading.csv_files import check_labels
 
@@ -99,3 +99,13 @@ def test_a_pipe_can_be_loaded(path: Path) -> None:
     writer.start()
     assert len(check_labels(path).frame()) == 1
     writer.join()
+
+
+def test_rows_that_nobody_reads_to_the_end_end_quietly(path: Path) -> None:
+    """Also where the file was closed before them, as garbage may be."""
+    path.write_text("id,name\n1,a\n2,b\n")
+    lines = CsvLines(path, ["id", "name"], [])
+    with path.open("rb") as binary:
+        rows = lines.rows_from(binary, Place())
+        next(rows)
+    rows.close()
