@@ -204,15 +204,8 @@ class CsvLines:
         missing = [c for c in self.columns if c not in named and c not in self.optional]
         unknown = [c for c in named if c not in self.columns]
         twice = sorted({c for c in named if named.count(c) > 1})
-        problems = [
-            f"{what} {', '.join(names)}"
-            for what, names in (
-                ("lacks", missing),
-                ("has the unknown", unknown),
-                ("repeats", twice),
-            )
-            if names
-        ]
+        faults = {"lacks": missing, "has the unknown": unknown, "repeats": twice}
+        problems = [f"{what} {', '.join(names)}" for what, names in faults.items() if names]
         if nameless == [0]:
             problems.append(
                 "has a first column without a name, as pandas writes its index (write the file with"
