@@ -2,8 +2,6 @@
 
 import html
 import re
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +11,9 @@ from credit_ct_dagster.contracts.assessment import AssessmentReport, ReasonStabi
 from credit_ct_dagster.contracts.decision import Estimate, FloorVerdict, Ground
 from credit_ct_dagster.contracts.utility import Metric, Utility
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.pages import model_card
 from credit_ct_dagster.scorer.class_rule import EXPECTED_UTILITY, HIGHEST_SCORE
 from credit_ct_dagster_tests.modeling.pages import cards
 
-_ENVIRONMENT = model_card._environment.__wrapped__
 _WRITTEN_BY_0_1 = Path(__file__).parents[2] / "contracts" / "written_by_0_1"
 
 
@@ -284,26 +280,6 @@ def test_an_assessment_of_an_earlier_release_can_be_shown() -> None:
     page = cards.card(report=old).html()
     assert "perfect model" not in page
     assert "Not measured" in _section("groups", report=old)
-
-
-def test_templates_are_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another process reads what was compiled; without the right to write, each compiles."""
-    page = cards.card().html()
-    monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    monkeypatch.setattr(model_card, "_environment", _afresh(tmp_path / "compiled"))
-    assert cards.card().html() == page
-    monkeypatch.setattr(model_card, "_environment", _afresh(tmp_path / "compiled"))
-    with monkeypatch.context() as patch:
-        patch.setattr("jinja2.Environment.compile", None)
-        assert cards.card().html() == page
-    monkeypatch.setattr(model_card, "_environment", _afresh(tmp_path / "missing" / "folder"))
-    assert cards.card().html() == page
-
-
-def _afresh(compiled: Path) -> Callable[[], Any]:
-    """The environment of a process that has loaded no template yet."""
-    made = _ENVIRONMENT(compiled)
-    return lambda: made
 
 
 def _miscalibrated() -> Any:

@@ -277,28 +277,3 @@ def test_progress_reports_what_is_done_and_what_remains(data: TrainingData) -> N
     line = str(last)
     assert f"8/8 done, {last.pruned} pruned; best {last.best.metrics['accuracy']:.4f}" in line
     assert "0 s remaining" in line
-
-
-@pytest.mark.parametrize(
-    ("metrics", "best"),
-    [
-        ([(0.7, 0.5), (0.8, 0.9)], 1),
-        ([(0.8, 0.9), (0.8, 0.5)], 1),
-        ([(0.8, 0.5), (0.8, 0.5)], 0),
-    ],
-)
-def test_ties_go_to_the_lower_log_loss_then_the_earlier(
-    metrics: list[tuple[float, float]], best: int
-) -> None:
-    """Accuracy decides, then log-loss, then the order."""
-    found = [
-        Trial(
-            number=number,
-            params={},
-            state=TrialState.completed,
-            metrics={"accuracy": accuracy, "log_loss": loss},
-        )
-        for number, (accuracy, loss) in enumerate(metrics)
-    ]
-    assert best_of(found[::-1]) is found[best]
-    assert best_of([]) is None
