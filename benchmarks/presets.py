@@ -1,22 +1,19 @@
 """The evidence for the presets of the search, for fitting again, and for `monotone`."""
 
 import math
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from benchmarks.leakage import prepared
 from benchmarks.measure import Comparison, within
 from benchmarks.plan import Plan
+from benchmarks.prepared_windows import prepared_windows
 from benchmarks.report import Findings
 from benchmarks.split_models import searched
-from benchmarks.windows import BASE_DT, JANUARY_BASE_DT, Window, january, read_splits, sample
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.evaluation import evaluate
 from credit_ct_dagster.modeling.judging.monotonicity import gets_better, values_of
@@ -39,7 +36,8 @@ def presets(plan: Plan) -> Findings:
     """
     rows: list[dict[str, Any]] = []
     found: list[_Measured] = []
-    for name, splits in _windows(plan):
+    for window in prepared_windows(plan):
+        name, splits = window.name, window.rows
         of_window: _Measured = {}
         for preset in ("bank", "quality"):
             started = time.process_time()
@@ -78,7 +76,8 @@ def monotone(plan: Plan) -> Findings:
     """Fit the centre of the bank's grid, free and with `monotone: true`, on the same windows."""
     rows: list[dict[str, Any]] = []
     found: list[_Measured] = []
-    for name, splits in _windows(plan):
+    for window in prepared_windows(plan):
+        name, splits = window.name, window.rows
         of_window: _Measured = {}
         for kind, is_monotone in (("free", False), ("monotone", True)):
             parameters = TuningParameters(**plan.parameters, monotone=is_monotone)
@@ -106,32 +105,6 @@ def monotone(plan: Plan) -> Findings:
             "monotone against free": _differences(found, "monotone", "free"),
         },
     )
-
-
-def _windows(plan: Plan) -> Iterator[tuple[str, _Prepared]]:
-    """Per seed: another split of January, if its rows are given, and another sample window."""
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in plan.seeds:
-            if plan.january:
-                renamed = tuple(_renamed(table, seed) for table in january(plan.january))
-                yield _prepared(
-                    Window.write(
-                        f"January, split {seed}", JANUARY_BASE_DT, (renamed[0], renamed[1]),
-                        Path(folder) / f"january{seed}",
-                    )
-                )  # fmt: skip
-            name = f"{plan.window_rows:,} sample rows, seed {seed}"
-            tables = sample(plan.window_rows, seed)
-            yield _prepared(Window.write(name, BASE_DT, tables, Path(folder) / f"sample{seed}"))
-
-
-def _renamed(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Other names for the customers: their hash decides on which side of a split they are."""
-    return table.assign(**{schema.CUSTOMER: table[schema.CUSTOMER] + f":{seed}"})
-
-
-def _prepared(window: Window) -> tuple[str, _Prepared]:
-    return window.name, prepared(read_splits(window.folder))
 
 
 def _share_better(model: Model, rows: pd.DataFrame) -> float:

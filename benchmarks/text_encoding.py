@@ -1,23 +1,20 @@
 """The evidence for the encoding of texts: native against counts, on the same rows."""
 
 import math
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from benchmarks.leakage import prepared
 from benchmarks.measure import Turn, judge
 from benchmarks.plan import Plan
+from benchmarks.prepared_windows import prepared_windows
 from benchmarks.report import Findings
-from benchmarks.split_models import Rows, searched
-from benchmarks.windows import BASE_DT, JANUARY_BASE_DT, Window, january, read_splits, sample
+from benchmarks.split_models import searched
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.calibration import aligned
 from credit_ct_dagster.modeling.judging.confusion import macro_f1, resampled
@@ -66,7 +63,8 @@ def run(plan: Plan) -> Findings:
     """
     rows: list[dict[str, Any]] = []
     found: list[_Holdout] = []
-    for window, population, splits in _windows(plan):
+    for each in prepared_windows(plan):
+        window, population, splits = each.name, each.population, each.rows
         holdout = _Holdout(window, population, _customers(splits["holdout"]), {}, {}, {})
         for way in Text:
             parameters = TuningParameters(**plan.parameters | {"text": way})
@@ -132,33 +130,6 @@ def _judged(rows: list[dict[str, Any]], found: Sequence[_Holdout]) -> Findings:
             ],
         },
     )
-
-
-def _windows(plan: Plan) -> Iterator[tuple[str, str, Rows]]:
-    """Per seed: another split of January, if its rows are given, and another sample window.
-
-    Yields:
-        The name, that of the population, and prepared rows per split.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in plan.seeds:
-            if plan.january:
-                labels, features = (_renamed(each, seed) for each in january(plan.january))
-                window = Window.write(
-                    f"January, split {seed}", JANUARY_BASE_DT, (labels, features),
-                    Path(folder) / f"january{seed}",
-                )  # fmt: skip
-                yield window.name, "January", prepared(read_splits(window.folder))
-            window = Window.write(
-                f"sample rows, seed {seed}", BASE_DT, sample(plan.window_rows, seed),
-                Path(folder) / f"sample{seed}",
-            )  # fmt: skip
-            yield window.name, window.name, prepared(read_splits(window.folder))
-
-
-def _renamed(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Other names for the customers: their hash decides on which side of a split they are."""
-    return table.assign(**{schema.CUSTOMER: table[schema.CUSTOMER] + f":{seed}"})
 
 
 def _customers(rows: pd.DataFrame) -> np.ndarray[Any, Any]:
