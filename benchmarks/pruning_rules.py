@@ -1,6 +1,7 @@
 """Which pruning rule costs how many trees, and what it loses: replayed on the whole grid."""
 
 import itertools
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -109,25 +110,39 @@ def _fitted(rows: dict[str, pd.DataFrame], plan: Plan) -> list[_Fit]:
 
 def _judged(rungs: list[int], keep: float, grids: dict[str, list[_Fit]]) -> dict[str, Any]:
     """A rule in all windows: in the platform's own order, and in random ones, centre first."""
-    own, lost, worse, losses = [], [], 0, []
+    own, worse = [], []
+    lost: list[float] = []
+    added: list[float] = []
     for fits in grids.values():
         best = _replayed(fits, [], 1.0).winner
         own.append(_replayed(fits, rungs, keep).trees)
+        of_window = []
         for seed in range(_ORDERS):
             others = Random(seed).sample(fits[1:], len(fits) - 1)
-            found = _replayed([fits[0], *others], rungs, keep).winner
-            points = 100 * (best.holdout["accuracy"] - found.holdout["accuracy"])
-            lost.append(points)
-            worse += points > _POINTS
-            losses.append(found.holdout["log_loss"] - best.holdout["log_loss"])
+            of_window.append(_replayed([fits[0], *others], rungs, keep).winner.holdout)
+        points = [100 * (best.holdout["accuracy"] - each["accuracy"]) for each in of_window]
+        worse += [each > _POINTS for each in points]
+        lost.append(statistics.mean(points))
+        added.append(
+            statistics.mean(each["log_loss"] - best.holdout["log_loss"] for each in of_window)
+        )
     return {
         "rungs": str(rungs),
         "keep": keep,
         "trees per window": statistics.mean(own),
         "points lost": statistics.mean(lost),
-        f"lost over {_POINTS}": worse / len(lost),
-        "log-loss added": statistics.mean(losses),
+        "SE": _error(lost),
+        f"lost over {_POINTS}": statistics.mean(worse),
+        "log-loss added": statistics.mean(added),
+        "SE of that": _error(added),
     }
+
+
+def _error(per_window: Sequence[float]) -> float:
+    """The standard error of a mean of windows; NaN for a single one."""
+    if len(per_window) < 2:
+        return math.nan
+    return statistics.stdev(per_window) / math.sqrt(len(per_window))
 
 
 def _replayed(fits: Sequence[_Fit], rungs: Sequence[int], keep: float) -> _Replay:

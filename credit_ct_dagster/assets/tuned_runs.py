@@ -35,8 +35,9 @@ class TuningConfig(TuningParameters, dg.Config):
     thread_count: int = Field(
         default=-1,
         ge=-1,
-        description="Gives each fit this many threads, from 1; -1: one per core, so that the last"
-        " fits leave no core idle; while more than one is fitted, they share the cores",
+        description="Gives each fit this many threads, from 1; -1: the cores, which fits at the"
+        " same time divide among them if they have fewer than 20,000 training rows, and share if"
+        " they have more: the last fits leave none idle",
     )
     resume: bool = Field(
         default=True,

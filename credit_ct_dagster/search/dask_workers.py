@@ -15,7 +15,7 @@ from typing import Self
 
 import optuna
 from distributed import Future as DaskFuture
-from distributed import KilledWorker
+from distributed import KilledWorker, get_worker
 
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLIT_FILES
 from credit_ct_dagster.contracts.trial import Trial, TrialState
@@ -41,7 +41,7 @@ class SharedSearch:
         fingerprints: `data_fingerprint` of the training and of the validation rows.
         features: What models are trained on, in the order of the schema.
         parameters: The search.
-        thread_count: Threads of a fit; -1: one per core that the worker may use.
+        thread_count: Threads of a fit; -1: see `threads_per_fit`.
         nesting: Where the runs of trials belong.
     """
 
@@ -133,7 +133,8 @@ def run_shared_trial(search: SharedSearch, trial_id: int) -> Trial:
     wiring = wiring_of_worker()
     trial = continued(wiring.study_storage.join(search.study), trial_id)
     data = _training_data(search)
-    threads = threads_per_fit(search.thread_count)
+    at_once = get_worker().state.nthreads
+    threads = threads_per_fit(search.thread_count, at_once, data.train_rows)
     fitted = fit_trial(trial, data, search.parameters, threads, threading.Event())
     return record_trial(trial, fitted, wiring.tracking.tracker(search.nesting))
 

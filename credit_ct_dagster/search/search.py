@@ -41,7 +41,7 @@ class Machines:
 
     Attributes:
         n_jobs: Trials at the same time in this process; -1: one per core.
-        thread_count: Threads of each fit; -1: one per core.
+        thread_count: Threads of each fit; -1: see `threads_per_fit`.
         scheduler: Address of the Dask scheduler whose workers fit the trials; none: this process
             fits them.
     """

@@ -27,13 +27,26 @@ def record_trial(trial: optuna.Trial, fitted: FittedTrial, tracker: TrialTracker
     return tracked
 
 
-def threads_per_fit(thread_count: int) -> int:
-    """Threads of a fit: as configured, or (-1) one per core that this process may use.
+_MANY_ROWS = 20_000
+"""Training rows from which on a second thread halves the time of a fit, or nearly."""
 
-    Fits at the same time have more threads than there are cores, which costs them little, and the
-    last ones, or a single one, leave no core idle (docs/performance.md).
+
+def threads_per_fit(thread_count: int, at_once: int, rows: int) -> int:
+    """Threads of a fit, which change how long it takes, and not its result.
+
+    Of many rows, each fit has a thread per core: more threads than cores cost a few percent, and
+    the last fits leave no core idle. Of few rows, a fit hardly gains from a second thread, and
+    fits at the same time lose a tenth by it: they divide the cores (docs/performance.md).
+
+    Args:
+        thread_count: As configured; -1 decides.
+        at_once: Fits that are running or waiting, this one included, at most those at a time.
+        rows: That are fitted.
     """
-    return thread_count if thread_count > 0 else int(joblib.cpu_count())
+    if thread_count > 0:
+        return thread_count
+    cores = int(joblib.cpu_count())
+    return cores if rows >= _MANY_ROWS else max(1, cores // at_once)
 
 
 class LocalWorkers:
@@ -54,13 +67,14 @@ class LocalWorkers:
             parameters: The search.
             tracker: Where trials are recorded.
             n_jobs: Trials at the same time; -1: one per core.
-            thread_count: Threads of each fit; -1: one per core.
+            thread_count: Threads of each fit; -1: see `threads_per_fit`.
         """
         self._data = data
         self._parameters = parameters
         self._tracker = tracker
         self._n_jobs = n_jobs if n_jobs > 0 else joblib.cpu_count()
-        self._threads = threads_per_fit(thread_count)
+        self._thread_count = thread_count
+        self._pending: set[int] = set()
         self._standings = LocalStandings()
         self._stop = threading.Event()
         self._fits = ThreadPoolExecutor(self._n_jobs, "fit")
@@ -73,15 +87,24 @@ class LocalWorkers:
     def submit(self, trial: optuna.Trial) -> Future[Trial]:
         """Fit a trial, then record it."""
         self._standings.join(trial)
+        self._pending.add(trial.number)
         fitting = self._fits.submit(self._fit, trial)
         return self._records.submit(lambda: self._record(trial, fitting.result()))
 
     def _fit(self, trial: optuna.Trial) -> FittedTrial:
+        at_once = min(self._n_jobs, len(self._pending) + self._to_come(trial))
+        threads = threads_per_fit(self._thread_count, at_once, self._data.train_rows)
         fitted = fit_trial(
-            trial, self._data, self._parameters, self._threads, self._stop, self._standings
+            trial, self._data, self._parameters, threads, self._stop, self._standings
         )
         self._standings.end(trial)
+        self._pending.discard(trial.number)
         return fitted
+
+    def _to_come(self, trial: optuna.Trial) -> int:
+        """How many trials follow one; any number where time limits the search."""
+        total = self._parameters.total()
+        return self._n_jobs if total is None else max(0, total - trial.number - 1)
 
     def _record(self, trial: optuna.Trial, fitted: FittedTrial) -> Trial:
         self._standings.write(trial)

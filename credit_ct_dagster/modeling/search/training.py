@@ -108,6 +108,11 @@ class TrainingData:
         return cls(parts, val, train[list(columns.texts)], columns, monotone)
 
     @property
+    def train_rows(self) -> int:
+        """How many rows are fitted."""
+        return len(self.train_texts)
+
+    @property
     def train(self) -> Pool:
         """Rows to fit, of all classes."""
         [part] = self.parts

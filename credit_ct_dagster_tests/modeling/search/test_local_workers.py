@@ -12,6 +12,7 @@ from credit_ct_dagster.modeling.search import trials
 from credit_ct_dagster.modeling.search.local_workers import LocalWorkers, threads_per_fit
 from credit_ct_dagster.modeling.search.training import TrainingData, fit
 from credit_ct_dagster.modeling.search.trials import SearchStopped
+from credit_ct_dagster.modeling.search.tuning import tune
 from credit_ct_dagster_tests.modeling.conftest import Memory, new_study, search
 
 
@@ -26,10 +27,31 @@ class _Signal:
         return True
 
 
-def test_each_fit_has_all_cores() -> None:
-    """So that the last one leaves none idle; a number that is set is obeyed."""
-    assert threads_per_fit(-1) == joblib.cpu_count()
-    assert threads_per_fit(3) == 3
+def test_cores_are_divided_among_small_fits_and_shared_by_large_ones() -> None:
+    """So that no core is idle, and none has more threads than pay; a number that is set counts."""
+    cores = joblib.cpu_count()
+    assert threads_per_fit(-1, at_once=1, rows=3_000) == cores
+    assert threads_per_fit(-1, at_once=cores, rows=3_000) == 1
+    assert threads_per_fit(-1, at_once=4 * cores, rows=3_000) == 1
+    assert threads_per_fit(-1, at_once=cores, rows=70_000) == cores
+    assert threads_per_fit(3, at_once=cores, rows=70_000) == 3
+
+
+def test_a_lone_fit_has_all_cores(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where more could be fitted at the same time: none waits for one of them."""
+    threads: list[int] = []
+
+    def noted(
+        rows: TrainingData, params: Any, patience: int, count: int, *others: Any
+    ) -> CatBoostClassifier:
+        threads.append(count)
+        return fit(rows, params, patience, count, *others)
+
+    monkeypatch.setattr(trials, "fit", noted)
+    parameters = search(l2_leaf_reg=[3.0])
+    with LocalWorkers(data, parameters, Memory(), n_jobs=2, thread_count=-1) as workers:
+        tune(new_study(parameters), parameters, workers, [], lambda progress: None)
+    assert threads == [joblib.cpu_count()]
 
 
 def test_a_cancelled_search_stops_its_fits(
