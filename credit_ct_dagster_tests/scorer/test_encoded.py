@@ -1,8 +1,6 @@
 """A model with its encoding, in one file and as a scorer."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from credit_ct_dagster.scorer.ordinal import Model, OrdinalClassifier, load_mode
 from credit_ct_dagster.scorer.scorer import Scorer
 from credit_ct_dagster_tests.modeling.conftest import training_data
 from credit_ct_dagster_tests.scorer.conftest import Pipeline
+from credit_ct_dagster_tests.scorer.rewriting import AGAIN, answers_of_rewritten
 
 LOANS = "type_of_loan"
 _PAYDAY = f"{LOANS}: payday loan"
@@ -100,35 +99,14 @@ def test_scikit_learn_calibrates_it(
     assert FrozenEstimator(model).__sklearn_tags__().classifier_tags.multi_class
 
 
-_AGAIN = """
-import sys
-from pathlib import Path
-import pandas as pd
-from credit_ct_dagster.scorer.ordinal import load_model
-
-source, target, rows, answers = map(Path, sys.argv[1:])
-load_model(source).save_model(str(target))
-load_model(target.read_bytes()).save_model(str(target))
-found = load_model(target).predict_proba(pd.read_parquet(rows))
-pd.DataFrame(found).to_parquet(answers)
-"""
-
-
 def test_its_file_survives_being_read_and_written(
     model: EncodedClassifier, prepared: Mapping[str, pd.DataFrame], tmp_path: Path
 ) -> None:
     """In another process: a file that CatBoost writes wrongly crashes whoever loads it."""
     frame = prepared["holdout"][schema.FEATURES]
-    model.save_model(str(tmp_path / "model.cbm"))
-    frame.to_parquet(tmp_path / "rows.parquet")
-    files = ["model.cbm", "again.cbm", "rows.parquet", "answers.parquet"]
-    subprocess.run(
-        [sys.executable, "-c", _AGAIN, *(str(tmp_path / name) for name in files)],
-        check=True, capture_output=True, timeout=120,
-    )  # fmt: skip
-    answers = pd.read_parquet(tmp_path / "answers.parquet").to_numpy()
+    answers = answers_of_rewritten(model, frame, tmp_path)
     assert (answers == model.predict_proba(frame)).all()
-    read = load_model(tmp_path / "again.cbm")
+    read = load_model(tmp_path / AGAIN)
     assert isinstance(read, EncodedClassifier)
     assert type(read.inner) is type(model.inner)
     assert read.encoding.to_data() == model.encoding.to_data()

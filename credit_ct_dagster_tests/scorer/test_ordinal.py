@@ -1,8 +1,6 @@
 """A model of ordered classes in one file."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 from catboost import CatBoostClassifier, Pool
 
 from credit_ct_dagster.scorer.ordinal import Model, OrdinalClassifier, load_model
+from credit_ct_dagster_tests.scorer.rewriting import AGAIN, answers_of_rewritten
 
 ORDERED = ["Poor", "Standard", "Good"]
 COLUMNS = ["debt", "mix", "text"]
@@ -99,20 +98,6 @@ def test_it_describes_itself_as_a_catboost_model_does(ordinal: OrdinalClassifier
         ordinal.fit([], [])
 
 
-_AGAIN = """
-import sys
-from pathlib import Path
-import pandas as pd
-from credit_ct_dagster.scorer.ordinal import load_model
-
-source, target, rows, answers = map(Path, sys.argv[1:])
-load_model(source).save_model(str(target))
-load_model(target.read_bytes()).save_model(str(target))
-found = load_model(target).predict_proba(pd.read_parquet(rows))
-pd.DataFrame(found).to_parquet(answers)
-"""
-
-
 @pytest.mark.parametrize("kind", ["ordinal", "ordinary"])
 def test_its_file_survives_being_read_and_written(
     kind: str,
@@ -123,16 +108,9 @@ def test_its_file_survives_being_read_and_written(
 ) -> None:
     """In another process: a file that CatBoost writes wrongly crashes whoever loads it."""
     model: Model = ordinal if kind == "ordinal" else parts[1]
-    model.save_model(str(tmp_path / "model.cbm"))
-    rows[COLUMNS].to_parquet(tmp_path / "rows.parquet")
-    files = ["model.cbm", "again.cbm", "rows.parquet", "answers.parquet"]
-    subprocess.run(
-        [sys.executable, "-c", _AGAIN, *(str(tmp_path / name) for name in files)],
-        check=True, capture_output=True, timeout=120,
-    )  # fmt: skip
-    answers = pd.read_parquet(tmp_path / "answers.parquet").to_numpy()
+    answers = answers_of_rewritten(model, rows[COLUMNS], tmp_path)
     assert (answers == model.predict_proba(rows[COLUMNS])).all()
-    read = load_model(tmp_path / "again.cbm")
+    read = load_model(tmp_path / AGAIN)
     assert type(read) is type(model)
     assert read.feature_names_ == COLUMNS
     assert list(read.classes_) == list(model.classes_)
