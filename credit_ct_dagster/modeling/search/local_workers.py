@@ -74,7 +74,6 @@ class LocalWorkers:
         self._tracker = tracker
         self._n_jobs = n_jobs if n_jobs > 0 else joblib.cpu_count()
         self._thread_count = thread_count
-        self._pending: set[int] = set()
         self._standings = LocalStandings()
         self._stop = threading.Event()
         self._fits = ThreadPoolExecutor(self._n_jobs, "fit")
@@ -87,18 +86,16 @@ class LocalWorkers:
     def submit(self, trial: optuna.Trial) -> Future[Trial]:
         """Fit a trial, then record it."""
         self._standings.join(trial)
-        self._pending.add(trial.number)
         fitting = self._fits.submit(self._fit, trial)
         return self._records.submit(lambda: self._record(trial, fitting.result()))
 
     def _fit(self, trial: optuna.Trial) -> FittedTrial:
-        at_once = min(self._n_jobs, len(self._pending) + self._to_come(trial))
+        at_once = min(self._n_jobs, self._standings.running() + self._to_come(trial))
         threads = threads_per_fit(self._thread_count, at_once, self._data.train_rows)
         fitted = fit_trial(
             trial, self._data, self._parameters, threads, self._stop, self._standings
         )
         self._standings.end(trial)
-        self._pending.discard(trial.number)
         return fitted
 
     def _to_come(self, trial: optuna.Trial) -> int:

@@ -98,6 +98,11 @@ class LocalStandings:
             ended = self._standings[trial.number]._replace(running=False)
             self._standings[trial.number] = ended
 
+    def running(self) -> int:
+        """How many trials are fitted now or wait for a thread."""
+        with self._lock:
+            return sum(standing.running for standing in self._standings.values())
+
     def write(self, trial: optuna.Trial) -> None:
         """Write the losses of a trial to its study, but those that it has from a killed process."""
         known = self._stored.get(trial.number, set())
