@@ -85,7 +85,12 @@ def test_what_was_pruned_is_tracked_as_killed_with_its_curve(
         assert run.info.end_time >= run.info.start_time
     summary = platform.search_summary()
     assert summary.trials.pruned == (trials["state"] == "pruned").sum()
-    assert len(metadata_of(result, "tuned_runs")["trials"].records) == 8
+    shown = [dict(record.data) for record in metadata_of(result, "tuned_runs")["trials"].records]
+    completed = trials[trials["state"] == "completed"].sort_values("val_accuracy", ascending=False)
+    assert len(shown) == 8
+    assert shown[0]["val_accuracy"] == round(completed["val_accuracy"].iloc[0], 4)
+    assert [row["state"] for row in shown] == sorted(trials["state"])
+    assert "reason" not in shown[0]
 
 
 def test_finished_trials_are_retained_and_nested_under_the_newest_search(
