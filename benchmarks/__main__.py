@@ -17,8 +17,10 @@ from benchmarks import (
     growth,
     history,
     loading,
+    monitoring,
     planted_faults,
     presets,
+    probation,
     promotion,
     pruning,
     pruning_rules,
@@ -28,6 +30,7 @@ from benchmarks import (
     text_encoding,
     tuning,
     validation,
+    year,
 )
 from benchmarks.plan import Plan
 from benchmarks.report import Findings, merge_into, show
@@ -46,6 +49,7 @@ _GROUPS = {
     **presets.GROUPS,
     **text_encoding.GROUPS,
     **promotion.GROUPS,
+    **probation.GROUPS,
     **planted_faults.GROUPS,
     **serving.GROUPS,
     **soak.GROUPS,
@@ -55,6 +59,8 @@ _GROUPS = {
     **reasons.GROUPS,
     **class_rules.GROUPS,
     **validation.GROUPS,
+    **monitoring.GROUPS,
+    **year.GROUPS,
 }
 
 

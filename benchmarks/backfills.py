@@ -21,8 +21,8 @@ from benchmarks.plan import Plan
 from benchmarks.report import Findings
 from benchmarks.sandbox import ProcessFailedError, Sandbox, sandbox
 from benchmarks.windows import Tables
-from credit_ct_dagster.automation.jobs import TRAINING_ASSETS
 from credit_ct_dagster.loading.sample_data import MONTHS, generate
+from credit_ct_dagster.runs.purposes import TRAINING_ASSETS
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.webserver import (
     backfill_status,

@@ -29,6 +29,7 @@ class Plan:
         load_seconds: How long a service is loaded in a turn.
         soak_seconds: How long it is loaded at four fifths of its capacity.
         batch_rows: Rows that are scored with reasons, and without.
+        monitored_answers: Logged predictions of the day that is monitored.
         base_dates: Base dates of a backfill.
         compared_base_dates: Base dates of the backfills that are compared.
         backfill_rows: Rows of each window of a backfill.
@@ -54,6 +55,7 @@ class Plan:
     load_seconds: float = 10
     soak_seconds: float = 600
     batch_rows: tuple[int, int] = (100_000, 1_000_000)
+    monitored_answers: int = 1_000_000
     base_dates: int = 90
     compared_base_dates: int = 6
     backfill_rows: int = 1_500
@@ -79,6 +81,7 @@ class Plan:
             load_seconds=1,
             soak_seconds=6,
             batch_rows=(2_000, 5_000),
+            monitored_answers=3_000,
             history_base_dates=12,
             base_dates=2,
             compared_base_dates=2,

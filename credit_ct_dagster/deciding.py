@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from credit_ct_dagster.contracts.decision import Decision, DecisionRecord, Ground
+from credit_ct_dagster.contracts.decision import GATE, Decision, DecisionRecord, Ground
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.errors.models import (
     LostChampionError,
@@ -15,6 +15,7 @@ from credit_ct_dagster.errors.models import (
 from credit_ct_dagster.modeling.judging.gate_rules import PastVerdict
 from credit_ct_dagster.recorded_models import RecordedModels
 from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
+from credit_ct_dagster.tenures import history_of
 
 if TYPE_CHECKING:
     from credit_ct_dagster.promotions import Promotions
@@ -23,9 +24,6 @@ logger = logging.getLogger(__name__)
 
 CHAMPION = "champion"
 PREVIOUS = "previous"
-
-GATE = "gate"
-"""Who decided when no person did."""
 
 _APPLIED = "record"
 """The tag of a registered version with the number of the newest decision that was applied."""
@@ -120,20 +118,8 @@ class Deciding:
         return None
 
     def history(self) -> list[PastVerdict]:
-        """What was found about earlier challengers, oldest first."""
-        champion = self._promotions.champion()
-        return [
-            PastVerdict(
-                record.model.base_dt,
-                # The champion may have been registered again since.
-                champion.registered_version
-                if champion and _run_of(record.before) == champion.mlflow_run_id
-                else record.before.registered_version,
-                (record.decision.by_evidence or record.decision.ground) in Ground.of_better(),
-            )
-            for record in self._records
-            if record.before and record.decision.comparison
-        ]
+        """What the gate found about earlier challengers, oldest first."""
+        return history_of(self._records, self._promotions.champion())
 
     def promotion_of(self, version: str) -> DecisionRecord:
         """The newest decision by which a registered version became the champion.

@@ -4,11 +4,17 @@ import dagster as dg
 
 from credit_ct_dagster.alerting import sensors as alerting
 from credit_ct_dagster.assets.bentoml_model import bentoml_model
+from credit_ct_dagster.assets.champion_health import champion_health
 from credit_ct_dagster.assets.champion_model import champion_model
+from credit_ct_dagster.assets.champion_probation import champion_probation
 from credit_ct_dagster.assets.customer_scores import customer_scores
+from credit_ct_dagster.assets.estimated_performance import estimated_performance
 from credit_ct_dagster.assets.features_target import features_target
 from credit_ct_dagster.assets.model_card import model_card
 from credit_ct_dagster.assets.preprocessed_splits import preprocessing
+from credit_ct_dagster.assets.served_performance import served_performance
+from credit_ct_dagster.assets.serving_skew import serving_skew
+from credit_ct_dagster.assets.shadow_scores import shadow_scores
 from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
 from credit_ct_dagster.assets.tuned_runs import tuned_runs
 from credit_ct_dagster.automation.abandoned_runs import abandoned_runs_sensor
@@ -21,10 +27,19 @@ from credit_ct_dagster.automation.jobs import (
     continuous_training_job,
     customer_scores_job,
     executor,
+    maturing_labels_job,
+    monitoring_job,
+)
+from credit_ct_dagster.automation.monitoring import (
+    daily_monitoring_schedule,
+    maturing_labels_sensor,
 )
 from credit_ct_dagster.automation.pruning import nightly_pruning_schedule, pruning_job
+from credit_ct_dagster.automation.retraining import retraining_sensor
 from credit_ct_dagster.automation.schedules import daily_training_schedule
+from credit_ct_dagster.checks.champion_health import champion_health_checks
 from credit_ct_dagster.checks.champion_model import drift_is_small, probabilities_are_reliable
+from credit_ct_dagster.checks.champion_probation import champion_passes_probation
 from credit_ct_dagster.checks.customer_scores import class_shares_are_stable, customers_are_scored
 from credit_ct_dagster.checks.features_target import (
     rows_have_not_expired,
@@ -42,7 +57,11 @@ from credit_ct_dagster.checks.row_distribution import (
     no_customer_dominates,
     splits_have_their_shares,
 )
+from credit_ct_dagster.checks.serving_skew import served_features_agree_with_the_store
 from credit_ct_dagster.checks.tuned_runs import model_beats_baselines
+from credit_ct_dagster.modeling.judging.gate_rules import GateRules
+from credit_ct_dagster.modeling.watching.performance_rules import FLOORS, AnswerRules
+from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.runs.default_config import DefaultConfig
 from credit_ct_dagster.runs.model_runs import MODEL_TAG
@@ -61,6 +80,12 @@ ASSETS = [
     champion_model,
     model_card,
     customer_scores,
+    estimated_performance,
+    served_performance,
+    serving_skew,
+    shadow_scores,
+    champion_probation,
+    champion_health,
 ]
 CHECKS = [
     window_has_enough_rows,
@@ -78,6 +103,9 @@ CHECKS = [
     probabilities_are_reliable,
     customers_are_scored,
     class_shares_are_stable,
+    served_features_agree_with_the_store,
+    champion_passes_probation,
+    champion_health_checks,
 ]
 SENSORS = [
     alerting.log_alerts_sensor,
@@ -87,6 +115,8 @@ SENSORS = [
     new_data_sensor,
     late_data_sensor,
     champion_scores_sensor,
+    maturing_labels_sensor,
+    retraining_sensor,
 ]
 
 
@@ -111,6 +141,14 @@ def build(settings: Settings) -> dg.Definitions:
     wiring = Wiring(settings, secret=dg.EnvVar)
     assets, config = partitioned(wiring.calendar), DefaultConfig.read(settings.run_config)
     config.require_ops([*assets, *CHECKS])
+    # One policy of evidence, whichever asset judges by it; one shadow; and one way to count labels.
+    config = config.inherited("champion_probation", "champion_model", GateRules.model_fields)
+    config = config.inherited("shadow_scores", "champion_probation", ShadowRules.model_fields)
+    config = config.inherited("served_performance", "champion_model", FLOORS)
+    config = config.inherited(
+        "estimated_performance", "served_performance", AnswerRules.model_fields
+    )
+    config = config.inherited("champion_probation", "served_performance", ["label_days"])
     pruning = pruning_job({MODEL_TAG: settings.model_name})
     return dg.Definitions(
         assets=[*SOURCES, *config.given_to(assets)],
@@ -118,11 +156,14 @@ def build(settings: Settings) -> dg.Definitions:
         jobs=[
             continuous_training_job(settings.model_name),
             customer_scores_job(settings.model_name),
+            monitoring_job(settings.model_name),
+            maturing_labels_job(settings.model_name),
             pruning,
         ],
         schedules=[
             daily_training_schedule,
             daily_customer_scores_schedule,
+            daily_monitoring_schedule,
             nightly_pruning_schedule(pruning, switched_on=settings.prune_on_schedule),
         ],
         sensors=SENSORS,

@@ -15,6 +15,8 @@ PARTITION_TAG = "dagster/partition"
 """The tag by which Dagster knows the base date of a run."""
 DUE_HOUR = 9
 """The hour by which yesterday's base date should be trained."""
+HEALTH_DUE_HOUR = 11
+"""The hour by which it should be known how the champion did yesterday."""
 
 
 class Calendar(dg.ConfigurableResource):
@@ -44,10 +46,14 @@ class Calendar(dg.ConfigurableResource):
             )
         return newest
 
-    def newest_due(self) -> str | None:
-        """The newest base date that should be trained: yesterday's, from 09:00 in Seoul on."""
+    def newest_due(self, hour: int = DUE_HOUR) -> str | None:
+        """The newest day whose work should be done: yesterday, from an hour in Seoul on.
+
+        Args:
+            hour: The hour. [default: that by which base dates should be trained]
+        """
         with dg.partition_loading_context() as now:
-            earlier = now.effective_dt - timedelta(hours=DUE_HOUR)
+            earlier = now.effective_dt - timedelta(hours=hour)
         with dg.partition_loading_context(effective_dt=earlier):
             return self.partitions.get_last_partition_key()
 

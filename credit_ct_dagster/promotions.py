@@ -26,6 +26,7 @@ from credit_ct_dagster.errors.models import (
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.io_managers.decisions import DecisionRecords
 from credit_ct_dagster.locks import exclusive
+from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
 from credit_ct_dagster.outages import Dependency, translated
 from credit_ct_dagster.recorded_models import RecordedModels
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
@@ -33,6 +34,7 @@ from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 from credit_ct_dagster.resources.package_validation import PackageValidation
 from credit_ct_dagster.serving.golden import typical_rows
+from credit_ct_dagster.tenures import challengers_on, decided_on
 
 if TYPE_CHECKING:
     from credit_ct_dagster.resources.bentoml_store import PackagedModel
@@ -78,11 +80,16 @@ class Promotions(dg.ConfigurableResource):
         records = self.records()
         return records[-1].champion if records else None
 
-    def needed_base_dates(self) -> dict[str, str]:
-        """Base dates of models that serve or may serve again, each with the reason.
+    def needed_base_dates(self, day: str, rules: ShadowRules) -> dict[str, str]:
+        """Base dates of models that serve, or may serve yet or again, each with the reason.
 
         The newest decision, the packages and MLflow are all consulted: when one of them was lost
         or replaced, the others still know.
+
+        Args:
+            day: The newest base date, by the calendar.
+            rules: Who is in the shadow. A challenger there scores by its package, and is judged on
+                its holdout as well.
         """
         needed: dict[str, str] = {}
         records = self.records()
@@ -94,6 +101,11 @@ class Promotions(dg.ConfigurableResource):
             needed.setdefault(labels["base_dt"], labels["role"])
         for alias, base_dt in self._registry.aliased().items():
             needed.setdefault(base_dt, alias)
+        # The newest decision may be of today, while the newest day that is evaluated has ended.
+        days = {day, max([day, *map(decided_on, records[-1:])])}
+        for found in (one for each in days for one in challengers_on(records, each, rules)):
+            if found.ended is None:
+                needed.setdefault(found.model.base_dt, "a challenger in the shadow")
         return needed
 
     def agreement(self) -> str:

@@ -116,7 +116,8 @@ class Settings(BaseSettings):
         default=400,
         ge=1,
         description="credit-ct prune also deletes predictions that are older than this many days"
-        " from the log of the service; 'none' keeps all",
+        " from the log of the service, and what was found about their days; 'none' keeps all. A"
+        " probation (62 days) is decided by what is left of them",
     )
     prune_on_schedule: bool = Field(
         default=False, description="Delete them every night, as credit-ct prune --yes does"
@@ -163,7 +164,7 @@ class Settings(BaseSettings):
     )
     service_url: str = Field(
         default="http://127.0.0.1:8000",
-        description="Where credit-ct status and credit-ct doctor ask the service",
+        description="Where credit-ct status, doctor and watch, and champion_health ask the service",
     )
 
     runbook_url: str | None = Field(
@@ -228,10 +229,9 @@ class Settings(BaseSettings):
             "LOG_FORMAT": self.log_format,
             **self._mlflow(),
         }
-        if self.smtp_password is not None:
-            variables["SMTP_PASSWORD"] = self.smtp_password.get_secret_value()
-        if self.alert_webhook_url is not None:
-            variables["ALERT_WEBHOOK_URL"] = self.alert_webhook_url.get_secret_value()
+        secrets = {"SMTP_PASSWORD": self.smtp_password, "SERVING_API_KEYS": self.serving_api_keys}
+        secrets["ALERT_WEBHOOK_URL"] = self.alert_webhook_url
+        variables |= {name: each.get_secret_value() for name, each in secrets.items() if each}
         if self.runbook_url:
             variables["RUNBOOK_URL"] = self.runbook_url
         return variables

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from credit_ct_dagster.resources.model_policy import ModelPolicy
     from credit_ct_dagster.resources.package_validation import PackageValidation
     from credit_ct_dagster.resources.pruning import PruningRules
+    from credit_ct_dagster.resources.service_address import ServiceAddress
     from credit_ct_dagster.resources.study_storage import StudyStorage
     from credit_ct_dagster.resources.trained_model import TrainedModel
     from credit_ct_dagster.serving.log.prediction_log import PredictionLog
@@ -69,6 +70,7 @@ class Wiring:
             "policy": self.policy,
             "promotions": self.promotions,
             "pruning_rules": self.pruning_rules,
+            "service_address": self.service_address,
             "study_storage": self.study_storage,
             "tracking": self.tracking,
             "trained_model": self.trained_model,
@@ -245,9 +247,11 @@ class Wiring:
         """How long base dates and predictions are retained (PRUNE_, PREDICTIONS_KEEP_DAYS)."""
         from credit_ct_dagster.resources.pruning import PruningRules
 
+        path = self.settings.run_config
         return PruningRules(
             keep_days=self.settings.prune_keep_days,
             predictions_keep_days=self.settings.predictions_keep_days,
+            run_config=str(path) if path else None,
         )
 
     @cached_property
@@ -255,7 +259,20 @@ class Wiring:
         """Where people open Dagster (WEBSERVER_URL)."""
         from credit_ct_dagster.resources.dagster_ui import DagsterUI
 
-        return DagsterUI(url=self.settings.webserver_url)
+        return DagsterUI(url=self.settings.webserver_url, model_name=self.settings.model_name)
+
+    @cached_property
+    def service_address(self) -> "ServiceAddress":
+        """Where the HTTP service is asked how it is (SERVICE_URL, SERVING_API_KEYS)."""
+        from credit_ct_dagster.resources.service_address import ServiceAddress
+
+        keys, file = self.settings.serving_api_keys, self.settings.serving_api_keys_file
+        return ServiceAddress(
+            url=self.settings.service_url,
+            is_expected="service_url" in self.settings.model_fields_set,
+            api_keys=self._secret("SERVING_API_KEYS") if keys else None,
+            api_keys_file=str(file) if file else None,
+        )
 
     @cached_property
     def webhook(self) -> "Webhook":

@@ -14,7 +14,6 @@ from uuid import uuid4
 import dagster as dg
 from click.testing import CliRunner, Result
 
-from credit_ct_dagster.automation.jobs import TRAINING_ASSETS
 from credit_ct_dagster.cli.main import main
 from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.files import MODEL_FOLDER, PREPROCESSING_FOLDER
@@ -29,6 +28,7 @@ from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 from credit_ct_dagster.resources.study_storage import StudyStorage
+from credit_ct_dagster.runs.purposes import TRAINING_ASSETS
 from credit_ct_dagster.runs.reasons import reason_of
 from credit_ct_dagster.settings import Settings
 from credit_ct_dagster.wiring import Wiring
@@ -214,8 +214,8 @@ class Platform:
         """
         ops = config or {}
         if selection is None:
-            if not scores:
-                selection = dg.AssetSelection.assets(*TRAINING_ASSETS)
+            scored = ["customer_scores"] if scores else []
+            selection = dg.AssetSelection.assets(*TRAINING_ASSETS, *scored)
             ops = {
                 "tuned_runs": {"config": SMALL_SEARCH if search is None else search},
                 "champion_model": {"config": NO_FLOORS | (gate or {})},

@@ -11,6 +11,8 @@ from credit_ct_dagster.errors.models import (
     ChampionDisagreementError,
     UnrecordedChampionError,
 )
+from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
+from credit_ct_dagster.tenures import decided_on, probation_on
 from credit_ct_dagster_tests.decided import (
     LOSES,
     WINS,
@@ -88,6 +90,30 @@ def test_a_person_can_overrule_the_gate(platform: Platform, fitted: CatBoostClas
     assert roles(platform) == {"2025-03-01": "champion", "2025-03-03": "previous"}
     decided = [(each.by, each.reason) for each in platform.promotions.records()]
     assert decided == [("gate", None), ("Kim", "it is biased"), ("Lee", "complaints")]
+
+
+def test_a_person_can_keep_a_champion_on_probation(
+    platform: Platform, fitted: CatBoostClassifier
+) -> None:
+    """Its probation ends, on record; the model before stays the one to roll back to."""
+    first = decide(platform, fitted, "2025-03-01", WINS)
+    second = decide(platform, fitted, "2025-03-03", WINS)
+    searched(platform, "2025-03-03", second.mlflow_run_id)
+    searched(platform, "2025-03-01", first.mlflow_run_id)
+    today = decided_on(platform.promotions.records()[-1])
+    assert probation_on(platform.promotions.records(), today, ShadowRules())[0]
+    person = ("--by", "Kim", "--reason", "the labels are wrong", "--keep")
+    other = platform.command("promote", "--partition", "2025-03-01", *person)
+    assert other.exit_code == 1
+    assert "is not the champion, so it cannot be kept" in " ".join(other.output.split())
+    done = platform.command("promote", "--partition", "2025-03-03", *person)
+    assert done.exit_code == 0, done.output
+    records = platform.promotions.records()
+    assert records[-1].decision.sentence == "Kept by Kim: the labels are wrong"
+    found, why = probation_on(records, today, ShadowRules())
+    assert found is None
+    assert "took no other model's place (decision 3)" in why
+    assert (platform.promotions.champion(), platform.promotions.previous()) == (second, first)
 
 
 def test_a_model_that_does_not_load_is_not_promoted(platform: Platform) -> None:

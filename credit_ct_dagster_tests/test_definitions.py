@@ -19,7 +19,8 @@ defs = build(Settings(_env_file=None))
 _ASSETS = [
     "credit_score", "credit_score_features", "features_target", "preprocessed_splits",
     "robust_scalers", "tuned_runs", "bentoml_model", "champion_model", "model_card",
-    "customer_scores",
+    "customer_scores", "estimated_performance", "served_performance",
+    "serving_skew", "champion_health", "shadow_scores", "champion_probation",
 ]  # fmt: skip
 
 
@@ -39,6 +40,21 @@ def test_definitions_load() -> None:
         ("champion_model", {"bentoml_model", "tuned_runs"}),
         ("model_card", {"champion_model", "preprocessed_splits", "tuned_runs"}),
         ("customer_scores", {"champion_model", "credit_score_features"}),
+        ("estimated_performance", {"credit_score", "customer_scores"}),
+        ("served_performance", {"credit_score", "customer_scores", "estimated_performance"}),
+        ("serving_skew", {"credit_score_features", "customer_scores"}),
+        ("shadow_scores", {"customer_scores"}),
+        ("champion_probation", {"credit_score", "shadow_scores"}),
+        (
+            "champion_health",
+            {
+                "shadow_scores",
+                "served_performance",
+                "estimated_performance",
+                "serving_skew",
+                "champion_probation",
+            },
+        ),
     ],
 )
 def test_lineage(asset: str, parents: set[str]) -> None:
@@ -105,7 +121,9 @@ from pathlib import Path
 Path(".env").write_text("MODEL_NAME=from_the_file\\nLOG_FORMAT=json\\n")
 before = dict(os.environ), logging.getLogger("credit_ct_dagster").handlers[:]
 import credit_ct_dagster.definitions
-for command in ("load", "run", "status", "report", "promote", "rollback", "doctor", "prune"):
+for command in (
+    "load", "run", "status", "watch", "report", "promote", "rollback", "doctor", "prune",
+):
     import_module(f"credit_ct_dagster.cli.{command}")
 assert (dict(os.environ), logging.getLogger("credit_ct_dagster").handlers) == before
 import credit_ct_dagster.search.dask_workers, mlflow, coloredlogs

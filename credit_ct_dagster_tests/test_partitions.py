@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from credit_ct_dagster.errors.inputs import BaseDateError
 from credit_ct_dagster.partitions import (
+    HEALTH_DUE_HOUR,
     TIMEZONE,
     Calendar,
     LabelWindow,
@@ -130,6 +131,15 @@ def test_yesterday_is_due_at_nine_in_seoul(now: str, due: str | None) -> None:
     in_seoul = datetime.fromisoformat(now).replace(tzinfo=ZoneInfo("Asia/Seoul"))
     with dg.partition_loading_context(effective_dt=in_seoul):
         assert _CALENDAR.newest_due() == due
+
+
+def test_yesterday_is_due_at_another_hour() -> None:
+    """For what has to be done later in the day."""
+    for minute, due in (("10:59", "2024-12-31"), ("11:00", "2025-01-01")):
+        now = datetime.fromisoformat(f"2025-01-02 {minute}").replace(tzinfo=ZoneInfo("Asia/Seoul"))
+        with dg.partition_loading_context(effective_dt=now):
+            newest = Calendar(first="2024-12-01").newest_due(HEALTH_DUE_HOUR)
+        assert newest == due
 
 
 def test_base_dates_after_another() -> None:

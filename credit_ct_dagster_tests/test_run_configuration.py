@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from credit_ct_dagster.automation.jobs import CONTINUOUS_TRAINING
 from credit_ct_dagster.definitions import build
+from credit_ct_dagster.runs.purposes import CONTINUOUS_TRAINING, CUSTOMER_SCORES, MONITORING
 from credit_ct_dagster.settings import Settings
 
 _DEFINITIONS = build(Settings(_env_file=None))
@@ -19,6 +19,8 @@ _WORDS = {
     "ops.bentoml_model.config.calibrate_on",
     # Names of columns of the split rows.
     "ops.preprocessed_splits_columns_have_values.config.may_be_empty",
+    # Names of patterns, anything else is refused (`SkewRules`).
+    "ops.serving_skew.config.tolerated",
     # Of the lines of a log.
     "loggers.console.config.name",
     "loggers.console.config.log_level",
@@ -53,12 +55,21 @@ def _function(definition: Any) -> Any:
     return definition.compute_fn
 
 
-def test_no_run_configuration_names_a_host_a_path_or_a_module() -> None:
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        (CONTINUOUS_TRAINING, "tuned_runs.config.max_trials"),
+        (CUSTOMER_SCORES, "customer_scores.config.chunk_rows"),
+        (MONITORING, "champion_health.config.retrain"),
+    ],
+)
+def test_no_run_configuration_names_a_host_a_path_or_a_module(name: str, known: str) -> None:
     """Every text is one of a list, or known here; what ignores its configuration takes anything."""
-    leaves = dict(_leaves(_JOB.run_config_schema.config_type))
-    assert "ops.tuned_runs.config.max_trials" in leaves
+    job = _DEFINITIONS.resolve_job_def(name)
+    leaves = dict(_leaves(job.run_config_schema.config_type))
+    assert f"ops.{known}" in leaves
     texts = {path for path, kind in leaves.items() if _takes_text(kind)}
-    without = {each.name for each in _JOB.graph.node_defs if not _function(each).has_config_arg()}
+    without = {each.name for each in job.graph.node_defs if not _function(each).has_config_arg()}
     ignoring = {path for path in texts if leaves[path].kind.name == "ANY"}
     assert texts - ignoring <= _WORDS
     for path in ignoring:

@@ -8,7 +8,7 @@ import pytest
 
 from credit_ct_dagster.alerting.channels import Kind
 from credit_ct_dagster.definitions import CHECKS
-from credit_ct_dagster.errors import base, inputs, models, operation, serving, stores
+from credit_ct_dagster.errors import base, inputs, models, operation, serving, stores, watching
 from credit_ct_dagster.outages import TABLE
 from credit_ct_dagster.runs.failures import check_code
 from credit_ct_dagster_tests.platform import REPOSITORY
@@ -17,7 +17,7 @@ _PACKAGE = REPOSITORY / "credit_ct_dagster"
 _DOCUMENTS = [REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")]
 _CLASSES = [
     each
-    for module in (base, inputs, models, operation, serving, stores)
+    for module in (base, inputs, models, operation, serving, stores, watching)
     for each in vars(module).values()
     if isinstance(each, type)
     and issubclass(each, base.CreditCtError)

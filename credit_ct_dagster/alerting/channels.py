@@ -34,15 +34,20 @@ class Kind(StrEnum):
     base_date_missing = "base_date_missing"
     run_succeeded = "run_succeeded"
     champion_not_served = "champion_not_served"
+    champion_unhealthy = "champion_unhealthy"
+    champion_rolled_back = "champion_rolled_back"
+    champion_promoted = "champion_promoted"
+    health_missing = "health_missing"
 
 
 @dataclass(frozen=True)
 class Alert:
-    """A message about a run or a base date.
+    """A message about a run, a base date, or a day on which answers were given.
 
     Attributes:
         kind: What happened.
-        base_dt: The base date that it happened to; None for a run without one.
+        base_dt: The base date that it happened to, or the day of the answers; None for a run
+            without one.
         subject: One line.
         text: What happened in full, and what to do.
         links: Pages to open, by name: `run`, `asset`.

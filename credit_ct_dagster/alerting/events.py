@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import dagster as dg
 
 from credit_ct_dagster.contracts.record import Part, Record
-from credit_ct_dagster.partitions import Calendar, base_dates_after
+from credit_ct_dagster.partitions import HEALTH_DUE_HOUR, Calendar, base_dates_after
 from credit_ct_dagster.runs.model_runs import ModelRuns
 
 _FETCHED = 100
@@ -51,6 +51,8 @@ class AlertCursor(Record):
         failed: The last failure.
         succeeded: The last success.
         due: The last base date that was looked for when it was due; None if none was due yet.
+        health_due: The last day whose health was looked for when it was due; None in what earlier
+            releases stored.
         undeliverable: The last alerts that the channel refused.
     """
 
@@ -59,6 +61,7 @@ class AlertCursor(Record):
     failed: ReportedEvent
     succeeded: ReportedEvent
     due: str | None
+    health_due: str | None = None
     undeliverable: tuple[UndeliverableAlert, ...] = ()
 
     def without(self, refused: Sequence[UndeliverableAlert]) -> "AlertCursor":
@@ -73,6 +76,7 @@ class AlertCursor(Record):
             failed=_newest(instance, dg.DagsterEventType.RUN_FAILURE),
             succeeded=_newest(instance, dg.DagsterEventType.RUN_SUCCESS),
             due=calendar.newest_due(),
+            health_due=calendar.newest_due(HEALTH_DUE_HOUR),
         )
 
 
@@ -97,13 +101,20 @@ class BaseDateDue:
     base_dt: str
 
 
-Event = RunFailed | RunSucceeded | BaseDateDue
+@dataclass(frozen=True)
+class HealthDue:
+    """It should be known by now how the champion did on a day."""
+
+    base_dt: str
+
+
+Event = RunFailed | RunSucceeded | BaseDateDue | HealthDue
 
 
 def pending_events(
     runs: ModelRuns, calendar: Calendar, cursor: AlertCursor
 ) -> Iterator[tuple[Event | None, AlertCursor]]:
-    """What happened to a model after a cursor: failures, base dates due, then successes.
+    """What happened to a model after a cursor: failures, what was due, then successes.
 
     Yields:
         An event, and the cursor to continue from once it is reported; None for one that is not
@@ -117,6 +128,13 @@ def pending_events(
         for base_dt in base_dates_after(cursor.due, due) if cursor.due else [due]:
             cursor = cursor.model_copy(update={"due": base_dt})
             yield BaseDateDue(base_dt), cursor
+    due = calendar.newest_due(HEALTH_DUE_HOUR)
+    if due is not None:
+        known = cursor.health_due
+        for base_dt in base_dates_after(known, due) if known else [due]:
+            cursor = cursor.model_copy(update={"health_due": base_dt})
+            # Before the first one, nobody may have looked yet.
+            yield HealthDue(base_dt) if known else None, cursor
     for succeeded, run in _ended(runs, dg.DagsterEventType.RUN_SUCCESS, cursor.succeeded):
         cursor = cursor.model_copy(update={"succeeded": succeeded})
         yield RunSucceeded(run) if run else None, cursor

@@ -26,6 +26,10 @@ _LEVELS = {
     Kind.base_date_missing: logging.ERROR,
     Kind.check_failed: logging.WARNING,
     Kind.run_succeeded: logging.INFO,
+    Kind.champion_unhealthy: logging.ERROR,
+    Kind.champion_rolled_back: logging.ERROR,
+    Kind.champion_promoted: logging.WARNING,
+    Kind.health_missing: logging.ERROR,
 }
 _REFUSED_IN_A_ROW = 5
 _TICK_SECONDS = 20
@@ -35,7 +39,8 @@ _TICK_SECONDS = 20
 @dg.sensor(
     minimum_interval_seconds=_EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Logs failed runs, failed checks, missing base dates and successful runs.",
+    description="Logs failed runs, failed checks, missing base dates, what is wrong with the"
+    " champion, and successful runs that trained or scored.",
 )
 def log_alerts_sensor(
     context: dg.SensorEvaluationContext,

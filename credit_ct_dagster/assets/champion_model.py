@@ -29,6 +29,7 @@ from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.model_policy import ModelPolicy
 from credit_ct_dagster.runs.failures import failing_clearly
+from credit_ct_dagster.tenures import came_back_on
 
 # What scores and judges is imported where it is used: pandas, scikit-learn and CatBoost take
 # seconds, which whoever only loads the definitions does not need.
@@ -87,6 +88,7 @@ def champion_model(
                         judge.evidence(challenger, champion, base_dt),
                         deciding.history(),
                         config,
+                        came_back_on(promotions.records()),
                     ),
                 )
                 # A retry decides the same on the same evidence.

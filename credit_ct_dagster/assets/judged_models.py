@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.errors.models import (
@@ -18,8 +18,28 @@ from credit_ct_dagster.resources.model_policy import ModelPolicy
 
 # What scores and judges is imported where it is used: it takes seconds.
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
     from credit_ct_dagster.modeling.judging.evidence import Evidence
     from credit_ct_dagster.resources.bentoml_packages import PackagedModel
+    from credit_ct_dagster.scorer.scorer import Scored
+
+
+class AnsweredHoldouts(NamedTuple):
+    """Holdout rows that no model saw, and what models answer to them.
+
+    Attributes:
+        rows: Labelled rows, raw.
+        windows: Of each row, the place of its base date among `base_dates`, shape (rows,).
+        answers: Of each model; none without rows.
+        base_dates: That the rows are of, the newest first.
+    """
+
+    rows: "pd.DataFrame"
+    windows: "np.ndarray"
+    answers: "Sequence[Scored]"
+    base_dates: list[str]
 
 
 class Judge:
@@ -76,8 +96,28 @@ class Judge:
                 f" {package.base_dt} --by NAME --reason TEXT."
             )
 
+    def answered_holdouts(
+        self, challenger: ModelIdentity, champion: ModelIdentity, base_dt: str
+    ) -> "AnsweredHoldouts":
+        """The holdout rows of a base date, and of earlier ones, with the answers of two models.
+
+        Raises:
+            CreditCtError: A package, or the holdout of the base date, cannot be read.
+        """
+        return self._answered(
+            [self._promotions.load(each) for each in (challenger, champion)], base_dt
+        )
+
     def _evidence(self, models: "Sequence[PackagedModel]", base_dt: str) -> "Evidence":
         from credit_ct_dagster.modeling.judging.evidence import examine
+
+        found = self._answered(models, base_dt)
+        declared = self._policy.declared
+        return examine(
+            found.rows, found.answers, declared, self._rules, found.base_dates, found.windows
+        )
+
+    def _answered(self, models: "Sequence[PackagedModel]", base_dt: str) -> "AnsweredHoldouts":
         from credit_ct_dagster.modeling.rows.splitting import pooled_with_places
 
         holdouts = raw_holdouts(self._artifacts, base_dt, self._rules.holdout_windows, self._log)
@@ -85,5 +125,4 @@ class Judge:
             list(holdouts.values()), [model.record.seen_share for model in models]
         )
         answers = [] if rows.empty else [model.scorer.score_rows(rows) for model in models]
-        declared = self._policy.declared
-        return examine(rows, answers, declared, self._rules, list(holdouts), windows)
+        return AnsweredHoldouts(rows, windows, answers, list(holdouts))

@@ -5,9 +5,9 @@ from itertools import takewhile
 
 import dagster as dg
 
-from credit_ct_dagster.automation.jobs import CONTINUOUS_TRAINING, CUSTOMER_SCORES
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.runs.model_runs import ModelRuns
+from credit_ct_dagster.runs.purposes import CONTINUOUS_TRAINING, monitors, trains
 
 ROWS_TAG = "credit_ct/rows"
 """A tag of runs that a sensor starts: the fingerprint of the rows that it saw."""
@@ -19,9 +19,11 @@ _PAUSES = (_HOUR // 6, _HOUR, 6 * _HOUR, 24 * _HOUR)
 
 
 def is_in_progress(runs: ModelRuns, base_dt: str) -> bool:
-    """Whether any run of the base date has not ended."""
+    """Whether any run of the base date has not ended, other than one that monitors that day."""
     return any(
-        not each.dagster_run.is_finished and runs.may_own(each.dagster_run)
+        not each.dagster_run.is_finished
+        and runs.may_own(each.dagster_run)
+        and not monitors(each.dagster_run)
         for each in runs.all_records(_of(base_dt))
     )
 
@@ -37,7 +39,8 @@ def was_started(runs: ModelRuns, base_dt: str) -> bool:
 def failed_runs(runs: ModelRuns, base_dt: str, rows: str | None = None) -> list[dg.RunRecord]:
     """The runs of a base date that failed since one succeeded, newest first.
 
-    Runs that score customers are left out: whatever becomes of them, training is not affected.
+    Runs that score customers, or that monitor the day, are left out: whatever becomes of them,
+    training is not affected.
 
     Args:
         runs: The runs of the model.
@@ -49,11 +52,7 @@ def failed_runs(runs: ModelRuns, base_dt: str, rows: str | None = None) -> list[
         run = record.dagster_run
         return run.status in _FAILED and rows in (None, run.tags.get(ROWS_TAG))
 
-    training = (
-        record
-        for record in runs.records(_of(base_dt))
-        if record.dagster_run.job_name != CUSTOMER_SCORES
-    )
+    training = (each for each in runs.records(_of(base_dt)) if trains(each.dagster_run))
     return list(takewhile(failed, training))
 
 

@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import dagster as dg
 
-from credit_ct_dagster.automation.jobs import CUSTOMER_SCORES
 from credit_ct_dagster.contracts.customer_scores import CustomerScoresSummary
 from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.files import (
@@ -18,6 +17,7 @@ from credit_ct_dagster.contracts.record import Record
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.partitions import TIMEZONE, Calendar
+from credit_ct_dagster.runs.purposes import CUSTOMER_SCORES
 
 _HOUR = 8
 """Training begins at 06:00 at the latest; whatever it promotes later is scored by the sensor."""
@@ -52,7 +52,7 @@ def daily_customer_scores_schedule(
 ) -> dg.RunRequest | dg.SkipReason:
     """Request a run of the newest base date that has ended, once there is a champion."""
     base_dt = calendar.newest(context.scheduled_execution_time)
-    champion = _newest_decision(artifacts).champion
+    champion = newest_decision(artifacts).champion
     if champion is None:
         return dg.SkipReason("No model was promoted yet")
     if _scored_by(artifacts, base_dt) == champion:
@@ -74,7 +74,7 @@ def champion_scores_sensor(
     before = _cursor(context)
     if before and _newest_file(artifacts) == before.decision:
         return dg.SkipReason("No decision since the last tick")
-    now = _newest_decision(artifacts)
+    now = newest_decision(artifacts)
     context.update_cursor(now.model_dump_json())
     if now.champion is None:
         return dg.SkipReason("No model was promoted yet")
@@ -96,7 +96,8 @@ def _newest_file(artifacts: ArtifactsIOManager) -> str:
     return max((name for name in names if re.fullmatch(r"\d+\.json", name)), default="")
 
 
-def _newest_decision(artifacts: ArtifactsIOManager) -> ChampionCursor:
+def newest_decision(artifacts: ArtifactsIOManager) -> ChampionCursor:
+    """The newest decision, and the champion since; only its own file is read."""
     name = _newest_file(artifacts)
     if not name:
         return ChampionCursor(decision="", champion=None)

@@ -12,6 +12,7 @@ from credit_ct_dagster.assets.merged_rows import (
     POINT_IN_TIME,
     merged_at_a_point_in_time,
 )
+from credit_ct_dagster.automation.arrivals import record_arrivals
 from credit_ct_dagster.automation.base_date_runs import (
     ROWS_TAG,
     failed_runs,
@@ -20,7 +21,7 @@ from credit_ct_dagster.automation.base_date_runs import (
     seconds_to_wait,
     was_started,
 )
-from credit_ct_dagster.automation.jobs import CONTINUOUS_TRAINING
+from credit_ct_dagster.automation.late_data_rows import LateDataRows
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER
 from credit_ct_dagster.contracts.record import Record
 from credit_ct_dagster.contracts.splits import SplitsSummary
@@ -29,9 +30,13 @@ from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.arrival import ArrivalRules
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.resources.feature_store.tables import FEATURES, LABELS
 from credit_ct_dagster.resources.trained_model import TrainedModel
+from credit_ct_dagster.runs.purposes import CONTINUOUS_TRAINING
 
 _MINUTE = 60
+_LATEST_LABELS_DAYS = 124
+"""So many days after their date, labels are still looked for; those that are loaded, at any age."""
 
 
 class ArrivalCursor(Record):
@@ -86,6 +91,8 @@ def new_data_sensor(
     before = _cursor(context)
     if before and before.model_copy(update={"minutes": 0}) == now:
         now = before.model_copy(update={"minutes": before.minutes + 1})  # one tick a minute
+    else:
+        record_arrivals(context, feature_store, {LABELS: base_dt, FEATURES: base_dt}, base_dt)
     context.update_cursor(now.model_dump_json())
     if now.minutes < arrival.stable_minutes:
         return dg.SkipReason(
@@ -135,22 +142,23 @@ def late_data_sensor(
     arrival: ArrivalRules,
     trained_model: TrainedModel,
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Compare what a merge would return now with what was trained on, by fingerprint."""
-    # Half a second to import pandas, which whoever only loads the definitions does not need.
-    from credit_ct_dagster.modeling.rows.splitting import data_fingerprint
+    """Compare what a merge would return now with what was trained on, by fingerprint.
 
-    newest = date.fromisoformat(calendar.newest())
+    Rows are only read if the database, which sums the hashes of labels and features, says that they
+    may have changed since they were read last.
+    """
+    newest = calendar.newest()
     runs = trained_model.runs_on(context.instance)
+    rows = LateDataRows.of_tick(context, feature_store, newest, arrival.late_days)
     requested, waiting, unchanged = [], [], 0
     for back in range(arrival.late_days):
-        base_dt = (newest - timedelta(days=back)).isoformat()
+        base_dt = (date.fromisoformat(newest) - timedelta(days=back)).isoformat()
         splits = artifacts.open(PREPROCESSING_FOLDER, base_dt)
         if SplitsSummary.FILE not in splits or is_in_progress(runs, base_dt):
             continue
         # As the last merge was configured: with other rows, the base date would change for ever.
         point_in_time = merged_at_a_point_in_time(context.instance, base_dt)
-        rows = feature_store.source_rows(base_dt, point_in_time=point_in_time is not False)
-        fingerprint = data_fingerprint(rows)
+        fingerprint = rows.fingerprint(base_dt, point_in_time=point_in_time is not False)
         failed = failed_runs(runs, base_dt, fingerprint)
         # A run that failed after the splits has written what it was to train on.
         if fingerprint == splits.read(SplitsSummary).data_fingerprint and not failed:
@@ -168,6 +176,12 @@ def late_data_sensor(
                     run_config=_merged(point_in_time),
                 )
             )
+    cursor = rows.cursor()
+    if not cursor.ticks:
+        oldest = date.fromisoformat(newest) - timedelta(days=_LATEST_LABELS_DAYS)
+        since = {LABELS: oldest.isoformat(), FEATURES: rows.first_day}
+        record_arrivals(context, feature_store, since)
+    context.update_cursor(cursor.model_dump_json())
     yield from requested
     if not requested:
         skipped = f"{unchanged} base dates have the rows that they were trained on"

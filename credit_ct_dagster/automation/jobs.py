@@ -5,23 +5,15 @@ from typing import Any
 import dagster as dg
 
 from credit_ct_dagster.runs.model_runs import MODEL_TAG
-
-TRAINING_ASSETS = [
-    "features_target",
-    "preprocessed_splits",
-    "robust_scalers",
-    "tuned_runs",
-    "bentoml_model",
-    "champion_model",
-    "model_card",
-]
-"""What the main job materializes, in order. A new asset belongs to training only if it is here."""
-
-CONTINUOUS_TRAINING = "continuous_training"
-"""The name of the main job."""
-
-CUSTOMER_SCORES = "customer_scores_job"
-"""The name of the job that scores customers."""
+from credit_ct_dagster.runs.purposes import (
+    CONTINUOUS_TRAINING,
+    CUSTOMER_SCORES,
+    LABELLED_ASSETS,
+    MATURING_LABELS,
+    MONITORING,
+    MONITORING_ASSETS,
+    TRAINING_ASSETS,
+)
 
 _IN_PROCESS = "in_process"
 
@@ -44,6 +36,31 @@ def customer_scores_job(model_name: str) -> Any:  # Dagster does not publish the
         selection=dg.AssetSelection.assets("customer_scores"),
         tags={MODEL_TAG: model_name},
         description="The customers of one base date, scored by the champion.",
+    )
+
+
+def monitoring_job(model_name: str) -> Any:  # Dagster does not publish the type
+    """The job that looks at what was served on a day; its runs are tagged like those above."""
+    return dg.define_asset_job(
+        MONITORING,
+        selection=dg.AssetSelection.assets(*MONITORING_ASSETS),
+        tags={MODEL_TAG: model_name},
+        description="What was served on one day, compared with the feature store, with labels as"
+        " far as they have arrived, and with the model before; and how the champion does.",
+    )
+
+
+def maturing_labels_job(model_name: str) -> Any:  # Dagster does not publish the type
+    """The job that measures a day again when labels of its answers have arrived.
+
+    It leaves the rest of the day as it is: nobody is alerted again of a day that is over.
+    """
+    return dg.define_asset_job(
+        MATURING_LABELS,
+        selection=dg.AssetSelection.assets(*LABELLED_ASSETS),
+        tags={MODEL_TAG: model_name},
+        description="The performance of the answers of one day, again with the labels that have"
+        " arrived since.",
     )
 
 

@@ -23,6 +23,7 @@ def delete_old_base_dates(context: dg.OpExecutionContext) -> None:
     """Delete what `credit-ct prune --yes` deletes; one that cannot be deleted holds up no other."""
     # MLflow takes seconds to import, which whoever only loads the definitions does not need.
     from credit_ct_dagster.operations.prune import Retention
+    from credit_ct_dagster.operations.prune_monitoring import MonitoringRetention
     from credit_ct_dagster.operations.prune_predictions import PredictionRetention
 
     resources = context.resources
@@ -33,6 +34,7 @@ def delete_old_base_dates(context: dg.OpExecutionContext) -> None:
             resources.feature_store,
             resources.calendar,
             context.instance,
+            resources.pruning_rules.shadow(),
         )
         outcomes = []
         plan = retention.plan(resources.pruning_rules.keep_days)
@@ -52,6 +54,16 @@ def delete_old_base_dates(context: dg.OpExecutionContext) -> None:
         predictions_deleted = predictions.carry_out(expired)
         if predictions_deleted:
             context.log.info(f"Deleted {expired}")
+        monitoring = MonitoringRetention(
+            resources.promotions.artifacts,
+            resources.calendar,
+            resources.pruning_rules.predictions_keep_days,
+            resources.pruning_rules.monitoring_needed_days(),
+        )
+        monitored = monitoring.plan()
+        days_deleted = monitoring.carry_out(monitored)
+        if days_deleted:
+            context.log.info(f"Deleted {monitored}")
     except CreditCtError as error:
         raise failure(error) from error
     context.add_output_metadata(
@@ -59,6 +71,7 @@ def delete_old_base_dates(context: dg.OpExecutionContext) -> None:
             "deleted": sum(outcome.deleted for outcome in outcomes),
             "holdouts retained": len(plan.holdouts),
             "predictions deleted": predictions_deleted,
+            "prediction days deleted": days_deleted,
         }
     )
     for outcome in outcomes:
@@ -95,6 +108,6 @@ def nightly_pruning_schedule(job: dg.JobDefinition, *, switched_on: bool) -> Any
         execution_timezone=TIMEZONE,
         default_status=status.RUNNING if switched_on else status.STOPPED,
         description="Deletes base dates older than PRUNE_KEEP_DAYS, and predictions older than"
-        f" PREDICTIONS_KEEP_DAYS, every day at 0{_HOUR}:00"
-        " Asia/Seoul. It is off unless PRUNE_ON_SCHEDULE is true.",
+        " PREDICTIONS_KEEP_DAYS with what was found about their days, unless later days are judged"
+        f" by it, every day at 0{_HOUR}:00 Asia/Seoul. It is off unless PRUNE_ON_SCHEDULE is true.",
     )

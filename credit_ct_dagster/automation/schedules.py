@@ -3,9 +3,9 @@
 import dagster as dg
 
 from credit_ct_dagster.automation.base_date_runs import was_started
-from credit_ct_dagster.automation.jobs import CONTINUOUS_TRAINING
 from credit_ct_dagster.partitions import TIMEZONE, Calendar
 from credit_ct_dagster.resources.trained_model import TrainedModel
+from credit_ct_dagster.runs.purposes import CONTINUOUS_TRAINING
 
 
 @dg.schedule(

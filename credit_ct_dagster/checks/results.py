@@ -37,6 +37,7 @@ def result(
     limit: Any,
     sentence: str,
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    name: str | None = None,
     **metadata: Any,
 ) -> dg.AssetCheckResult:
     """The result for the base date of the run.
@@ -48,16 +49,18 @@ def result(
         limit: The value up to which, or from which on, it is accepted.
         sentence: What was found and, when the check failed, what to do.
         severity: What a failure means.
+        name: Of the check, where one function has several. [default: the only one]
         metadata: Further values.
     """
     base_dt = base_date_of(context)
     description = f"Base date {base_dt}: {sentence}"
     if not passed:
-        code = check_code(context.check_specs[0].name)
+        code = check_code(name or context.check_specs[0].name)
         description = with_reference(description, code)
         metadata |= reference_metadata(code)
     return dg.AssetCheckResult(
         passed=passed,
+        check_name=name,
         severity=severity,
         description=description,
         metadata={BASE_DATE: base_dt, OBSERVED: observed, LIMIT: limit, **metadata},

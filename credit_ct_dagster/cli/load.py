@@ -1,8 +1,10 @@
 """`credit-ct load`: rows into the source tables."""
 
 import time
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pandas as pd
@@ -10,10 +12,16 @@ import pandas as pd
 from credit_ct_dagster.cli.console import console
 from credit_ct_dagster.cli.options import separator_option
 from credit_ct_dagster.cli.wired import wired
+from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.loading import csv_files, sample_data
+from credit_ct_dagster.resources.feature_store.arrival_lines import ARRIVALS
 from credit_ct_dagster.resources.feature_store.tables import FEATURES, LABELS
 
+if TYPE_CHECKING:  # Dagster takes a second to import, which --help does not need
+    from credit_ct_dagster.resources.feature_store.store import FeatureStore
+
 _SAMPLE_ROWS = 20_000
+_WAIT_SECONDS = 60
 
 _file = click.Path(dir_okay=False, path_type=Path)
 
@@ -64,13 +72,39 @@ def command(
     store = wiring.feature_store
     for name, count in store.upsert(rows).items():
         console.print(f"{name}: {count:,} rows, {_described(rows[name])}")
+    _record_arrivals(store, rows)
     console.print(f"in {store.location}, {time.perf_counter() - started:.1f} s")
 
 
-def _described(rows: pd.DataFrame | csv_files.CsvFile) -> str:
+def _record_arrivals(
+    store: "FeatureStore", rows: Mapping[str, pd.DataFrame | csv_files.CsvFile]
+) -> None:
+    """Record which of the rows are new or changed; that it fails takes nothing from the load."""
+    for name, loaded in rows.items():
+        first, last = _days(loaded)
+        try:
+            lines = store.arrivals.record([name], first, until=last, wait_seconds=_WAIT_SECONDS)
+        except CreditCtError as error:
+            console.print(
+                f"The rows are loaded, but their arrival is not recorded yet: {error}",
+                style="yellow", markup=False,
+            )  # fmt: skip
+            return
+        for count in lines.values():
+            console.print(f"{ARRIVALS}: {count:,} new lines for {name}")
+
+
+def _days(rows: pd.DataFrame | csv_files.CsvFile) -> tuple[str, str]:
+    """The earliest and the latest date."""
     if isinstance(rows, pd.DataFrame):
-        return f"{rows['date'].min()} to {rows['date'].max()}"
-    text = f"{rows.first} to {rows.last}"
+        return str(rows["date"].min()), str(rows["date"].max())
+    return rows.first, rows.last
+
+
+def _described(rows: pd.DataFrame | csv_files.CsvFile) -> str:
+    text = " to ".join(_days(rows))
+    if isinstance(rows, pd.DataFrame):
+        return text
     if rows.repeated:
         text += f"; left out, because they repeat an earlier line: {rows.repeated:,}"
     if rows.trimmed:

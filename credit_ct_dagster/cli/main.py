@@ -15,6 +15,7 @@ COMMANDS = {
     "serve": "Answer with the champion over HTTP.",
     "ui": "Serve Dagster's UI, with its daemon.",
     "status": "List the base dates, newest first.",
+    "watch": "Tell how the champion does.",
     "report": "Open the model card of a base date.",
     "promote": "Make the model of a base date the champion, on record.",
     "rollback": "Let the previous champion serve again, on record.",

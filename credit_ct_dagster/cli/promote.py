@@ -14,7 +14,8 @@ from credit_ct_dagster.errors.models import NothingToDecideError
 @click.option("--partition", required=True, metavar="D", help="Base date of the model, YYYY-MM-DD.")
 @click.option("--by", required=True, metavar="NAME", help="Who decides.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why.")
-def command(partition: str, by: str, reason: str) -> None:
+@click.option("--keep", is_flag=True, help="It is the champion: end its probation, and keep it.")
+def command(partition: str, by: str, reason: str, keep: bool) -> None:
     """Make the model of a base date the champion, whatever the gate decides; it is recorded."""
     silence_libraries()
     wiring = wired()
@@ -27,12 +28,21 @@ def command(partition: str, by: str, reason: str) -> None:
         version = model.registered_version
         # A person who moved the alias by hand puts that on record.
         recorded = promotions.recorded_champion() == version
-        if recorded and champion and champion.registered_version == version:
-            raise NothingToDecideError(f"The model of base date {base_dt} is the champion already.")
+        serves = recorded and champion is not None and champion.registered_version == version
+        if serves and not keep:
+            raise NothingToDecideError(
+                f"The model of base date {base_dt} is the champion already. If it is on probation,"
+                " and you want to keep it whatever labels say: add --keep."
+            )
+        if keep and not serves:
+            raise NothingToDecideError(
+                f"The model of base date {base_dt} is not the champion, so it cannot be kept:"
+                " promote it without --keep."
+            )
         decision = Decision(
             promoted=True,
             ground=Ground.person,
-            sentence=f"Promoted by {by}: {reason}",
+            sentence=f"{'Kept' if keep else 'Promoted'} by {by}: {reason}",
             golden_rows=promotions.require_serves(model),
         )
         record = deciding.record(model, decision, by=by, reason=reason)

@@ -15,6 +15,7 @@ from credit_ct_dagster.runs.instance import configured_instance
 
 if TYPE_CHECKING:  # MLflow takes seconds to import, which --help does not need
     from credit_ct_dagster.operations.prune import Retention
+    from credit_ct_dagster.operations.prune_monitoring import ExpiredMonitoring
     from credit_ct_dagster.operations.prune_plan import Plan
     from credit_ct_dagster.operations.prune_predictions import ExpiredPredictions
 
@@ -31,14 +32,17 @@ def command(keep_days: int | None, yes: bool, as_json: bool) -> None:
     """Delete everything that belongs to old base dates, and old predictions.
 
     Scores of customers, artifacts, packages, MLflow runs, studies and Dagster runs. Retained are
-    the base dates of the champion and of its predecessor, those with any alias in MLflow, the
-    holdouts on which models are judged, and all records of decisions.
-    From the log of the service, predictions older than PREDICTIONS_KEEP_DAYS are deleted.
+    the base dates of the champion and of its predecessor, of challengers in the shadow, those with
+    any alias in MLflow, the holdouts on which models are judged, and all records of decisions.
+    From the log of the service, predictions older than PREDICTIONS_KEEP_DAYS are deleted, and with
+    them what was found about the days on which they were made, unless a probation or the health of
+    the champion is still judged by it. Nothing is deleted from the ledger credit_arrivals.
     If it is interrupted, start it again: it continues where it stopped. The exit code is 1 if a
     base date could not be deleted.
     """
     silence_libraries()
     from credit_ct_dagster.operations.prune import Retention
+    from credit_ct_dagster.operations.prune_monitoring import MonitoringRetention
     from credit_ct_dagster.operations.prune_predictions import PredictionRetention
 
     wiring = wired()
@@ -50,6 +54,7 @@ def command(keep_days: int | None, yes: bool, as_json: bool) -> None:
             wiring.feature_store,
             wiring.calendar,
             instance,
+            wiring.pruning_rules.shadow(),
         )
         plan = retention.plan(keep_days)
         outcomes = []
@@ -64,30 +69,48 @@ def command(keep_days: int | None, yes: bool, as_json: bool) -> None:
     )
     expired = predictions.plan()
     predictions_deleted = predictions.carry_out(expired) if yes else 0
+    monitoring = MonitoringRetention(
+        wiring.artifacts,
+        wiring.calendar,
+        wiring.settings.predictions_keep_days,
+        wiring.pruning_rules.monitoring_needed_days(),
+    )
+    monitored = monitoring.plan()
+    days_deleted = monitoring.carry_out(monitored) if yes else 0
     failed = {each.base_dt: str(each.error) for each in outcomes if each.error}
     if as_json:
         deleted = [each.base_dt for each in outcomes if each.deleted]
         of_log = (asdict(expired) | {"deleted": predictions_deleted}) if expired else None
-        found = asdict(plan) | {"deleted": deleted, "failed": failed, "predictions": of_log}
+        of_days = (asdict(monitored) | {"deleted": days_deleted}) if monitored else None
+        found = asdict(plan) | {
+            "deleted": deleted, "failed": failed, "predictions": of_log, "monitoring": of_days,
+        }  # fmt: skip
         click.echo(json.dumps(found, indent=2))
     else:
-        _conclude(retention, plan, expired, yes)
+        _conclude(retention, plan, expired, monitored, yes)
     sys.exit(int(bool(failed)))
 
 
 def _conclude(
-    retention: "Retention", plan: "Plan", expired: "ExpiredPredictions | None", yes: bool
+    retention: "Retention",
+    plan: "Plan",
+    expired: "ExpiredPredictions | None",
+    monitored: "ExpiredMonitoring | None",
+    yes: bool,
 ) -> None:
     _print(plan)
-    any_predictions = expired is not None and expired.rows > 0
-    if any_predictions:
-        console.print(f"{'Deleted' if yes else 'Old'} {expired}", markup=False)
+    others = [
+        *([expired] if expired and expired.rows else []),
+        *([monitored] if monitored and monitored.days else []),
+    ]
+    for each in others:
+        console.print(f"{'Deleted' if yes else 'Old'} {each}", markup=False)
     if yes and plan.expired and not retention.deletes_mlflow_runs_permanently:
         console.print(
             "The MLflow server has moved the runs to its trash and deleted their files. Run mlflow"
             " gc on the server to empty the trash."
         )
-    if not yes and (plan.expired or any_predictions):
+    if not yes and (plan.expired or others):
         console.print("Nothing was deleted: credit-ct prune --yes deletes.")
 
 

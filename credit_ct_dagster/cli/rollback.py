@@ -4,8 +4,8 @@ import click
 
 from credit_ct_dagster.cli.console import console, silence_libraries
 from credit_ct_dagster.cli.wired import wired
-from credit_ct_dagster.contracts.decision import Decision, Ground
-from credit_ct_dagster.errors.models import NothingToDecideError
+from credit_ct_dagster.contracts.decision import Ground
+from credit_ct_dagster.probation import roll_back
 
 
 @click.command("rollback")
@@ -16,16 +16,15 @@ def command(by: str, reason: str) -> None:
     silence_libraries()
     promotions = wired().promotions
     with promotions.deciding() as deciding:
-        model = deciding.previous()
-        if model is None:
-            raise NothingToDecideError("There is no previous champion to roll back to.")
-        decision = Decision(
-            promoted=True,
+        record = roll_back(
+            promotions,
+            deciding,
+            by=by,
             ground=Ground.person,
             sentence=f"Rolled back by {by}: {reason}",
-            golden_rows=promotions.require_serves(model),
+            reason=reason,
         )
-        record = deciding.record(model, decision, by=by, reason=reason)
+    model = record.model
     console.print(
         f"The champion is version {model.registered_version} of base date {model.base_dt},"
         f" {model.bentoml_tag}, again (decision {record.number}).",

@@ -10,7 +10,6 @@ import dagster as dg
 from rich.table import Table
 
 from credit_ct_dagster.assets.merged_rows import EXPIRY_CHECK
-from credit_ct_dagster.automation.jobs import CUSTOMER_SCORES
 from credit_ct_dagster.cli.console import console
 from credit_ct_dagster.cli.service import service_of
 from credit_ct_dagster.cli.wired import wired
@@ -25,6 +24,7 @@ from credit_ct_dagster.resources.bentoml_packages import Package
 from credit_ct_dagster.runs.history import RunHistory
 from credit_ct_dagster.runs.instance import configured_instance
 from credit_ct_dagster.runs.model_runs import ModelRuns
+from credit_ct_dagster.runs.purposes import is_training_job
 from credit_ct_dagster.wiring import Wiring
 
 _UNFINISHED = {
@@ -42,9 +42,9 @@ class BaseDateStatus:
 
     Attributes:
         base_dt: The base date.
-        state: That of its newest run, other than one that scores customers, unless it succeeded
-            (`queued`, `running`, `failed`, `canceled`); otherwise how far it came: `merged`,
-            `split`, `tuned`, `packaged`.
+        state: That of its newest run, other than one that scores customers or monitors, unless it
+            succeeded (`queued`, `running`, `failed`, `canceled`); otherwise how far it came:
+            `merged`, `split`, `tuned`, `packaged`.
         rows: Rows in the feature store now.
         expired: Whether retention has deleted its rows.
         splits: Rows per split.
@@ -182,12 +182,13 @@ def _collect(wiring: Wiring, packages: Sequence[Package]) -> list[BaseDateStatus
 def _states_of_newest_runs(runs: ModelRuns) -> dict[str, str | None]:
     """Per base date, the state of its newest run; None when that run succeeded.
 
-    A run that scores customers does not count: it changes nothing of what was trained.
+    A run that scores customers, or that monitors what was served on that day, does not count: it
+    changes nothing of what was trained.
     """
     newest: dict[str, dg.DagsterRunStatus] = {}
     for run in filter(runs.owns, runs.recorded()):
         base_dt = run.tags.get(PARTITION_TAG)
-        if base_dt and run.job_name != CUSTOMER_SCORES:
+        if base_dt and is_training_job(run.job_name):
             newest.setdefault(base_dt, run.status)
     states = {
         **_UNFINISHED,

@@ -12,6 +12,11 @@ from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.record import Part, Record
 from credit_ct_dagster.contracts.utility import Metric
 
+GATE = "gate"
+"""Who decided when no person did, and the evidence was that of holdouts."""
+PROBATION = "probation"
+"""Who decided when no person did, and the evidence was that of answers which were served."""
+
 
 class Ground(StrEnum):
     """Why a decision was taken."""
@@ -27,6 +32,8 @@ class Ground(StrEnum):
     no_agreement = "no agreement yet"
     package_does_not_serve = "package does not serve"
     person = "a person"
+    confirmed = "confirmed"
+    rolled_back = "rolled back"
     registered_again = "registered again"
 
     @classmethod
@@ -191,6 +198,8 @@ class Decision(Part):
             what earlier releases wrote.
         holdouts: Base dates whose holdout rows were pooled, this one first; empty in what earlier
             releases wrote.
+        prediction_days: The first and the last prediction day of answers that were served, and that
+            another model had scored in the shadow, if their labels were evidence; else None.
     """
 
     promoted: bool
@@ -202,6 +211,7 @@ class Decision(Part):
     by_evidence: Ground | None = None
     probabilities: ProbabilityComparison | None = None
     holdouts: tuple[str, ...] = ()
+    prediction_days: tuple[str, str] | None = None
 
 
 class DecisionRecord(Record):
@@ -210,7 +220,7 @@ class DecisionRecord(Record):
     Attributes:
         number: Its place among all decisions, from 1.
         time: When it was taken.
-        by: Who decided: `gate`, or a person.
+        by: Who decided: `gate`, `probation`, or a person.
         reason: What a person gave as reason.
         dagster_run_id: The run that decided.
         model: The model that it is about.

@@ -9,7 +9,8 @@ SCALERS_FOLDER = f"{PREPROCESSING_FOLDER}/encoders"
 MODEL_FOLDER = "models/{model_name}/{base_dt}"
 DECISIONS_FOLDER = "promotions/{model_name}"
 SCORES_FOLDER = "scores/{model_name}/{base_dt}"
-FOLDERS_WITH_ROWS = (PREPROCESSING_FOLDER, SCORES_FOLDER)
+MONITORING_FOLDER = "monitoring/{model_name}/{base_dt}"
+FOLDERS_WITH_ROWS = (PREPROCESSING_FOLDER, SCORES_FOLDER, MONITORING_FOLDER)
 """Those with rows of customers, which only the platform's own user may read."""
 
 SPLITS = ["train", "val", "holdout"]
@@ -30,6 +31,16 @@ LINEAGE_FILE = "lineage.json"
 ASSESSMENT_FILE = "assessment.json"
 SCORES_SUMMARY_FILE = "summary.json"
 MODEL_CARD_FILE = "model_card.html"
+
+SERVED_PERFORMANCE_FILE = "served_performance.json"
+PERFORMANCE_PAGE_FILE = "served_performance.html"
+PERFORMANCE_TABLE_FILE = "served_performance.parquet"
+ESTIMATED_PERFORMANCE_FILE = "estimated_performance.json"
+SERVING_SKEW_FILE = "serving_skew.json"
+SHADOW_SCORES_FILE = "shadow_scores.parquet"
+PROBATION_FILE = "probation.json"
+HEALTH_FILE = "health.json"
+HEALTH_PAGE_FILE = "health.html"
 
 GOLDEN_FILE = "golden.json"
 """Inside every package."""

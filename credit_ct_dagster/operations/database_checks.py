@@ -11,6 +11,7 @@ from credit_ct_dagster.errors.stores import (
     MissingRightsError,
 )
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.resources.feature_store.arrival_lines import ARRIVALS, arrivals_table
 from credit_ct_dagster.resources.feature_store.columns import (
     has_table,
     missing_columns,
@@ -104,6 +105,34 @@ def require_answer_tables(store: FeatureStore) -> str:
             require_written(connection, table, store.location)
     absent = [f"{table.name} does not exist yet" for table in tables if table not in found]
     return "; ".join([*(f"{table.name} has all columns" for table in found), *absent])
+
+
+def require_arrivals(store: FeatureStore) -> str:
+    """Make sure that arrivals can be recorded, if the ledger exists.
+
+    Returns:
+        How late labels arrive.
+
+    Raises:
+        MissingColumnError: The ledger lacks columns.
+        MissingRightsError: The user may not insert into it.
+    """
+    table = arrivals_table()
+    with store.database.transaction() as connection:
+        if not has_table(connection, table):
+            return (
+                f"{ARRIVALS} does not exist yet: credit-ct load, or the next tick of"
+                " late_data_sensor, creates it"
+            )
+        require_written(connection, table, store.location)
+    no_rows = sa.select(*table.columns).where(sa.false())
+    if not _may(store, table.insert().from_select(list(table.columns), no_rows)):
+        raise MissingRightsError(
+            f"The user of {store.location} lacks INSERT on {ARRIVALS}, so the arrival of labels is"
+            " not recorded: GRANT it."
+        )
+    delays = store.arrivals.delays()
+    return str(delays) if delays else "what was there before the ledger is still being recorded"
 
 
 def _notes(shape: TableShape) -> Iterator[str]:

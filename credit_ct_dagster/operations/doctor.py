@@ -103,6 +103,7 @@ class Examination:
                 "rights": lambda: ", ".join(database_checks.require_rights(self.store)),
                 "SQL mode": lambda: database_checks.require_strict_mode(self.store),
                 "tables of answers": lambda: database_checks.require_answer_tables(self.store),
+                "arrivals": lambda: database_checks.require_arrivals(self.store),
             },
             {"Optuna": self._optuna},
             {"artifacts": self._artifacts, "private files": self._private_files},

@@ -2,8 +2,8 @@
 
 Of the feature store, that is the scores of customers only: merging deletes old training rows. A
 base date is deleted or retained as a whole, except for its holdout. It is retained while its model
-serves, served before, or carries any alias in MLflow, and while one of its runs has not ended. Its
-holdout is retained for as long as models are judged on it.
+serves, served before, is a challenger in the shadow, or carries any alias in MLflow, and while one
+of its runs has not ended. Its holdout is retained for as long as models are judged on it.
 """
 
 from collections.abc import Container, Iterator
@@ -11,6 +11,7 @@ from collections.abc import Container, Iterator
 import dagster as dg
 
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
+from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
 from credit_ct_dagster.operations.needed_holdouts import NeededHoldouts
 from credit_ct_dagster.operations.prunable_stores import HOLDOUTS, PrunableStore, prunable_stores
 from credit_ct_dagster.operations.prune_plan import Amount, Outcome, Plan
@@ -32,8 +33,20 @@ class Retention:
         feature_store: FeatureStore,
         calendar: Calendar,
         instance: dg.DagsterInstance,
+        shadow: ShadowRules | None = None,
     ) -> None:
+        """Read nothing of a base date yet.
+
+        Args:
+            promotions: The decisions.
+            studies: The searches.
+            feature_store: The scores.
+            calendar: Days are counted from its newest base date.
+            instance: Dagster's history.
+            shadow: Who is in the shadow. [default: as if RUN_CONFIG said nothing of it]
+        """
         self._promotions = promotions
+        self._shadow = shadow or ShadowRules()
         self._calendar = calendar
         self._history = RunHistory(instance, promotions.tracking.model_name)
         runs = RemovableRuns(promotions.tracking)
@@ -103,7 +116,7 @@ class Retention:
 
     def _reasons_to_retain(self) -> dict[str, str]:
         running = dict.fromkeys(self._history.unfinished(), "one of its runs has not ended")
-        return running | self._promotions.needed_base_dates()
+        return running | self._promotions.needed_base_dates(self._calendar.newest(), self._shadow)
 
     def _holdouts_of(
         self, base_dates: list[str], in_use: Container[str], last_expired: str

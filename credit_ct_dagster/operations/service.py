@@ -1,13 +1,16 @@
 """What the service that answers over HTTP says of itself."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from socket import gaierror
 from typing import Any
 from urllib.parse import urlsplit
 
+from credit_ct_dagster.contracts.health import ServiceInstance, ServiceState
 from credit_ct_dagster.errors.serving import ServiceDegradedError, ServiceSilentError
 
 _TIMEOUT_SECONDS = 2
@@ -49,6 +52,48 @@ class Service:
         except ServiceSilentError as error:
             found = {"status": "silent", "problem": str(error), "code": error.code}
         return {"url": self.url, **found}
+
+    @property
+    def url_without_password(self) -> str:
+        """Its address, as it may be shown."""
+        return re.sub(r"//[^@/\s]*@", "//", self.url)
+
+    def state(self, asked_at: datetime) -> ServiceState:
+        """The service for a record, whatever its state: that it does not answer is no failure.
+
+        Args:
+            asked_at: Now, with a time zone.
+        """
+        url = self.url_without_password
+        asked: dict[str, Any] = {
+            "url": url, "asked_at": asked_at, "is_expected": self.is_expected,
+        }  # fmt: skip
+        try:
+            found = self.as_dict()
+            return ServiceState(
+                **asked,
+                status=found["status"],
+                is_known="workers" in found,
+                tag=(found.get("model") or {}).get("tag"),
+                since=found.get("since"),
+                champion=(found.get("champion") or {}).get("tag"),
+                instances=tuple(
+                    ServiceInstance(
+                        tag=(each.get("serving") or {}).get("tag"),
+                        since=each.get("since"),
+                        problem=each.get("problem"),
+                    )
+                    for each in found.get("workers", [])
+                ),
+                problems=tuple(_problems(found)),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # No address, or the answer of another server.
+            problem = ServiceSilentError(
+                f"{url} cannot be asked how the service is ({type(error).__name__}):"
+                " correct SERVICE_URL."
+            )
+            return ServiceState(**asked, status="silent", problems=(str(problem),))
 
     def require_healthy(self) -> str:
         """Make sure that it serves the champion, and that its log is in the database.
@@ -117,6 +162,9 @@ def _problems(found: Mapping[str, Any]) -> list[str]:
 
 
 def _of_workers(found: Mapping[str, Any]) -> Iterator[str]:
+    if found.get("status") == "silent":
+        yield found["problem"]
+        return
     champion = (found.get("champion") or {}).get("tag")
     for each in [found, *found.get("workers", [])]:
         serving = (each.get("serving") or {}).get("tag")

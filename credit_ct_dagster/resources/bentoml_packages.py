@@ -53,6 +53,11 @@ class Package:
         """Its tag, `name:version`."""
         return self.identity.bentoml_tag
 
+    @property
+    def learned_until(self) -> str:
+        """The newest base date whose labels it was fitted to, or calibrated on."""
+        return max(self.identity.base_dt, self.calibrated_on)
+
 
 @dataclass(frozen=True)
 class PackagedModel:

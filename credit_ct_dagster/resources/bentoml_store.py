@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -103,6 +103,11 @@ class BentoMLStore(dg.ConfigurableResource):
         """
         found = self._folders.packages(base_dt)
         return [each for each in found if not base_dt or each.identity.base_dt == base_dt]
+
+    def tagged(self, tags: Collection[str]) -> list[Package]:
+        """Those of some packages that the platform made and that still exist, oldest first."""
+        found = self._folders.packages(*(tag.partition(":")[2] for tag in tags)) if tags else []
+        return [each for each in found if each.tag in tags]
 
     def listed(self) -> tuple[list[Package], list[BrokenPackageError]]:
         """`packaged` and `broken`; every description is read once."""

@@ -5,12 +5,21 @@ from urllib.parse import urlencode
 import dagster as dg
 from pydantic import Field
 
+HEALTH_PATH = "/champion-health"
+"""Where `credit-ct ui` serves the pages on the champion's health, a page per prediction day."""
+PACKED_HEALTH = "packed_record"
+"""Metadata of `champion_health`: the record that such a page is made from."""
+
 
 class DagsterUI(dg.ConfigurableResource):
     """Links to pages of Dagster's UI."""
 
     url: str = Field(
         default="http://127.0.0.1:3000", description="Address that people open in a browser"
+    )
+
+    model_name: str = Field(
+        default="", description="The model whose pages on its health are linked"
     )
 
     def run_url(self, run_id: str) -> str:
@@ -26,3 +35,8 @@ class DagsterUI(dg.ConfigurableResource):
         """
         query = f"?{urlencode(shown)}" if shown else ""
         return f"{self.url.rstrip('/')}/assets/{'/'.join(asset.path)}{query}"
+
+    def health_url(self, day: str) -> str:
+        """The page on how the champion did on a prediction day, which `credit-ct ui` serves."""
+        query = f"?{urlencode({'model': self.model_name})}" if self.model_name else ""
+        return f"{self.url.rstrip('/')}{HEALTH_PATH}/{day}{query}"

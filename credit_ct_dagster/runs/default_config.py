@@ -1,15 +1,17 @@
 """Run configuration that a bank declares once: the defaults of every run (RUN_CONFIG)."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import dagster as dg
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from credit_ct_dagster.errors.inputs import SettingsError
+
+_Rules = TypeVar("_Rules", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,34 @@ class DefaultConfig:
             raise _unusable(path, f"is not YAML: {' '.join(str(error).split())}") from error
         ops = _only(path, content, "ops", "it")
         return cls({name: _only(path, op, "config", name) for name, op in ops.items()}, path)
+
+    def inherited(self, by: str, of: str, names: Collection[str]) -> Self:
+        """The same, with values of an op as those of another one that has none of its own.
+
+        Args:
+            by: The op that gets them.
+            of: The op that has them.
+            names: The options that both have.
+        """
+        shared = {name: value for name, value in self.ops.get(of, {}).items() if name in names}
+        own = {**shared, **self.ops.get(by, {})}
+        return replace(self, ops={**self.ops, by: own}) if own else self
+
+    def rules_of(self, op: str, rules: type[_Rules]) -> _Rules:
+        """The rules that an op obeys where a run sets nothing else.
+
+        Args:
+            op: Its name.
+            rules: Their kind; other options of the op are passed over.
+
+        Raises:
+            SettingsError: A value cannot be used.
+        """
+        given = self.ops.get(op, {})
+        try:
+            return rules(**{name: given[name] for name in given if name in rules.model_fields})
+        except ValidationError as error:
+            raise _refused(self.path, op, error) from error
 
     def require_ops(self, definitions: Iterable[dg.AssetsDefinition]) -> None:
         """Accept only names of ops that exist and can be configured.
@@ -86,10 +116,7 @@ class DefaultConfig:
         try:
             _config_class(op)(**defaults.default_value)
         except ValidationError as error:
-            found = (": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors())
-            raise _unusable(
-                self.path, f"cannot be used for {op.name}: {'; '.join(found)}"
-            ) from error
+            raise _refused(self.path, op.name, error) from error
         # What a run sets besides is judged by the op's own schema, as if it had set all of it.
         configured = op.configured(
             lambda given: given, op.name, config_schema=defaults, description=op.description
@@ -129,6 +156,11 @@ def _fields(op: dg.OpDefinition) -> dict[str, Any]:
 def _config_class(op: dg.OpDefinition) -> type[dg.Config]:
     function: Any = op.compute_fn  # Dagster does not publish the type of what `@asset` makes
     return function.get_config_arg().annotation
+
+
+def _refused(path: Path | None, op: str, error: ValidationError) -> SettingsError:
+    found = (": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors())
+    return _unusable(path, f"cannot be used for {op}: {'; '.join(found)}")
 
 
 def _unusable(path: Path | None, problem: str) -> SettingsError:

@@ -12,6 +12,7 @@ from credit_ct_dagster.contracts.model_name import DEFAULT_MODEL_NAME
 from credit_ct_dagster.partitions import PARTITION_TAG, day_of, exists
 from credit_ct_dagster.runs import dagster_internals
 from credit_ct_dagster.runs.model_runs import ModelRuns
+from credit_ct_dagster.runs.purposes import MONITORING_ASSETS
 from credit_ct_dagster.runs.recorded import completed_checks, evaluations
 
 BASE_DATE = "base_dt"
@@ -46,12 +47,16 @@ class RunHistory:
         return self._ids(set(dg.DagsterRunStatus) - _FINISHED, self._runs.may_own)
 
     def check_results(self) -> dict[str, dict[str, bool]]:
-        """Per base date and check, whether it passed when it was last reported."""
+        """Per base date and check, whether it passed when it was last reported.
+
+        Checks of what was served are left out: they are about a day on which answers were given.
+        """
         runs = {run.run_id: run for run in self._runs.recorded()}
         checks = [
             check
             for check in completed_checks(self._instance)
-            if check.run_id not in runs or self._runs.may_own(runs[check.run_id])
+            if check.key.asset_key.to_user_string() not in MONITORING_ASSETS
+            and (check.run_id not in runs or self._runs.may_own(runs[check.run_id]))
         ]
         base_dates = {run_id: run.tags.get(PARTITION_TAG) for run_id, run in runs.items()}
         known = {each.number: each.partition or base_dates.get(each.run_id) for each in checks}

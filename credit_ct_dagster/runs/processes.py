@@ -9,6 +9,7 @@ from credit_ct_dagster.errors.base import with_reference
 from credit_ct_dagster.errors.operation import ProcessKilledError
 from credit_ct_dagster.runs.model_runs import MODEL_TAG
 from credit_ct_dagster.runs.process_identity import ProcessIdentity
+from credit_ct_dagster.runs.purposes import trains
 
 PROCESS_TAG = "credit_ct/process"
 """A tag of every run that has begun: its process, as `ProcessIdentity.tag` writes it."""
@@ -19,7 +20,8 @@ _NOT_BEGUN = dg.DagsterRunStatus.NOT_STARTED
 _WITH_A_PROCESS = [_NOT_BEGUN, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 _KILLED = "The process that executed the run was killed."
 _KILLED_BEFORE = "The process that was to execute the run was killed before it began."
-_AGAIN = "Start it again: finished trials are reused."
+_AGAIN = "Start it again."
+_TRAIN_AGAIN = "Start it again: finished trials are reused."
 
 
 def run_tags(run_id: str, model_name: str) -> dict[str, str]:
@@ -98,7 +100,8 @@ def fail_runs_that_never_begin(
 
 
 def _fail(instance: dg.DagsterInstance, run: dg.DagsterRun, sentence: str) -> None:
-    message = with_reference(f"{sentence} {_AGAIN}", ProcessKilledError.code)
+    again = _TRAIN_AGAIN if trains(run) else _AGAIN
+    message = with_reference(f"{sentence} {again}", ProcessKilledError.code)
     instance.report_run_failed(run, message)
 
 

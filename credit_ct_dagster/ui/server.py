@@ -14,6 +14,7 @@ from dagster_webserver.app import create_app_from_workspace_process_context
 
 from credit_ct_dagster.runs.dagster_internals import workspace_of
 from credit_ct_dagster.ui.guard import Access, guarded
+from credit_ct_dagster.ui.health_pages import add_health_pages
 
 # As Dagster's own command: a statement may take 15 s, a connection lives for an hour.
 _STATEMENT_MILLISECONDS, _CONNECTION_SECONDS, _MORE_CONNECTIONS = 15_000, 3_600, 20
@@ -47,6 +48,7 @@ def serve(
         app = create_app_from_workspace_process_context(
             context, live_data_poll_rate=_POLL_MILLISECONDS
         )
+        add_health_pages(app, instance)
         config = uvicorn.Config(
             guarded(app, access), host=host, port=port, log_level="warning", server_header=False
         )

@@ -6,6 +6,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from credit_ct_dagster.automation.data_sensors import new_data_sensor
+from credit_ct_dagster.contracts.search import BestModel, MlflowRuns, SearchSummary, TrialCounts
 from credit_ct_dagster.definitions import build
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.arrival import ArrivalRules
@@ -69,3 +70,23 @@ def new_data(
         tick = new_data_sensor.evaluate_tick(context)
     requested = [request.partition_key or "" for request in tick.run_requests or []]
     return tick.skip_message or requested[0], tick.cursor
+
+
+def search_summary(preset: str, fingerprint: str) -> SearchSummary:
+    """What a search of the newest base date found, with a preset, on rows of a fingerprint."""
+    none: dict[str, float] = {}
+    return SearchSummary(
+        base_dt=NEWEST,
+        model_name="m",
+        rows={},
+        best=BestModel(params=none, iterations=1, val=none, holdout=none),
+        trials=TrialCounts(total=1, completed=1, pruned=0, failed=0),
+        seconds=none,
+        mlflow=MlflowRuns(experiment_id="1", parent_run_id="p", best_run_id="b"),
+        dagster_run_id="d",
+        data_fingerprint=fingerprint,
+        fingerprints={},
+        scalers_fingerprint="",
+        seen_share=0.85,
+        preset=preset,
+    )

@@ -15,7 +15,6 @@ from credit_ct_dagster.automation.base_date_runs import ROWS_TAG
 from credit_ct_dagster.automation.data_sensors import late_data_sensor
 from credit_ct_dagster.automation.schedules import daily_training_schedule
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLITS_SUMMARY_FILE
-from credit_ct_dagster.contracts.splits import Quarantine, SplitsSummary
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.rows.splitting import data_fingerprint
@@ -32,6 +31,7 @@ from credit_ct_dagster_tests.automation.base_dates import (
     run_of,
     touch,
 )
+from credit_ct_dagster_tests.automation.splits import summary_of
 
 _SUCCESS, _FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
 
@@ -61,22 +61,6 @@ def _late(
     return [request.partition_key or "" for request in tick.run_requests or []]
 
 
-def _summary(fingerprint: str) -> SplitsSummary:
-    none: dict[str, int] = {}
-    return SplitsSummary(
-        base_dt=NEWEST,
-        window="",
-        data_fingerprint=fingerprint,
-        fingerprints={},
-        scalers_fingerprint="",
-        rows=none,
-        customers=none,
-        labels={},
-        seen_share=0.85,
-        quarantine=Quarantine(rows=0, share=0, max_share=0.02, per_rule=none, sentence=""),
-    )
-
-
 def test_late_rows_start_exactly_their_base_dates_again(
     instance: dg.DagsterInstance, store: FeatureStore, artifacts: ArtifactsIOManager
 ) -> None:
@@ -84,7 +68,7 @@ def test_late_rows_start_exactly_their_base_dates_again(
     days = [(date.fromisoformat(NEWEST) - timedelta(days=n)).isoformat() for n in range(3)]
     for day in days:
         store.merge(day)
-        summary = _summary(data_fingerprint(store.read(day)))
+        summary = summary_of(data_fingerprint(store.read(day)))
         artifacts.write(PREPROCESSING_FOLDER, day, {SPLITS_SUMMARY_FILE: summary})
     assert _late(instance, store, artifacts) == []
     [(label_id, score)] = labels_of(store, days[1])
@@ -108,7 +92,7 @@ def test_a_base_date_is_merged_again_as_before_whatever_is_the_default(
     instance.report_runless_asset_event(
         dg.AssetMaterialization(FEATURES_TARGET, partition=NEWEST, metadata=merged)
     )
-    artifacts.write(PREPROCESSING_FOLDER, NEWEST, {SPLITS_SUMMARY_FILE: _summary("0" * 32)})
+    artifacts.write(PREPROCESSING_FOLDER, NEWEST, {SPLITS_SUMMARY_FILE: summary_of("0" * 32)})
     [request] = _late_tick(instance, store, artifacts).run_requests
     configured = {"ops": {"features_target": {"config": merged}}} if merged else {}
     assert request.run_config == configured
@@ -123,7 +107,7 @@ def test_features_of_a_later_day_are_late_data_only_for_a_merge_that_takes_them(
 ) -> None:
     """Rows are compared, and merged again, as the newest merge was configured."""
     store.merge(NEWEST, point_in_time=point_in_time)
-    summary = _summary(data_fingerprint(store.read(NEWEST)))
+    summary = summary_of(data_fingerprint(store.read(NEWEST)))
     artifacts.write(PREPROCESSING_FOLDER, NEWEST, {SPLITS_SUMMARY_FILE: summary})
     merged = {POINT_IN_TIME: point_in_time}
     instance.report_runless_asset_event(
@@ -155,7 +139,7 @@ def trained_on(
 
     def train(request: dg.RunRequest, status: dg.DagsterRunStatus = _SUCCESS) -> None:
         base_dt, rows = str(request.partition_key), request.tags[ROWS_TAG]
-        artifacts.write(PREPROCESSING_FOLDER, base_dt, {SPLITS_SUMMARY_FILE: _summary(rows)})
+        artifacts.write(PREPROCESSING_FOLDER, base_dt, {SPLITS_SUMMARY_FILE: summary_of(rows)})
         run_of(
             instance, base_dt, status, **request.tags, **{"dagster/run_key": request.run_key or ""}
         )
@@ -185,7 +169,7 @@ def test_rows_that_come_back_are_trained_on_again(
     """A, B, A, B: Dagster starts one run per key, so each of them has a key of its own."""
     a, b = states
     a()
-    summary = _summary("of nothing")
+    summary = summary_of("of nothing")
     artifacts.write(PREPROCESSING_FOLDER, NEWEST, {SPLITS_SUMMARY_FILE: summary})
     keys = []
     for change in (a, b, a, b):
@@ -207,14 +191,16 @@ def test_a_late_run_that_failed_is_tried_again_later_and_later(
     splits_were_written: bool,
 ) -> None:
     """After ten minutes, then after an hour; also when it failed after writing its splits."""
-    artifacts.write(PREPROCESSING_FOLDER, NEWEST, {SPLITS_SUMMARY_FILE: _summary("older")})
+    artifacts.write(PREPROCESSING_FOLDER, NEWEST, {SPLITS_SUMMARY_FILE: summary_of("older")})
     keys, now = [], time.time()
     for minutes in (11, 61):
         [request] = _late_tick(instance, store, artifacts).run_requests or []
         keys.append(request.run_key)
         trained_on(request, _FAILURE)
         if not splits_were_written:
-            artifacts.write(PREPROCESSING_FOLDER, NEWEST, {SPLITS_SUMMARY_FILE: _summary("older")})
+            artifacts.write(
+                PREPROCESSING_FOLDER, NEWEST, {SPLITS_SUMMARY_FILE: summary_of("older")}
+            )
         waiting = _late_tick(instance, store, artifacts)
         assert waiting.run_requests == []
         assert f"The last run of base date {NEWEST} failed" in (waiting.skip_message or "")
@@ -233,7 +219,7 @@ def test_other_rows_do_not_wait_for_those_that_failed(
 ) -> None:
     """They may be the correction."""
     a, b = states
-    artifacts.write(PREPROCESSING_FOLDER, NEWEST, {SPLITS_SUMMARY_FILE: _summary("older")})
+    artifacts.write(PREPROCESSING_FOLDER, NEWEST, {SPLITS_SUMMARY_FILE: summary_of("older")})
     a()
     [request] = _late_tick(instance, store, artifacts).run_requests or []
     trained_on(request, _FAILURE)
@@ -260,5 +246,5 @@ def test_runs_of_another_model_do_not_count(
     for _ in range(3):
         outcome, cursor = new_data(instance, store, cursor)
     assert outcome == NEWEST
-    artifacts.write(PREPROCESSING_FOLDER, NEWEST, {SPLITS_SUMMARY_FILE: _summary("older")})
+    artifacts.write(PREPROCESSING_FOLDER, NEWEST, {SPLITS_SUMMARY_FILE: summary_of("older")})
     assert _late(instance, store, artifacts) == [NEWEST]

@@ -18,8 +18,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from credit_ct_dagster.automation.jobs import TRAINING_ASSETS
 from credit_ct_dagster.partitions import PARTITION_TAG
+from credit_ct_dagster.runs.purposes import TRAINING_ASSETS
 from credit_ct_dagster_tests.end_state import check_all_served, check_same_results
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import (

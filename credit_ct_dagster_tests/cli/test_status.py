@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from credit_ct_dagster.automation.jobs import CONTINUOUS_TRAINING, CUSTOMER_SCORES
 from credit_ct_dagster.partitions import PARTITION_TAG
+from credit_ct_dagster.runs.purposes import CONTINUOUS_TRAINING, CUSTOMER_SCORES, MONITORING
 from credit_ct_dagster_tests.platform import BASE_DT, Platform
 
 _STATUS = dg.DagsterRunStatus
@@ -29,11 +29,13 @@ def _status(platform: Platform) -> dict[str, Any]:
     return found
 
 
-def test_a_run_that_scores_customers_does_not_change_the_state(
+@pytest.mark.parametrize("job", [CUSTOMER_SCORES, MONITORING])
+def test_a_run_that_does_not_train_does_not_change_the_state(
     platform: Platform,
     empty_history: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    job: str,
 ) -> None:
     """Queued, running, failed or canceled: it is as far as training came, whose runs count."""
     home = shutil.copytree(empty_history, tmp_path / "home")
@@ -43,7 +45,7 @@ def test_a_run_that_scores_customers_does_not_change_the_state(
     with dg.DagsterInstance.get() as instance:
         _run_of(instance, CONTINUOUS_TRAINING, _STATUS.SUCCESS)
         for status in (_STATUS.NOT_STARTED, _STATUS.STARTED, _STATUS.FAILURE, _STATUS.CANCELED):
-            _run_of(instance, CUSTOMER_SCORES, status)
+            _run_of(instance, job, status)
             assert _status(platform)["state"] == "merged", status
         _run_of(instance, CONTINUOUS_TRAINING, _STATUS.FAILURE)
         assert _status(platform)["state"] == "failed"

@@ -60,6 +60,13 @@ def test_the_platform_merges_and_reads_what_the_loader_loaded(loaded: MariaDB) -
     assert len(store.read(BASE_DT)) == first.rows_inserted
 
 
+def test_arrivals_are_recorded_by_whoever_comes_first(loaded: MariaDB) -> None:
+    """By the loader, after it has written, or by a sensor; the table is created by the first."""
+    for user, lines in (("feature_loader", 2_000), ("feature_store", 0)):
+        assert _store(loaded, user).arrivals.record(["credit_score"]) == {"credit_score": lines}
+    assert _store(loaded, "feature_store").arrivals.delays() is not None
+
+
 def test_the_platform_replaces_the_scores_of_customers(loaded: MariaDB) -> None:
     """In a table that it creates itself; `credit-ct prune` deletes them."""
     store = _store(loaded, "feature_store")
@@ -97,6 +104,9 @@ def test_the_platform_adds_a_feature_to_its_own_table(loaded: MariaDB) -> None:
         ("feature_loader", "DROP TABLE credit_score"),
         ("feature_loader", "ALTER TABLE credit_score ADD COLUMN other INT"),
         ("feature_loader", "INSERT INTO credit_score_features_target (id) VALUES ('1')"),
+        ("feature_store", "UPDATE credit_arrivals SET first_seen = first_seen"),
+        ("feature_loader", "DELETE FROM credit_arrivals"),
+        ("serving", "SELECT COUNT(*) FROM credit_arrivals"),
         ("feature_store", "INSERT INTO credit_predictions (request_id) VALUES ('1')"),
         ("feature_store", "UPDATE credit_predictions SET credit_score = 'Good'"),
         ("feature_loader", "DELETE FROM credit_predictions"),

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from credit_ct_dagster.automation.jobs import TRAINING_ASSETS
 from credit_ct_dagster.contracts.assessment import AssessmentReport
+from credit_ct_dagster.runs.purposes import TRAINING_ASSETS
 from credit_ct_dagster_tests.platform import BASE_DT, Platform
 from credit_ct_dagster_tests.webserver import (
     backfill_status,

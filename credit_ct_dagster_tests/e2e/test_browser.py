@@ -9,7 +9,6 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from credit_ct_dagster.automation.jobs import CUSTOMER_SCORES, TRAINING_ASSETS
 from credit_ct_dagster.contracts.customer_scores import CustomerScoresSummary
 from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.files import (
@@ -19,6 +18,7 @@ from credit_ct_dagster.contracts.files import (
     SCORES_SUMMARY_FILE,
 )
 from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.runs.purposes import CUSTOMER_SCORES, TRAINING_ASSETS
 from credit_ct_dagster_tests.e2e.screenshots import save_screenshot
 from credit_ct_dagster_tests.platform import BASE_DT, Platform
 from credit_ct_dagster_tests.webserver import dagster_dev, until

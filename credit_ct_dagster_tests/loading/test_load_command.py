@@ -14,6 +14,7 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import REPOSITORY, Platform
+from credit_ct_dagster_tests.resources.feature_store.ledger import lines_of
 
 _LABEL = "1,2,2025-01-05,Poor\n"
 _WAITS = """
@@ -68,6 +69,32 @@ def test_what_was_left_out_and_changed_is_reported(empty: Platform) -> None:
         " line: 2; words whose surrounding blanks were removed: 1"
     ) in done.output
     assert _labels(empty.url) == [("1", "Poor"), ("3", "Good")]
+
+
+def test_the_arrival_of_rows_is_recorded(empty: Platform) -> None:
+    """The first load begins the ledger; of a later one only what is new or changed arrived."""
+    first = empty.command("load", "--labels", _file(empty.folder, "labels.csv", _LABEL))
+    assert "credit_arrivals: 1 new lines for credit_score" in first.output
+    changed = "1,2,2025-01-05,Good\n2,3,2025-01-05,Poor\n"
+    later = empty.command("load", "--labels", _file(empty.folder, "labels.csv", changed))
+    assert "credit_arrivals: 2 new lines for credit_score" in later.output
+    later = empty.command("load", "--labels", _file(empty.folder, "labels.csv", changed))
+    assert "credit_arrivals: 0 new lines for credit_score" in later.output
+    lines = lines_of(FeatureStore(url=empty.url))
+    assert [(line.id, line.since_the_beginning) for line in lines] == [
+        ("1", True), ("1", False), ("2", False),
+    ]  # fmt: skip
+
+
+def test_a_load_does_not_fail_for_the_ledger(empty: Platform) -> None:
+    """The rows are there, and the sentence says what to do."""
+    with sa.create_engine(empty.url).begin() as connection:
+        connection.exec_driver_sql("DROP TABLE IF EXISTS credit_arrivals")
+        connection.exec_driver_sql("CREATE TABLE credit_arrivals (table_name TEXT PRIMARY KEY)")
+    done = empty.command("load", "--labels", _file(empty.folder, "labels.csv", _LABEL))
+    assert done.exit_code == 0, done.output
+    assert "their arrival is not recorded yet: Table credit_arrivals" in done.output
+    assert _labels(empty.url) == [("1", "Poor")]
 
 
 @pytest.mark.parametrize(("separator", "option"), [(";", ";"), ("\t", "tab")])

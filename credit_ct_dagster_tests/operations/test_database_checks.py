@@ -87,6 +87,23 @@ def test_a_table_without_a_part_of_its_key_is_created_anew(store_url: str) -> No
     assert "credit_customer_scores has all columns" in database_checks.require_answer_tables(store)
 
 
+def test_arrivals_are_described(store_url: str) -> None:
+    """From the table that is still to be created to the delay of labels; then what it lacks."""
+    store = FeatureStore(url=store_url)
+    assert "does not exist yet" in database_checks.require_arrivals(store)
+    store.create_missing_tables()
+    store.arrivals.record()
+    assert "is still being recorded" in database_checks.require_arrivals(store)
+    labels, _ = generate(100, date(2025, 3, 10), seed=0)
+    for rows in (labels[:50], labels[50:]):
+        store.upsert({"credit_score": rows})
+        store.arrivals.record()
+    assert re.search(r"of \d+ labels that arrived", database_checks.require_arrivals(store))
+    _execute(store, "DROP TABLE credit_arrivals", "CREATE TABLE credit_arrivals (id CHAR(1))")
+    with pytest.raises(MissingColumnError, match=r"credit_arrivals of .* lacks"):
+        database_checks.require_arrivals(store)
+
+
 def _write_answers(store: FeatureStore) -> None:
     """Write a prediction and scores, which creates their tables."""
     write_scores(store, "m", "2025-03-10")

@@ -79,7 +79,7 @@ def test_a_healthy_platform_is_described(healthy: Examination) -> None:
     assert {state for state, _ in found.values()} == {State.ok}
     assert list(found) == [
         "feature store", "source tables", "keys and types", "rights", "SQL mode",
-        "tables of answers", "Optuna",
+        "tables of answers", "arrivals", "Optuna",
         "artifacts", "private files", "BentoML", "decisions", "MLflow", "champion", "Dagster",
         "schedules and sensors", "daemon",
     ]  # fmt: skip
@@ -160,7 +160,7 @@ def test_servers_that_do_not_answer(healthy: Examination) -> None:
     assert all("try again" in found[subject][1] for subject in failed)
     skipped = {subject for subject, (state, _) in found.items() if state == State.skipped}
     assert skipped == {
-        "source tables", "keys and types", "rights", "SQL mode", "tables of answers"
+        "source tables", "keys and types", "rights", "SQL mode", "tables of answers", "arrivals",
     }  # fmt: skip
     assert "s3cret" not in str(found)
 
@@ -287,7 +287,7 @@ def test_the_command_prints_a_line_each_and_exits_with_1(
     printed = platform.command("doctor")
     assert printed.exit_code == 1, printed.output
     lines = printed.output.splitlines()
-    assert len(lines) == 17
+    assert len(lines) == 18
     assert [line.split()[1] for line in lines if line.startswith("failed")] == ["daemon"]
     findings = json.loads(platform.command("doctor", "--json").output)
     failed = [(each["subject"], each["code"]) for each in findings if each["state"] == "failed"]

@@ -8,6 +8,8 @@ import pytest
 from mlflow.entities import ViewType
 
 from credit_ct_dagster.contracts.files import MODEL_FOLDER
+from credit_ct_dagster.contracts.probation import ProbationPolicy
+from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.mlflow.tags import PARENT_DAGSTER_RUN_TAG
 from credit_ct_dagster.runs.history import RunHistory
@@ -21,6 +23,7 @@ from credit_ct_dagster_tests.operations.world import (
     OLDEST,
     PROMOTED,
     RECENT,
+    UNDECIDED,
     World,
     every_store,
     trained,
@@ -77,7 +80,8 @@ def test_a_champion_that_mlflow_does_not_know_is_retained(
     world.client.delete_registered_model_alias(world.platform.model_name, "champion")
     with monkeypatch.context() as patch:
         patch.setattr(BentoMLStore, "labels_of_roles", lambda self: {})
-        assert world.platform.promotions.needed_base_dates() == {OLD: "champion"}
+        needed = world.platform.promotions.needed_base_dates(RECENT, ShadowRules())
+        assert needed == {OLD: "champion"}
     shutil.rmtree(world.platform.folder / "artifacts" / "promotions")
     assert world.retention.plan(KEEP_DAYS).retained == {OLD: "champion"}
 
@@ -98,6 +102,20 @@ def test_any_alias_retains_a_base_date(world: World) -> None:
     plan = world.retention.plan(KEEP_DAYS)
     assert plan.retained == {OLD: "shadow"}
     assert set(plan.expired) == {OLDER}
+
+
+def test_a_challenger_in_the_shadow_is_retained(world: World) -> None:
+    """As long as its evidence is open: it is scored by its package, and judged on its holdout."""
+    world.train(OLDER, PROMOTED)
+    world.train(OLD, UNDECIDED)
+    of_shadow = [ShadowRules(probation_days=186), ShadowRules(most_challengers=0)]
+    plans = [world.retained_under(rules).plan(KEEP_DAYS) for rules in of_shadow]
+    assert plans[0].retained == {OLDER: "champion", OLD: "a challenger in the shadow"}
+    assert set(plans[0].expired) == set()
+    assert plans[1].retained == {OLDER: "champion"}
+    assert set(plans[1].expired) == {OLD}
+    off = ShadowRules(probation_days=186, probation=ProbationPolicy.off)
+    assert set(world.retained_under(off).plan(KEEP_DAYS).expired) == {OLD}
 
 
 @every_store

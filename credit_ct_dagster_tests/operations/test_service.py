@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import gaierror
 from threading import Thread
@@ -116,6 +117,60 @@ def test_other_programs_get_what_the_service_says(monkeypatch: pytest.MonkeyPatc
     with _answering(["another server"]) as service:
         found = service.as_dict()
     assert (found["status"], found["code"]) == ("silent", ServiceSilentError.code)
+
+
+_SINCE = "2025-03-01T00:00:00.000+00:00"
+_NOW = datetime(2025, 3, 5, tzinfo=UTC)
+
+
+def test_the_state_is_a_record() -> None:
+    """The model, since when, and every process with its own; problems as sentences."""
+    behind = _worker(_SECOND, since=_SINCE, problem="Package m:1 is gone.")
+    with _answering(_ready(_worker(_FIRST, since=_SINCE), behind, since=_SINCE)) as service:
+        state = service.state(_NOW)
+    assert (state.url, state.asked_at, state.is_expected) == (service.url, _NOW, False)
+    assert (state.status, state.is_known, state.tag, state.champion) == (
+        "ready",
+        True,
+        "m:1",
+        "m:1",
+    )
+    assert [each.tag for each in state.instances] == ["m:1", "m:2"]
+    assert {each.since for each in state.instances} == {datetime.fromisoformat(_SINCE)}
+    assert state.problems == ("Behind the champion: Package m:1 is gone.",)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ["another server"],
+        {"status": 7},
+        {"status": "ready", "workers": "many"},
+        {"status": "ready", "model": "m:1"},
+        {"status": "ready", "since": "yesterday"},
+    ],
+)
+def test_the_state_of_another_server_is_silent(answer: Any) -> None:
+    """Whatever it answers, nothing is raised: the day's record is made all the same."""
+    with _answering(answer) as service:
+        state = service.state(_NOW)
+    assert state.status == "silent"
+    assert [ServiceSilentError.code in each for each in state.problems] == [True]
+
+
+@pytest.mark.parametrize("url", ["http://host:port", "http://[::1", "no address"])
+def test_the_state_at_no_address_is_silent_or_not_running(url: str) -> None:
+    """A password in it is not repeated."""
+    assert Service(url).state(_NOW).status in ("silent", "not running")
+    state = Service("http://ada:hush@[::1").state(_NOW)
+    assert "hush" not in state.model_dump_json()
+
+
+def test_the_state_without_a_key_has_no_model() -> None:
+    """Only whether it is ready."""
+    with _answering({"status": "ready"}) as service:
+        state = service.state(_NOW)
+    assert (state.status, state.is_known, state.tag, state.problems) == ("ready", False, None, ())
 
 
 def test_another_server_is_not_taken_for_the_service() -> None:

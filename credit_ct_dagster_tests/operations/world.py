@@ -20,6 +20,7 @@ from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.modeling.search.search_space import TuningParameters
 from credit_ct_dagster.modeling.search.trials import FittedTrial, Trial, TrialState
+from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
 from credit_ct_dagster.operations.prune import Retention
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.feature_store.scores import CustomerScores
@@ -34,6 +35,9 @@ from credit_ct_dagster_tests.resources.packages import any_data
 _LOG = logging.getLogger(__name__)
 PROMOTED = Decision(promoted=True, ground=Ground.first, sentence="Promoted.")
 NOT_PROMOTED = Decision(promoted=False, ground=Ground.worse, sentence="Not promoted.")
+UNDECIDED = Decision(
+    promoted=False, ground=Ground.insufficient_evidence, sentence="Not promoted: too few rows."
+)
 KEEP_DAYS = 90
 EVERYWHERE = {
     "scores", "Optuna studies", "registered versions", "packages", "holdouts", "artifacts",
@@ -88,9 +92,13 @@ class World:
     @property
     def retention(self) -> Retention:
         """What deletes; it lists anew what there is."""
+        return self.retained_under(None)
+
+    def retained_under(self, shadow: ShadowRules | None) -> Retention:
+        """The same, with other rules for who is in the shadow."""
         platform = self.platform
         return Retention(
-            platform.promotions, platform.studies, platform.store, _CALENDAR, self.instance
+            platform.promotions, platform.studies, platform.store, _CALENDAR, self.instance, shadow
         )
 
     @property

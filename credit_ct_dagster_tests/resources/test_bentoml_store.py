@@ -62,6 +62,18 @@ def test_a_package_names_what_it_was_made_from(trained: Trained) -> None:
     assert package.info.signatures["predict"].batch_dim == (0, 0)
 
 
+def test_packages_are_found_by_their_tags(model: CatBoostClassifier) -> None:
+    """Those that exist, with the base dates that they learned from; none of others."""
+    store = _store("tagged")
+    first, second = (
+        store.save(model, any_data(), _identity(run, run), _RECORD, {}) for run in ("one", "two")
+    )
+    assert [each.tag for each in store.tagged({first, "tagged:gone"})] == [first]
+    assert [each.tag for each in store.tagged([second, first])] == [first, second]
+    assert [each.learned_until for each in store.tagged([first])] == [BASE_DT]
+    assert store.tagged([]) == []
+
+
 def test_roles_are_labels_of_packages(model: CatBoostClassifier) -> None:
     """One at a time has a role; BentoML reads it, and saving the same again finds its package."""
     store = _store("roles")

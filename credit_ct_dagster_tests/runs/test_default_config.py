@@ -11,13 +11,13 @@ import dagster as dg
 import pytest
 
 from credit_ct_dagster.assets.merged_rows import POINT_IN_TIME
-from credit_ct_dagster.automation.jobs import CONTINUOUS_TRAINING
 from credit_ct_dagster.automation.schedules import daily_training_schedule
 from credit_ct_dagster.definitions import CHECKS, build, partitioned
 from credit_ct_dagster.errors.inputs import SettingsError
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.trained_model import TrainedModel
 from credit_ct_dagster.runs.default_config import DefaultConfig
+from credit_ct_dagster.runs.purposes import CONTINUOUS_TRAINING, MONITORING
 from credit_ct_dagster.settings import Settings
 from credit_ct_dagster_tests.automation.base_dates import FixedCalendar
 from credit_ct_dagster_tests.platform import BASE_DT, Platform, metadata_of
@@ -131,6 +131,35 @@ def test_a_run_obeys_what_is_declared(
         )
         found[len(ops)] = metadata_of(result, "features_target")[POINT_IN_TIME]
     assert found == {0: False, 1: True}
+
+
+def test_the_rules_of_the_gate_hold_for_what_is_promoted_from_the_shadow(
+    declared: Callable[[str], Path],
+) -> None:
+    """Declared once; what probation is given itself wins, and goes on to the shadow."""
+    content = (
+        "ops: {champion_model: {config: {margin: 0.01, cool_down_days: 3}},"
+        " champion_probation: {config: {cool_down_days: 5, probation: 'off'}}}"
+    )
+    job = _defined(declared(content)).resolve_job_def(MONITORING)
+    probation = _config(job, "champion_probation", {})
+    assert (probation["margin"], probation["cool_down_days"]) == (0.01, 5)
+    assert _config(job, "shadow_scores", {})["probation"] == "off"
+    plain = _config(_defined(None).resolve_job_def(MONITORING), "champion_probation", {})
+    assert (plain["margin"], plain["probation"]) == (0.0, "alert")
+
+
+def test_the_floors_of_the_gate_hold_for_what_was_served(declared: Callable[[str], Path]) -> None:
+    """Declared once; and labels are counted alike wherever answers are judged by them."""
+    content = (
+        "ops: {champion_model: {config: {min_recall: 0.6, draws: 500}},"
+        " served_performance: {config: {min_slice_rows: 50, label_days: 20}}}"
+    )
+    job = _defined(declared(content)).resolve_job_def(MONITORING)
+    served = _config(job, "served_performance", {})
+    assert (served["min_recall"], served["min_slice_rows"], served["draws"]) == (0.6, 50, 1000)
+    for op in ("estimated_performance", "champion_probation"):
+        assert _config(job, op, {})["label_days"] == 20
 
 
 def test_what_a_run_sets_besides_is_refused_as_ever(declared: Callable[[str], Path]) -> None:

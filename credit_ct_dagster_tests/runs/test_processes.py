@@ -12,7 +12,6 @@ import dagster as dg
 import pytest
 
 from credit_ct_dagster.automation.base_date_runs import was_started
-from credit_ct_dagster.automation.jobs import CONTINUOUS_TRAINING
 from credit_ct_dagster.runs import process_identity
 from credit_ct_dagster.runs.model_runs import MODEL_TAG, ModelRuns
 from credit_ct_dagster.runs.process_identity import ProcessIdentity
@@ -23,6 +22,7 @@ from credit_ct_dagster.runs.processes import (
     record_run,
     run_tags,
 )
+from credit_ct_dagster.runs.purposes import CONTINUOUS_TRAINING, MONITORING
 from credit_ct_dagster.runs.reasons import reason_of
 from credit_ct_dagster_tests.dagster_internals import create_run_for_test, report_process
 from credit_ct_dagster_tests.platform import BASE_DT
@@ -137,6 +137,19 @@ def test_a_run_that_is_executed_again_does_not_inherit_a_dead_process(
 def test_a_tag_of_another_release_names_no_process(tag: str) -> None:
     """Such a run is not touched."""
     assert ProcessIdentity.of_tag(tag, "1") is None
+
+
+def test_a_killed_run_that_monitors_has_no_trials(instance: dg.DagsterInstance) -> None:
+    """What to do is to start it again, and nothing of it is reused."""
+    run = create_run_for_test(instance, job_name=MONITORING, status=_STARTED)
+    instance.add_run_tags(run.run_id, {PROCESS_TAG: _dead().tag(run.run_id)})
+    fail_abandoned_runs(instance)
+    logged = instance.all_logs(run.run_id)
+    reason = reason_of(entry.dagster_event for entry in logged if entry.dagster_event)
+    assert reason is not None
+    assert reason.sentence.startswith(
+        "The process that executed the run was killed. Start it again. See CT-RUN-2"
+    )
 
 
 def test_a_killed_process_is_the_reason_of_its_run(instance: dg.DagsterInstance) -> None:

@@ -161,3 +161,11 @@ def test_a_login_is_asked_for(ui: _UI) -> None:
     status, _, headers = ui.ask("GET", "/", {})
     assert (status, headers["www-authenticate"]) == (401, 'Basic realm="Dagster"')
     assert ui.ask("GET", "/server_info", {})[0] == 200
+
+
+def test_the_pages_on_the_champion_are_behind_the_login(ui: _UI) -> None:
+    """Before any day was watched they say what makes one."""
+    assert ui.ask("GET", "/champion-health", {})[0] == 401
+    status, text, headers = ui.ask("GET", "/champion-health/2025-01-31", _LOGIN)
+    assert (status, headers["x-frame-options"]) == (404, "DENY")
+    assert "CT-HEALTH-1" in text

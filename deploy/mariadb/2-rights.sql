@@ -13,6 +13,10 @@ GRANT SELECT ON mlops.* TO 'feature_store'@'%';
 GRANT INSERT, DELETE, CREATE, ALTER ON mlops.credit_score_features_target TO 'feature_store'@'%';
 GRANT INSERT, DELETE, CREATE ON mlops.credit_customer_scores TO 'feature_store'@'%';
 
+-- Sensors and `credit-ct load` add to the ledger of arrivals; nobody changes or deletes a line of it.
+GRANT INSERT, CREATE ON mlops.credit_arrivals TO 'feature_store'@'%';
+GRANT INSERT, CREATE ON mlops.credit_arrivals TO 'feature_loader'@'%';
+
 -- `credit-ct load` writes labels and features, and no training rows.
 GRANT SELECT ON mlops.* TO 'feature_loader'@'%';
 GRANT INSERT, UPDATE, CREATE, INDEX ON mlops.credit_score TO 'feature_loader'@'%';

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 UNCALIBRATED = "none"
 METHODS = [UNCALIBRATED, "sigmoid", "isotonic"]
 FOLDS = 5
-_ECE_BINS = 10
+ECE_BINS = 10
 _CURVE_BINS = 8
 
 
@@ -208,9 +208,13 @@ def perfect_calibration_errors(probabilities: np.ndarray, draws: int, seed: int)
 
 def _gap(right: np.ndarray, confidence: np.ndarray) -> float:
     """The error by whether the likeliest class is the true one, and its probability."""
-    number = np.minimum((confidence * _ECE_BINS).astype(int), _ECE_BINS - 1)
-    gaps = np.bincount(number, weights=right - confidence, minlength=_ECE_BINS)
+    gaps = np.bincount(confidence_bins(confidence), right - confidence, minlength=ECE_BINS)
     return float(np.abs(gaps).sum() / len(confidence))
+
+
+def confidence_bins(confidence: np.ndarray) -> np.ndarray:
+    """The bin of each probability of a likeliest class, from 0 on, as the error counts them."""
+    return np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
 
 
 def reliability_curve(

@@ -112,11 +112,12 @@ def _required(rows: pd.DataFrame, rules: GateRules) -> Iterator[_Required]:
     for name in schema.CLASSES:
         yield _Required(f"recall of {name}", rules.min_recall, truth == name)
     for kind, slice_of in SLICES.items():
-        group = slice_of(rows).to_numpy(dtype=str)
-        for name, size in zip(*np.unique(group, return_counts=True), strict=True):
+        # Of a million rows, texts take seconds to sort, and a moment to number.
+        group, names = pd.factorize(slice_of(rows), sort=True)
+        for place, (name, size) in enumerate(zip(names, np.bincount(group), strict=True)):
             if size >= rules.min_slice_rows:
                 what = f"accuracy of {kind} {name}"
-                yield _Required(what, rules.min_slice_accuracy, group == name)
+                yield _Required(what, rules.min_slice_accuracy, group == place)
 
 
 def _floor(

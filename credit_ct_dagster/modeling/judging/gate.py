@@ -1,7 +1,6 @@
 """Whether a new model takes the champion's place, by the evidence. See docs/promotion.md."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
 
 from credit_ct_dagster.contracts.decision import (
     Comparison,
@@ -12,6 +11,7 @@ from credit_ct_dagster.contracts.decision import (
     Reliability,
 )
 from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.days import days_between
 from credit_ct_dagster.modeling.judging.evidence import Evidence
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules, PastVerdict
 
@@ -22,6 +22,7 @@ def decide(
     evidence: Evidence,
     history: Sequence[PastVerdict],
     rules: GateRules,
+    came_back_on: str | None = None,
 ) -> Decision:
     """Apply the gate.
 
@@ -31,6 +32,7 @@ def decide(
         evidence: What the holdout says.
         history: What was found about other base dates, in any order.
         rules: The gate's rules.
+        came_back_on: The day on which the champion came back by a rollback; None if it did not.
     """
 
     def decided(promoted: bool, ground: Ground, sentence: str) -> Decision:
@@ -71,7 +73,10 @@ def decide(
         return decided(
             False, Ground.insufficient_evidence, f"Not promoted: insufficient evidence: {few}."
         )
-    return _by_evidence(base_dt, champion, evidence.comparison, missed, history, rules, decided)
+    resting = _resting(base_dt, came_back_on, rules)
+    return _by_evidence(
+        base_dt, champion, evidence.comparison, missed, history, rules, resting, decided
+    )
 
 
 def why_worse(evidence: Evidence) -> str:
@@ -157,11 +162,13 @@ def _by_evidence(
     excused: Sequence[Floor],
     history: Sequence[PastVerdict],
     rules: GateRules,
+    resting: str,
     decided: Callable[[bool, Ground, str], Decision],
 ) -> Decision:
     """Decide by the comparison, for a challenger that lies below no floor but `excused` ones.
 
     The champion is below those as well, so only a challenger that is better is worth the change.
+    After a rollback nobody is promoted for a while, for the reason `resting`.
     """
     shared = (
         "below a floor beyond doubt where the champion is below as well, and is not lower beyond"
@@ -174,8 +181,12 @@ def _by_evidence(
         f" {rules.confidence:.0%} interval {difference.low:+.4f} to {difference.high:+.4f}, on"
         f" {comparison.rows:,} rows"
     )
-    age = (date.fromisoformat(base_dt) - date.fromisoformat(champion.base_dt)).days
+    age = days_between(champion.base_dt, base_dt)
     if difference.low > rules.margin:
+        if resting:
+            return decided(
+                False, Ground.cooling_down, f"Not promoted: better ({seen}), but {resting}."
+            )
         if 0 <= age <= rules.cool_down_days:
             return decided(
                 False,
@@ -200,6 +211,12 @@ def _by_evidence(
             return decided(
                 False, Ground.below_floor, f"Not promoted: not beyond doubt better, and {shared}."
             )
+        if resting:
+            return decided(
+                False,
+                Ground.insufficient_evidence,
+                f"Not promoted: not beyond doubt better ({seen}), and {resting}.",
+            )
         return decided(
             True,
             Ground.aged,
@@ -208,6 +225,16 @@ def _by_evidence(
         )
     return decided(
         False, Ground.insufficient_evidence, f"Not promoted: insufficient evidence ({seen})."
+    )
+
+
+def _resting(base_dt: str, came_back_on: str | None, rules: GateRules) -> str:
+    """Why nobody is promoted so soon after a rollback; empty if that does not matter."""
+    if came_back_on is None or days_between(came_back_on, base_dt) > rules.rollback_cool_down_days:
+        return ""
+    return (
+        f"the champion came back by a rollback on {came_back_on}: only base dates more than"
+        f" {rules.rollback_cool_down_days} days later can take its place (rollback_cool_down_days)"
     )
 
 

@@ -111,6 +111,12 @@ class GateRules(BaseModel):
         ge=0,
         description="Days after a promotion in which no other model is promoted",
     )
+    rollback_cool_down_days: int = Field(
+        default=7,
+        ge=0,
+        description="Days after a rollback, by whomever, in which no other model is promoted. Those"
+        " of base dates up to the rollback never are: the one that was rolled back stays out",
+    )
     agreeing: int = Field(
         default=1,
         ge=1,

@@ -1,15 +1,8 @@
 """The model card: what a person needs to know of one model, on a page of its own."""
 
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
-
-import jinja2
-from jinja2.bccache import Bucket
 
 from credit_ct_dagster.contracts.assessment import AssessmentReport
 from credit_ct_dagster.contracts.decision import DecisionRecord, Ground
@@ -21,9 +14,9 @@ from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.pages.findings import Finding, findings_of
+from credit_ct_dagster.modeling.pages.rendering import rendered
 
 _TEMPLATE = "model_card.html.j2"
-_COMPILED = Path(__file__).with_name("__pycache__")
 _PLAIN = {
     Ground.first: "This model went into service: it is the first one that meets the bank's minimum"
     " standards.",
@@ -48,7 +41,15 @@ _PLAIN = {
     Ground.registered_again: "This model was registered again, because somebody had deleted its"
     " version; which model is in service did not change.",
     Ground.person: "A person decided which model is in service; the reason is on record.",
+    Ground.confirmed: "This model stays in service: by what became of the customers since, it is"
+    " not worse than its predecessor.",
+    Ground.rolled_back: "This model went into service again: by what became of the customers since,"
+    " it is clearly better than the model that had taken its place.",
 }
+_BY_ANSWERS = (
+    "This model went into service: it was tried beside the model in service, and by what became of"
+    " the customers since, it is clearly better."
+)
 
 
 @dataclass(frozen=True)
@@ -127,41 +128,19 @@ class ModelCard:
         """What to look at first."""
         return findings_of(self.record.decision, self.report, self.drift, self.splits)
 
+    @property
+    def _plainly(self) -> str:
+        """The decision in plain words."""
+        decision = self.record.decision
+        if decision.ground == Ground.better and decision.prediction_days:
+            return _BY_ANSWERS
+        return _PLAIN[decision.ground]
+
     def html(self) -> str:
         """The page, which needs no other file."""
-        return (
-            _environment()
-            .get_template(_TEMPLATE)
-            .render(
-                card=self,
-                classes=schema.CLASSES,
-                plainly=_PLAIN[self.record.decision.ground],
-            )
+        return rendered(
+            _TEMPLATE,
+            card=self,
+            classes=schema.CLASSES,
+            plainly=self._plainly,
         )
-
-
-class _CompiledTemplates(jinja2.FileSystemBytecodeCache):
-    """Templates are compiled once, which takes a quarter of a second: as Python compiles modules.
-
-    The files are where this module's is. Where nobody may write, each process compiles them.
-    """
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Store what was compiled, for other processes."""
-        if sys.dont_write_bytecode:
-            return
-        with suppress(OSError):
-            Path(self.directory).mkdir(exist_ok=True)
-            super().dump_bytecode(bucket)
-
-
-@cache
-def _environment(compiled: Path = _COMPILED) -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader(__package__),
-        bytecode_cache=_CompiledTemplates(str(compiled)),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

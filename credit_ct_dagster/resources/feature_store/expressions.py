@@ -50,8 +50,12 @@ class Sources:
 
     @property
     def are_plain(self) -> bool:
-        """Whether every column that a merge reads is of the kind that the schema describes."""
-        columns = [self.labels.columns[name] for name in schema.LABEL_COLUMNS]
+        """Whether every column that a merge reads is of the kind that the schema describes.
+
+        Where one table stands for both, it is asked about its own columns.
+        """
+        labels = self.labels.columns
+        columns = [labels[name] for name in schema.LABEL_COLUMNS if name in labels]
         columns += [self.features.columns[name] for name in [*schema.KEY, *schema.FEATURES]]
         return all(
             each.holds in FLOATS
@@ -130,7 +134,7 @@ class Sources:
         label = self.value("label", self.labels, "date")
         if not self._are_days_of_one_collation(of_feature, of_label):
             # A server has no collation to compare two others by, nor a text and a date.
-            is_known = f"{self._bytes(feature)} <= {self._bytes(label)}"
+            is_known = f"{self.as_bytes(feature)} <= {self.as_bytes(label)}"
         else:
             is_known = f"{feature} <= {label}"
         if of_feature.holds in DATES and self.dialect.name != "sqlite":
@@ -164,7 +168,7 @@ class Sources:
     def by_customer(self, alias: str) -> str:
         """What to group rows of the feature table by, so that a group is one customer."""
         column, shape = f"{alias}.{schema.CUSTOMER}", self.features.columns[schema.CUSTOMER]
-        return column if shape.is_exact or shape.holds == Holds.whole else self._bytes(column)
+        return column if shape.is_exact or shape.holds == Holds.whole else self.as_bytes(column)
 
     def text(self, value: str) -> str:
         """A text that stands in a statement, where no bind parameter can: its bytes."""
@@ -178,7 +182,7 @@ class Sources:
         An index on the customer serves it.
         """
         column, shape = f"{alias}.{schema.CUSTOMER}", table.columns[schema.CUSTOMER]
-        exactly = f"{self._bytes(column)} = {self._bytes(':customer_text')}"
+        exactly = f"{self.as_bytes(column)} = {self.as_bytes(':customer_text')}"
         if shape.holds == Holds.bytes and table.is_sqlite:
             return f"{column} = CAST(:customer AS BLOB) AND {exactly}"
         if shape.holds == Holds.text and not table.is_sqlite:
@@ -187,7 +191,7 @@ class Sources:
         return f"{column} = :customer AND {exactly}"
 
     def _key(self, alias: str, table: TableShape) -> str:
-        return ", ".join(self._bytes(self.value(alias, table, name)) for name in schema.KEY)
+        return ", ".join(self.as_bytes(self.value(alias, table, name)) for name in schema.KEY)
 
     def _same(self, left: str, left_table: TableShape, right: str, right_table: TableShape) -> str:
         return " AND ".join(
@@ -199,7 +203,7 @@ class Sources:
         )  # fmt: skip
 
     def _equal(self, left: str, of_left: ColumnShape, right: str, of_right: ColumnShape) -> str:
-        exactly = f"{self._bytes(left)} = {self._bytes(right)}"
+        exactly = f"{self.as_bytes(left)} = {self.as_bytes(right)}"
         if self.dialect.name != "sqlite":
             if of_left.holds == Holds.text and of_left.collation != of_right.collation:
                 # The server has no collation to compare two others by, and no use for an index.
@@ -240,7 +244,8 @@ class Sources:
             return f"CAST({column} AS TEXT)"
         return f"CONVERT({column} USING utf8mb4)"
 
-    def _bytes(self, column: str) -> str:
+    def as_bytes(self, column: str) -> str:
+        """An expression as texts that are compared byte by byte."""
         if self.dialect.name == "sqlite":
             return f"CAST({column} AS TEXT) COLLATE BINARY"
         return f"CAST(CONVERT({column} USING utf8mb4) AS BINARY)"

@@ -1,16 +1,14 @@
 """Reading rows: ConnectorX where it accepts the URL, SQLAlchemy where it does not."""
 
-import logging
 from collections.abc import Collection
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from credit_ct_dagster.causes import cause_of
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import LabelWindow
+from credit_ct_dagster.resources.feature_store.arrow import through_connectorx
 from credit_ct_dagster.resources.feature_store.columns import require_merged
 from credit_ct_dagster.resources.feature_store.engine import Database
 from credit_ct_dagster.resources.feature_store.expressions import ordered_by_bytes
@@ -21,10 +19,6 @@ from credit_ct_dagster.resources.feature_store.tables import Tables
 
 if TYPE_CHECKING:  # half a second to import, which only reading needs
     import pandas as pd
-
-logger = logging.getLogger(__name__)
-
-_DRIVERS = {"sqlite", "mysql+pymysql"}
 
 
 def training_rows(database: Database, base_dt: str) -> "pd.DataFrame":
@@ -129,23 +123,8 @@ def _frame_of(database: Database, query: sa.Select, *, connectorx: bool = True) 
 
 
 def _through_connectorx(database: Database, query: sa.Select) -> "pd.DataFrame | None":
-    """The result of a query; None where ConnectorX does not accept the URL."""
-    if database.url.query or database.url.drivername not in _DRIVERS:
-        logger.info("ConnectorX takes no URL with options such as TLS: reading through SQLAlchemy")
-        return None
-    import connectorx  # takes 0.1 s, and only reading needs it
-
-    # It takes no bind parameters either; the only values are dates from the calendar.
-    literally = {"literal_binds": True, "render_postcompile": True}
-    sql = str(query.compile(database.engine, compile_kwargs=literally))
-    with database.translated():
-        try:
-            return connectorx.read_sql(
-                _connectorx_url(database.url), sql, return_type="arrow"
-            ).to_pandas()
-        except RuntimeError as error:
-            # Its message may quote the URL with the password, so it is no part of the traceback.
-            raise RuntimeError(cause_of(error)) from None
+    found = through_connectorx(database, query)
+    return None if found is None else found.to_pandas()
 
 
 def _through_sqlalchemy(database: Database, query: sa.Select) -> "pd.DataFrame":
@@ -162,9 +141,3 @@ def _through_sqlalchemy(database: Database, query: sa.Select) -> "pd.DataFrame":
 
     with database.transaction() as connection:
         return pd.read_sql(exact, connection)
-
-
-def _connectorx_url(url: sa.URL) -> str:
-    if url.get_backend_name() == "sqlite":
-        return f"sqlite://{Path(url.database or '').absolute()}"
-    return url.set(drivername="mysql").render_as_string(hide_password=False)

@@ -56,9 +56,27 @@ def usable_features(connection: Connection, location: str) -> Sources:
         UnsuitableTableError: A column has a type that cannot hold what is expected.
     """
     table, names = Tables.of_schema().features, [*schema.KEY, *schema.FEATURES]
+    return _usable(connection, table, names, "features", location)
+
+
+def usable_labels(connection: Connection, location: str) -> Sources:
+    """The table of labels as both source tables, if labels can be read from it.
+
+    Raises:
+        MissingTableError: It does not exist.
+        MissingColumnError: It lacks a column.
+        UnsuitableTableError: A column has a type that cannot hold what is expected.
+    """
+    table = Tables.of_schema().labels
+    return _usable(connection, table, schema.LABEL_COLUMNS, "labels", location)
+
+
+def _usable(
+    connection: Connection, table: sa.Table, names: Collection[str], what: str, location: str
+) -> Sources:
     if not has_table(connection, table):
         raise MissingTableError(
-            f"{location} has no table {table.name}: load features first (credit-ct load), or"
+            f"{location} has no table {table.name}: load {what} first (credit-ct load), or"
             " correct FEATURE_STORE_URL."
         )
     require_columns(connection, table, names, location)

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from credit_ct_dagster.partitions import Calendar, LabelWindow, day_after, exists
 from credit_ct_dagster.resources.feature_store import reading
+from credit_ct_dagster.resources.feature_store.arrivals import Arrivals
 from credit_ct_dagster.resources.feature_store.columns import has_table
 from credit_ct_dagster.resources.feature_store.customers import CustomerFeatures
 from credit_ct_dagster.resources.feature_store.engine import Database
@@ -21,6 +22,7 @@ from credit_ct_dagster.resources.feature_store.merge import (
     merge_base_date,
 )
 from credit_ct_dagster.resources.feature_store.requirements import usable_sources
+from credit_ct_dagster.resources.feature_store.row_digests import row_digests
 from credit_ct_dagster.resources.feature_store.statements import bound
 from credit_ct_dagster.resources.feature_store.tables import Tables
 from credit_ct_dagster.resources.feature_store.upsert import RowBatches, upsert_rows
@@ -55,6 +57,11 @@ class FeatureStore(dg.ConfigurableResource):
     def customers(self) -> CustomerFeatures:
         """Looks customers up; its connections stay open between two uses."""
         return CustomerFeatures(self.database.url)
+
+    @cached_property
+    def arrivals(self) -> Arrivals:
+        """The ledger of when labels and features were first seen."""
+        return Arrivals(self.database)
 
     @property
     def location(self) -> str:
@@ -174,6 +181,15 @@ class FeatureStore(dg.ConfigurableResource):
     def source_rows(self, base_dt: str, *, point_in_time: bool = True) -> "pd.DataFrame":
         """The rows that a `merge` would insert now, as `read` would return them."""
         return reading.source_rows(self.database, base_dt, point_in_time=point_in_time)
+
+    def row_digests(self, first: str, last: str) -> dict[str, str]:
+        """Per day of labels a digest that changes with any row that they would be merged to.
+
+        Args:
+            first: The first day of labels, YYYY-MM-DD.
+            last: The last day.
+        """
+        return row_digests(self.database, first, last)
 
     def newest_features(
         self, customer_id: str, until: str | None = None

@@ -1,4 +1,4 @@
-"""The templates of the model card."""
+"""The templates of pages."""
 
 import sys
 from collections.abc import Callable
@@ -7,23 +7,23 @@ from typing import Any
 
 import pytest
 
-from credit_ct_dagster.modeling.pages import model_card
+from credit_ct_dagster.modeling.pages import rendering
 from credit_ct_dagster_tests.modeling.pages import cards
 
-_ENVIRONMENT = model_card._environment.__wrapped__
+_ENVIRONMENT = rendering._environment.__wrapped__
 
 
 def test_templates_are_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process reads what was compiled; without the right to write, each compiles."""
     page = cards.card().html()
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    monkeypatch.setattr(model_card, "_environment", _afresh(tmp_path / "compiled"))
+    monkeypatch.setattr(rendering, "_environment", _afresh(tmp_path / "compiled"))
     assert cards.card().html() == page
-    monkeypatch.setattr(model_card, "_environment", _afresh(tmp_path / "compiled"))
+    monkeypatch.setattr(rendering, "_environment", _afresh(tmp_path / "compiled"))
     with monkeypatch.context() as patch:
         patch.setattr("jinja2.Environment.compile", None)
         assert cards.card().html() == page
-    monkeypatch.setattr(model_card, "_environment", _afresh(tmp_path / "missing" / "folder"))
+    monkeypatch.setattr(rendering, "_environment", _afresh(tmp_path / "missing" / "folder"))
     assert cards.card().html() == page
 
 

@@ -1,0 +1,122 @@
+"""Whether the champion keeps its place, by the labels of answers that were served."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from credit_ct_dagster.assets.config import refuses_bad_values
+from credit_ct_dagster.assets.evaluated_probation import EvaluatedProbation
+from credit_ct_dagster.assets.shadow_scores import shadow_scores
+from credit_ct_dagster.assets.source_tables import credit_score
+from credit_ct_dagster.assets.tables import table_of
+from credit_ct_dagster.contracts import files
+from credit_ct_dagster.contracts.decision import PROBATION, DecisionRecord, Ground
+from credit_ct_dagster.contracts.probation import ProbationRecord
+from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
+from credit_ct_dagster.modeling.watching.probation_rules import ProbationRules
+from credit_ct_dagster.partitions import Calendar
+from credit_ct_dagster.promotions import Promotions
+from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.resources.model_policy import ModelPolicy
+from credit_ct_dagster.runs.failures import failing_clearly
+from credit_ct_dagster.runs.purposes import PROMOTED_FROM_SHADOW, ROLLED_BACK
+
+
+class ProbationConfig(ProbationRules, dg.Config):
+    """When a champion is confirmed or goes, and when a challenger in the shadow is promoted."""
+
+
+@refuses_bad_values(ProbationConfig)
+@dg.asset(
+    deps=[shadow_scores, credit_score],
+    group_name="monitoring",
+    owners=["team:ml-platform"],
+    kinds={"mlflow", "sql"},
+    io_manager_key="artifacts",
+    metadata={FOLDER: files.MONITORING_FOLDER},
+)
+def champion_probation(
+    context: dg.AssetExecutionContext,
+    config: ProbationConfig,
+    feature_store: FeatureStore,
+    artifacts: dg.ResourceParam[ArtifactsIOManager],
+    promotions: dg.ResourceParam[Promotions],
+    policy: dg.ResourceParam[ModelPolicy],
+    calendar: Calendar,
+) -> dg.Output[dict[str, Any]]:
+    """Whether the champion keeps its place, and whether a challenger in the shadow takes it.
+
+    Champion and the model before are compared on the same answers, once their labels are known: it
+    is confirmed, or worse beyond doubt (a check fails; with `probation: rollback`, the model before
+    serves again), or undecided. Only the newest prediction day decides; an earlier one that is
+    materialized again is reported.
+    """
+    day = context.partition_key
+    with failing_clearly(context):
+        record = EvaluatedProbation(
+            promotions,
+            artifacts,
+            ServedAnswers(feature_store.database, artifacts.model_name),
+            policy,
+            config,
+            day,
+            may_decide=day == calendar.newest(),
+            dagster_run_id=context.run.run_id,
+            log=context.log,
+        ).record()
+        change = _change_of_champion(record, promotions.records()) if record.may_decide else {}
+    context.log.info(record.sentence)
+    return dg.Output({files.PROBATION_FILE: record}, metadata=_metadata(record) | change)
+
+
+def _change_of_champion(
+    record: ProbationRecord, decisions: Sequence[DecisionRecord]
+) -> dict[str, str]:
+    """Why another model is the champion, by this run or an attempt of it that was interrupted."""
+    of_champion = [each for each in decisions if each.number == record.decision]
+    if of_champion and of_champion[0].decision.ground == Ground.rolled_back:
+        return {ROLLED_BACK: record.sentence}
+    numbers = {each.decision for each in record.challengers}
+    for each in decisions:
+        if each.number in numbers and each.by == PROBATION and each.decision.promoted:
+            sentence = (
+                f"The challenger of base date {each.model.base_dt} is the champion, by decision"
+                f" {each.number}: {each.decision.sentence}"
+            )
+            return {PROMOTED_FROM_SHADOW: sentence}
+    return {}
+
+
+def _metadata(record: ProbationRecord) -> dict[str, Any]:
+    comparison = record.comparison
+    shown: dict[str, Any] = {
+        "probation": record.sentence,
+        "policy": record.policy.value,
+        "decides": record.may_decide,
+        "verdict": record.verdict.value if record.verdict else "none",
+        "in_a_row": f"{record.in_a_row} of {record.needed_in_a_row}",
+    }
+    if comparison:
+        shown["labelled"] = comparison.rows
+        # Numbers by themselves are plotted over the days in the UI.
+        shown["difference"] = round(comparison.difference.value, 4)
+        shown["comparison"] = dg.MetadataValue.json(comparison.model_dump(mode="json"))
+    if record.decision is not None:
+        shown["decision_number"] = record.decision
+    if record.challengers:
+        shown["challengers"] = table_of(
+            [
+                {
+                    "base_dt": each.model.base_dt,
+                    "since": each.since,
+                    "until": each.until,
+                    "labelled": each.comparison.rows if each.comparison else 0,
+                    "in_a_row": each.in_a_row,
+                    "decision": each.sentence,
+                }
+                for each in record.challengers
+            ]
+        )
+    return shown

@@ -1,0 +1,100 @@
+"""How good the answers of a prediction day are estimated to be, before labels come."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from credit_ct_dagster.assets.config import refuses_bad_values
+from credit_ct_dagster.assets.customer_scores import customer_scores
+from credit_ct_dagster.assets.earlier_days import records_before
+from credit_ct_dagster.assets.learned_labels import learned_until_by_tag
+from credit_ct_dagster.assets.source_tables import credit_score
+from credit_ct_dagster.assets.tables import table_of
+from credit_ct_dagster.contracts import files
+from credit_ct_dagster.contracts.served_performance import EstimatedPerformance, TagEstimate
+from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
+from credit_ct_dagster.modeling.watching.performance_rules import EstimationRules
+from credit_ct_dagster.promotions import Promotions
+from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
+from credit_ct_dagster.resources.feature_store.served.columns import MODEL_TAG
+from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.runs.failures import failing_clearly
+
+
+class EstimationConfig(EstimationRules, dg.Config):
+    """How the answers of a prediction day are estimated by their probabilities."""
+
+
+@refuses_bad_values(EstimationConfig)
+@dg.asset(
+    deps=[credit_score, customer_scores],
+    group_name="monitoring",
+    owners=["team:ml-platform"],
+    kinds={"sql", "json"},
+    io_manager_key="artifacts",
+    metadata={FOLDER: files.MONITORING_FOLDER},
+)
+def estimated_performance(
+    context: dg.AssetExecutionContext,
+    config: EstimationConfig,
+    feature_store: FeatureStore,
+    artifacts: dg.ResourceParam[ArtifactsIOManager],
+    promotions: dg.ResourceParam[Promotions],
+) -> dg.Output[dict[str, Any]]:
+    """Accuracy and macro-F1 of a prediction day's answers, estimated by their probabilities.
+
+    Known on the day itself, for answers whose labels come weeks later; with a record of how far off
+    the estimates of earlier days were. An estimate cannot see concept drift: that the same
+    customers turn out otherwise than before. Only labels can: see served_performance.
+    """
+    # Measured: pandas takes half a second to import, which only this step needs.
+    from credit_ct_dagster.modeling.watching.estimation import estimated_performance as estimated
+
+    base_dt, known_at = context.partition_key, datetime.now(UTC).replace(microsecond=0)
+    with failing_clearly(context):
+        answers = ServedAnswers(feature_store.database, artifacts.model_name).of_day(
+            base_dt, label_days=config.label_days
+        )
+        tags = set(answers[MODEL_TAG].unique())
+        learned_until = learned_until_by_tag(promotions, tags, base_dt)
+        earlier = records_before(artifacts, EstimatedPerformance, base_dt, config.days, context.log)
+        record = estimated(base_dt, answers, config, known_at, earlier, learned_until)
+    return dg.Output({files.ESTIMATED_PERFORMANCE_FILE: record}, metadata=_metadata(record))
+
+
+def _metadata(record: EstimatedPerformance) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "answers": record.answers,
+        "without_label": record.without_label,
+        "labels_learned_from": record.learned,
+        "sentence": " ".join([record.sentence, *(each.sentence for each in record.models)]),
+        "blind_to": record.blind_to,
+    }
+    if record.models:
+        shown["models"] = table_of([_row_of(each) for each in record.models])
+        # Numbers by themselves are plotted over the days in the UI.
+        most = record.models[0]
+        if most.answers:
+            shown["estimated_accuracy"] = round(most.answers.accuracy.value, 4)
+            shown["estimated_macro_f1"] = round(most.answers.macro_f1.value, 4)
+        if most.how_far_off:
+            shown["estimated_minus_real_accuracy"] = round(most.how_far_off.accuracy.value, 4)
+    return shown
+
+
+def _row_of(model: TagEstimate) -> dict[str, Any]:
+    """A row of the table that people see."""
+    unknown, off, record = model.without_label, model.how_far_off, model.record
+    return {
+        "model_tag": model.model_tag,
+        "answers_without_label": unknown.answers if unknown else None,
+        "accuracy": round(unknown.accuracy.value, 4) if unknown else None,
+        "low": round(unknown.accuracy.low, 4) if unknown else None,
+        "high": round(unknown.accuracy.high, 4) if unknown else None,
+        "macro_f1": round(unknown.macro_f1.value, 4) if unknown else None,
+        "labelled": off.answers if off else None,
+        "estimated_minus_real": round(off.accuracy.value, 4) if off else None,
+        "off_on_earlier_days": round(record.accuracy.mean_absolute, 4) if record else None,
+        "earlier_days": record.days if record else None,
+    }
