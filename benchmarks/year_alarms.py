@@ -10,7 +10,8 @@ CLASSES = "other classes"
 """The kind of an alarm of answers that are of other classes than before."""
 FIRST_LABELS = 17
 """Days after which a tenth of the labels of a day have arrived."""
-_ECHO = MOST_DELAY + 14
+_POOLED = 7
+_ECHO = MOST_DELAY + 2 * _POOLED
 """Days for which what has ended is still seen in labels, and in the days that are pooled."""
 
 
@@ -54,8 +55,10 @@ class Plant:
 
     def explains(self, alarm: Alarm) -> bool:
         """Whether an alarm may be of this plant."""
+        # What labels do not show is over when it ends, but for the days that are pooled.
+        echo = _ECHO if self.first_shown or alarm.kind in self.later else _POOLED
         kinds = {*self.of_itself, *self.later}
-        return alarm.kind in kinds and self.start <= alarm.number <= self.end + _ECHO
+        return alarm.kind in kinds and self.start <= alarm.number <= self.end + echo
 
     def noticed_by(self, alarms: Iterable[Alarm]) -> Alarm | None:
         """The first alarm by which it was noticed; None without any."""

@@ -53,7 +53,7 @@ def draw(year: YearLog, planted: Sequence[Plant], false: Sequence[Alarm], path: 
 
 
 def _plants(planted: Sequence[Plant], across: Axis, whole: Panel) -> Iterator[str]:
-    for plant in planted:
+    for place, plant in enumerate(planted):
         x = _LEFT + across.at(plant.start)
         width = _LEFT + across.at(min(plant.end, across.high)) - x
         yield (
@@ -61,7 +61,8 @@ def _plants(planted: Sequence[Plant], across: Axis, whole: Panel) -> Iterator[st
             f' height="{whole.height:.0f}" fill="{_PLANT}"/>'
         )
         yield f'<path d="M{x:.1f} {whole.top}v{whole.height:.0f}" stroke="#b8860b"/>'
-        yield text(x + 2, whole.top - 6, f"{plant.start}: {plant.name}", anchor="start")
+        above = whole.top - 6 - 13 * (place % 2)  # so that neighbours do not cover each other
+        yield text(x + 2, above, f"{plant.start}: {plant.name}", anchor="start")
 
 
 def _upper(year: YearLog, across: Axis) -> Iterator[str]:

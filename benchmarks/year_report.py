@@ -169,7 +169,7 @@ def _noticed(plant: Plant, alarms: Sequence[Alarm]) -> str:
     if alarm is None:
         return "never"
     days = days_until_noticed(plant, alarms)
-    return f"after {days:g} days, by {alarm.kind}"
+    return f"after {days:g} day{'' if days == 1 else 's'}, by {alarm.kind}"
 
 
 def _done(plant: Plant, year: YearLog) -> str:

@@ -196,12 +196,15 @@ class _Year:
     def _learned(self) -> int | None:
         """The first day after the drift on which what it cost is regained by half."""
         concept = self.world.scenario.concept
-        days = {each.number: each.truly for each in self.log.days}
+        days = {each.number: each for each in self.log.days}
         if concept not in days:
             return None
         before, after = days[concept - 1], days[concept]
-        enough = after + _REGAINED * (before - after)
-        return next((day for day in days if day > concept and days[day] >= enough), None)
+        enough = after.truly + _REGAINED * (before.truly - after.truly)
+        later = (days[day] for day in days if day > concept)
+        return next(
+            (d.number for d in later if d.champion != after.champion and d.truly >= enough), None
+        )
 
 
 def _deed(number: int, record: DecisionRecord, gain: float | None) -> Deed:
