@@ -28,15 +28,20 @@ def main(labels: Path, features: Path, result: Path) -> None:
     checked = _clocks()
     written = store.upsert(files)
     end = _clocks()
+    arrivals = {name: store.arrivals.record([name], file.first, until=file.last)
+                for name, file in files.items()}  # fmt: skip
+    recorded = _clocks()
     found = {
         "seconds": end[0] - start[0],
         "check_seconds": checked[0] - start[0],
         "check_cpu": checked[1] - start[1],
         "write_seconds": end[0] - checked[0],
         "write_cpu": end[1] - checked[1],
+        "record_seconds": recorded[0] - end[0],
         "before_gib": before,
         "peak_gib": peak_gib(),
         "written": written,
+        "arrivals": {name: sum(lines.values()) for name, lines in arrivals.items()},
     }
     result.write_text(json.dumps(found))
 

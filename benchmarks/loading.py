@@ -50,7 +50,9 @@ def run(plan: Plan) -> Findings:
     rate.notes.append(
         f"{plan.loaded_rows:,} labels and as many feature rows, {size / 2**20:,.0f} MiB: checked"
         f" in {facts[0]['check_seconds']:.0f} s with {facts[0]['check_cpu']:.0f} s of processor"
-        f" time, written in {facts[0]['write_seconds']:.0f} s with {facts[0]['write_cpu']:.0f} s"
+        f" time, written in {facts[0]['write_seconds']:.0f} s with {facts[0]['write_cpu']:.0f} s;"
+        f" then their arrival is recorded, {sum(facts[0]['arrivals'].values()):,} lines in"
+        f" {facts[0]['record_seconds']:.0f} s, which does not count here"
     )
     memory = within(
         f"peak memory of loading {rows:,} rows",
