@@ -14,11 +14,11 @@ import dagster as dg
 from credit_ct_dagster.alerting.alerts import alert_on
 from credit_ct_dagster.alerting.channels import Alert, Kind, Mail, Webhook
 from credit_ct_dagster.alerting.events import AlertCursor, UndeliverableAlert, pending_events
-from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.errors.operation import AlertRefusedError
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.resources.trained_model import TrainedModel
+from credit_ct_dagster.runs.cursors import stored_cursor
 
 _EVERY_SECONDS = 30
 _LEVELS = {
@@ -113,17 +113,8 @@ class _Log:
 
 
 def _stored_cursor(context: dg.SensorEvaluationContext) -> AlertCursor | None:
-    if not context.cursor:
-        return None
-    try:
-        return AlertCursor.from_json(
-            context.cursor.encode(), f"The cursor of {context.sensor_name}"
-        )
-    except CreditCtError as error:
-        context.log.warning(
-            f"{error} Alerts are sent for what happens from now on.", extra={"code": error.code}
-        )
-        return None
+    otherwise = "Alerts are sent for what happens from now on."
+    return stored_cursor(context, AlertCursor, context.sensor_name, otherwise)
 
 
 def _send_pending(

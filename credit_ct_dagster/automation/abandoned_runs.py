@@ -5,7 +5,7 @@ from typing import ClassVar
 import dagster as dg
 
 from credit_ct_dagster.contracts.record import Record
-from credit_ct_dagster.errors.base import CreditCtError
+from credit_ct_dagster.runs.cursors import stored_cursor
 from credit_ct_dagster.runs.processes import fail_abandoned_runs, fail_runs_that_never_begin
 
 
@@ -39,12 +39,6 @@ def abandoned_runs_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 
 
 def _minutes(context: dg.SensorEvaluationContext) -> dict[str, int]:
-    if not context.cursor:
-        return {}
-    try:
-        return WaitingCursor.from_json(
-            context.cursor.encode(), "The cursor of abandoned_runs_sensor"
-        ).minutes
-    except CreditCtError as error:
-        context.log.warning(f"{error} The minutes are counted from 0.", extra={"code": error.code})
-        return {}
+    otherwise = "The minutes are counted from 0."
+    stored = stored_cursor(context, WaitingCursor, "abandoned_runs_sensor", otherwise)
+    return dict(stored.minutes) if stored else {}

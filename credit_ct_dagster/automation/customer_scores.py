@@ -17,6 +17,7 @@ from credit_ct_dagster.contracts.record import Record
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.partitions import TIMEZONE, Calendar
+from credit_ct_dagster.runs.cursors import stored_cursor
 from credit_ct_dagster.runs.purposes import CUSTOMER_SCORES
 
 _HOUR = 8
@@ -139,12 +140,5 @@ def _scored_by(artifacts: ArtifactsIOManager, base_dt: str) -> str | None:
 
 
 def _cursor(context: dg.SensorEvaluationContext) -> ChampionCursor | None:
-    if not context.cursor:
-        return None
-    try:
-        return ChampionCursor.from_json(
-            context.cursor.encode(), "The cursor of champion_scores_sensor"
-        )
-    except CreditCtError as error:
-        context.log.warning(f"{error} The sensor begins anew.", extra={"code": error.code})
-        return None
+    otherwise = "The sensor begins anew."
+    return stored_cursor(context, ChampionCursor, "champion_scores_sensor", otherwise)

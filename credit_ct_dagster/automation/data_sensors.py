@@ -25,13 +25,13 @@ from credit_ct_dagster.automation.late_data_rows import LateDataRows
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER
 from credit_ct_dagster.contracts.record import Record
 from credit_ct_dagster.contracts.splits import SplitsSummary
-from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.arrival import ArrivalRules
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.feature_store.tables import FEATURES, LABELS
 from credit_ct_dagster.resources.trained_model import TrainedModel
+from credit_ct_dagster.runs.cursors import stored_cursor
 from credit_ct_dagster.runs.purposes import CONTINUOUS_TRAINING
 
 _MINUTE = 60
@@ -117,13 +117,8 @@ def _waits(base_dt: str, seconds: float) -> str:
 
 
 def _cursor(context: dg.SensorEvaluationContext) -> ArrivalCursor | None:
-    if not context.cursor:
-        return None
-    try:
-        return ArrivalCursor.from_json(context.cursor.encode(), "The cursor of new_data_sensor")
-    except CreditCtError as error:
-        context.log.warning(f"{error} The minutes are counted from 0.", extra={"code": error.code})
-        return None
+    otherwise = "The minutes are counted from 0."
+    return stored_cursor(context, ArrivalCursor, "new_data_sensor", otherwise)
 
 
 @dg.sensor(

@@ -10,10 +10,10 @@ from typing import ClassVar
 import dagster as dg
 
 from credit_ct_dagster.contracts.record import Part, Record
-from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import LabelWindow
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.runs.cursors import stored_cursor
 
 _TICKS_OF_AN_HOUR = 6
 
@@ -68,15 +68,8 @@ class LateDataRows:
         cls, context: dg.SensorEvaluationContext, store: FeatureStore, newest: str, days: int
     ) -> "LateDataRows":
         """With what the cursor holds; one that cannot be read lets all rows be read again."""
-        if not context.cursor:
-            return cls(store, newest, days, None)
-        try:
-            before = LateDataCursor.from_json(
-                context.cursor.encode(), "The cursor of late_data_sensor"
-            )
-        except CreditCtError as error:
-            context.log.warning(f"{error} All rows are read again.", extra={"code": error.code})
-            before = None
+        otherwise = "All rows are read again."
+        before = stored_cursor(context, LateDataCursor, "late_data_sensor", otherwise)
         return cls(store, newest, days, before)
 
     @cached_property

@@ -11,10 +11,10 @@ from pydantic import AwareDatetime
 
 from credit_ct_dagster.contracts.record import Record
 from credit_ct_dagster.days import days_before
-from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.partitions import PARTITION_TAG, TIMEZONE, Calendar, day_of, end_of
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.trained_model import TrainedModel
+from credit_ct_dagster.runs.cursors import stored_cursor
 from credit_ct_dagster.runs.model_runs import ModelRuns
 from credit_ct_dagster.runs.purposes import CUSTOMER_SCORES, MATURING_LABELS, MONITORING
 
@@ -125,14 +125,5 @@ def _failed_since(runs: ModelRuns, moment: datetime) -> set[str]:
 
 
 def _cursor(context: dg.SensorEvaluationContext) -> MaturingCursor | None:
-    if not context.cursor:
-        return None
-    try:
-        return MaturingCursor.from_json(
-            context.cursor.encode(), "The cursor of maturing_labels_sensor"
-        )
-    except CreditCtError as error:
-        context.log.warning(
-            f"{error} All labels of the last {_DAYS} days count as new.", extra={"code": error.code}
-        )
-        return None
+    otherwise = f"All labels of the last {_DAYS} days count as new."
+    return stored_cursor(context, MaturingCursor, "maturing_labels_sensor", otherwise)

@@ -20,12 +20,12 @@ from credit_ct_dagster.contracts.record import Record
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.triggers import Retrain, Retraining, Trigger
 from credit_ct_dagster.days import days_before
-from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling.watching.retraining import retraining_for
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.trained_model import TrainedModel
+from credit_ct_dagster.runs.cursors import stored_cursor
 from credit_ct_dagster.runs.purposes import CONTINUOUS_TRAINING, TRIGGER_TAG
 
 EVIDENCE_TAG = "credit_ct/evidence"
@@ -159,14 +159,6 @@ def _past(context: dg.SensorEvaluationContext, model_name: str) -> Sequence[Retr
 
 
 def _cursor(context: dg.SensorEvaluationContext) -> RetrainingCursor:
-    if not context.cursor:
-        return RetrainingCursor()
-    try:
-        return RetrainingCursor.from_json(
-            context.cursor.encode(), "The cursor of retraining_sensor"
-        )
-    except CreditCtError as error:
-        context.log.warning(
-            f"{error} What it started is taken from the tags of runs.", extra={"code": error.code}
-        )
-        return RetrainingCursor()
+    otherwise = "What it started is taken from the tags of runs."
+    stored = stored_cursor(context, RetrainingCursor, "retraining_sensor", otherwise)
+    return stored or RetrainingCursor()
