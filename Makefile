@@ -10,7 +10,7 @@ COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose 
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(INSTALLED): constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
@@ -55,7 +55,12 @@ logs: ## Follow the output of the stack
 .PHONY: test
 test: install ## Run the test suite
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore credit_ct_dagster_tests/e2e \
-		--ignore credit_ct_dagster_tests/faults --ignore credit_ct_dagster_tests/backfills
+		--ignore credit_ct_dagster_tests/faults --ignore credit_ct_dagster_tests/backfills \
+		--ignore credit_ct_dagster_tests/integration
+
+.PHONY: integration
+integration: install ## Run the commands as processes of their own, trials on Dask workers that die, and two models side by side
+	$(BIN)/pytest -n 2 --maxschedchunk 1 credit_ct_dagster_tests/integration
 
 .PHONY: kills
 kills: install ## Kill a run in each of its stages, and run it again

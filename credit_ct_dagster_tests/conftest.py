@@ -24,6 +24,8 @@ import dagster as dg  # noqa: E402
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 import yaml  # noqa: E402
+from alembic.config import Config  # noqa: E402
+from alembic.script import ScriptDirectory  # noqa: E402
 
 from credit_ct_dagster.resources.feature_store.store import FeatureStore  # noqa: E402
 from credit_ct_dagster_tests.dagster_internals import no_instance_remembered  # noqa: E402
@@ -45,9 +47,10 @@ hypothesis.settings.load_profile("no deadline")
 
 
 _LONGEST = [
-    "test_commands", "test_champion", "test_tuned_runs", "test_chain", "test_tuning", "test_dask",
-    "test_expiry", "test_killed_prune", "test_prune", "test_tracking", "test_sample_data",
-    "test_store",
+    "test_champion", "test_champion_evidence", "test_meeting_runs", "test_tuned_runs",
+    "test_chain", "test_expiry", "test_prune", "test_warm_runs", "test_validation",
+    "test_supervisor", "test_arrivals", "test_late_data", "test_checks", "test_row_distribution",
+    "test_killed_prune", "test_tracking", "test_tuning", "test_store",
 ]  # fmt: skip
 
 
@@ -73,6 +76,23 @@ def _session_folder() -> Iterator[None]:
 def _no_instance_of_another_test() -> Iterator[None]:
     """Fixtures of sessions and modules open instances inside of those of tests."""
     with no_instance_remembered():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrations_are_read_once() -> Iterator[None]:
+    """Dagster loads all its migrations twice to store the events of a run: a tenth of its time."""
+    found: dict[str | None, ScriptDirectory] = {}
+    read = ScriptDirectory.from_config
+
+    def from_config(config: Config) -> ScriptDirectory:
+        place = config.get_main_option("script_location")
+        if place not in found:
+            found[place] = read(config)
+        return found[place]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptDirectory, "from_config", from_config)
         yield
 
 

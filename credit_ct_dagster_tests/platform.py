@@ -45,6 +45,9 @@ SMALL_SEARCH: dict[str, Any] = {
     "pruning": "none",
 }
 """Two candidates that fit in a blink."""
+POOR_SEARCH: dict[str, Any] = SMALL_SEARCH | {"depth": [1], "iterations": 1}
+GOOD_SEARCH: dict[str, Any] = SMALL_SEARCH | {"depth": [5], "iterations": 60}
+"""One whose model is easily beaten, and one whose model beats it."""
 NO_FLOORS: dict[str, Any] = {"min_recall": 0.0, "min_slice_accuracy": 0.0, "draws": 200}
 """A gate that such models pass, with fewer draws than usual."""
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
@@ -206,21 +209,24 @@ class Platform:
         checks: bool = True,
         selection: dg.AssetSelection | None = None,
         scores: bool = False,
+        until: str = "model_card",
         **resources: Any,
     ) -> dg.ExecuteInProcessResult:
         """Materialize assets in this process, small and without floors unless told otherwise.
 
-        Without a selection, those of the training job; with `scores`, `customer_scores` as well.
+        Without a selection, those of the training job `until` one of them, which takes less time
+        than all; with `scores`, `customer_scores` as well.
         """
         ops = config or {}
         if selection is None:
+            wanted = TRAINING_ASSETS[: TRAINING_ASSETS.index(until) + 1]
             scored = ["customer_scores"] if scores else []
-            selection = dg.AssetSelection.assets(*TRAINING_ASSETS, *scored)
-            ops = {
+            selection = dg.AssetSelection.assets(*wanted, *scored)
+            small = {
                 "tuned_runs": {"config": SMALL_SEARCH if search is None else search},
                 "champion_model": {"config": NO_FLOORS | (gate or {})},
-                **ops,
             }
+            ops = {name: each for name, each in small.items() if name in wanted} | ops
         return dg.materialize(
             [*ASSETS, *(CHECKS if checks else [])],
             partition_key=base_dt,

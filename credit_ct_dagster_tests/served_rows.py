@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.watching import columns
 from credit_ct_dagster.partitions import end_of
 from credit_ct_dagster.resources.feature_store.scores import AnswersFile, CustomerScores, ScoredBy
-from credit_ct_dagster.resources.feature_store.served import columns
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.serving.log.prediction import Prediction
 from credit_ct_dagster.serving.log.table import create_statements, predictions_table
@@ -98,7 +98,7 @@ def score(
         is_most_probable=True,
         reasons=None,
         compliance_flags=None,
-        **dict(zip(columns.PROBABILITIES.values(), probabilities, strict=True)),
+        **dict(zip(columns.PROBABILITIES, probabilities, strict=True)),
     )
     by = ScoredBy(model_tag, "2025-03-01", "1", "run", f"{base_dt} 23:00:00")
     with AnswersFile() as file:
@@ -162,7 +162,7 @@ def answers(
             columns.CUSTOMER: [f"c{number // 2}" for number in range(rows)],
             columns.MODEL_TAG: model_tag,
             columns.PREDICTED: classes[chances.argmax(axis=1)],
-            **dict(zip(columns.PROBABILITIES.values(), chances.T, strict=True)),
+            **dict(zip(columns.PROBABILITIES, chances.T, strict=True)),
             columns.LABEL: np.where(known, classes[truth], None),
             columns.LABEL_DATE: [label_date if each else None for each in known],
             columns.AGE: rng.integers(18, 70, rows).astype("float64"),

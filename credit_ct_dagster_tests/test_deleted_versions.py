@@ -72,7 +72,8 @@ def test_a_challenger_meets_a_champion_that_was_deleted(trained_copy: Trained) -
     platform, instance = trained_copy.platform, trained_copy.instance
     _champion_is_deleted(platform)
     again = SMALL_SEARCH | {"resume": False}
-    assert platform.materialize(instance, search=again, checks=False).success
+    decided = platform.materialize(instance, search=again, checks=False, until="champion_model")
+    assert decided.success
     decision = platform.decision_record().decision
     assert (decision.promoted, decision.ground) == (False, Ground.insufficient_evidence)
 
@@ -82,7 +83,8 @@ def test_rollback_reaches_a_version_that_was_deleted(trained_copy: Trained) -> N
     platform, instance = trained_copy.platform, trained_copy.instance
     first = platform.promotions.champion()
     assert first is not None
-    assert platform.materialize(instance, search=SMALL_SEARCH | {"resume": False}).success
+    again = SMALL_SEARCH | {"resume": False}
+    assert platform.materialize(instance, search=again, until="champion_model").success
     assert platform.command("promote", "--partition", BASE_DT, *_PERSON).exit_code == 0
     ModelRegistry(platform.tracking).delete(first.registered_version)
     done = platform.command("rollback", *_PERSON)

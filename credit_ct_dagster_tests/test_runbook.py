@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterable
+from functools import cache
 
 import pytest
 
@@ -28,15 +29,19 @@ _WITHOUT_CODE = {each.__name__ for each in _CLASSES} - set(_CODES)
 _CHECK_CODES = {check_code(spec.name) for check in CHECKS for spec in check.check_specs}
 
 
+@cache
 def _sections() -> dict[str, str]:
     """The text of each section of the runbook, by its anchor as GitHub makes it."""
-    found = {}
+    found: dict[str, str] = {}
     for part in re.split(r"^#+ ", (REPOSITORY / "docs" / "runbook.md").read_text(), flags=re.M):
         title, _, text = part.partition("\n")
-        found[re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")] = text
+        anchor = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        assert anchor not in found, f"{title} has two sections: links lead to the first"
+        found[anchor] = text
     return found
 
 
+@cache
 def _nodes() -> list[ast.AST]:
     """The code of the package, without that of `errors` itself."""
     files = set(_PACKAGE.rglob("*.py")) - {*(_PACKAGE / "errors").glob("*.py")}

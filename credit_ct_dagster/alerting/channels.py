@@ -50,7 +50,7 @@ class Alert:
             without one.
         subject: One line.
         text: What happened in full, and what to do.
-        links: Pages to open, by name: `run`, `asset`.
+        links: Pages to open, by name: `run`, `asset`, `health`.
         run_id: The run that it is about; None if there was no run.
         code: The code of the error or of the failed check; None when nothing failed.
     """

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event, Thread
 from typing import Protocol
 
@@ -41,7 +41,11 @@ class ServiceAlerts:
     """Alerts once per server and cause, in a thread of its own: a channel may be slow."""
 
     def __init__(
-        self, once: Once, channels: Sequence[Channel], redacted: Callable[[str], str] = str
+        self,
+        once: Once,
+        channels: Sequence[Channel],
+        redacted: Callable[[str], str] = str,
+        links: Mapping[str, str] | None = None,
     ) -> None:
         """Alert of nothing yet.
 
@@ -49,8 +53,9 @@ class ServiceAlerts:
             once: What the workers of this server share.
             channels: Where alerts are sent.
             redacted: Takes secrets out of a text.
+            links: Pages to open, by name. [default: none]
         """
-        self._once, self._redacted = once, redacted
+        self._once, self._redacted, self._links = once, redacted, links or {}
         self._channels = [each for each in channels if each.is_configured]
         self._over = Event()
 
@@ -74,6 +79,7 @@ class ServiceAlerts:
                     else "It has no model, and answers 503."
                 )
             ),
+            self._links,
             code=error.code,
         )
         for channel in self._channels:

@@ -14,8 +14,7 @@ from credit_ct_dagster.modeling.watching.health import HealthRules
 from credit_ct_dagster.operations.service import Service
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.promotions import Promotions
-from credit_ct_dagster.resources.dagster_ui import PACKED_HEALTH as PACKED
-from credit_ct_dagster.resources.dagster_ui import DagsterUI
+from credit_ct_dagster.resources.dagster_ui import PACKED_RECORD, DagsterUI
 from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.service_address import ServiceAddress
@@ -96,11 +95,9 @@ def champion_health(
             ),
         ).html()
     shown = _metadata(record, str(folder.path / files.HEALTH_PAGE_FILE))
-    if base_dt >= calendar.newest(now):
-        # The UI's server has Dagster's history and no artifacts. Days that are measured anew, while
-        # their labels arrive, would fill the history with the same.
-        shown["page_in_browser"] = dg.MetadataValue.url(dagster_ui.health_url(base_dt))
-        shown[PACKED] = dg.MetadataValue.json({PACKED: record.packed()})
+    # The UI's server has Dagster's history, and no artifacts.
+    shown["page_in_browser"] = dg.MetadataValue.url(dagster_ui.health_url(base_dt))
+    shown[PACKED_RECORD] = dg.MetadataValue.json({PACKED_RECORD: record.packed()})
     return dg.Output({files.HEALTH_FILE: record, files.HEALTH_PAGE_FILE: html}, metadata=shown)
 
 

@@ -175,6 +175,10 @@ def _metadata(
         shown["served_golden_rows"] = f"{decision.golden_rows} of {decision.golden_rows}"
     if decision.comparison:
         shown["comparison"] = dg.MetadataValue.json(decision.comparison.model_dump(mode="json"))
+    if decision.windows:
+        shown["windows"] = dg.MetadataValue.json(
+            decision.windows.model_dump() | {"contradict": decision.windows.contradict}
+        )
     if decision.probabilities:
         shown["probabilities"] = dg.MetadataValue.json(
             decision.probabilities.model_dump(mode="json")

@@ -14,10 +14,11 @@ from credit_ct_dagster.assets.tables import table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.served_performance import EstimatedPerformance, TagEstimate
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
+from credit_ct_dagster.modeling.watching.columns import MODEL_TAG
 from credit_ct_dagster.modeling.watching.performance_rules import EstimationRules
 from credit_ct_dagster.promotions import Promotions
+from credit_ct_dagster.resources.dagster_ui import PACKED_RECORD
 from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
-from credit_ct_dagster.resources.feature_store.served.columns import MODEL_TAG
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.runs.failures import failing_clearly
 
@@ -59,8 +60,12 @@ def estimated_performance(
         tags = set(answers[MODEL_TAG].unique())
         learned_until = learned_until_by_tag(promotions, tags, base_dt)
         earlier = records_before(artifacts, EstimatedPerformance, base_dt, config.days, context.log)
-        record = estimated(base_dt, answers, config, known_at, earlier, learned_until)
-    return dg.Output({files.ESTIMATED_PERFORMANCE_FILE: record}, metadata=_metadata(record))
+        record = estimated(base_dt, answers, config, known_at, earlier, learned_until).model_copy(
+            update={"model_name": artifacts.model_name}
+        )
+    shown = _metadata(record)
+    shown[PACKED_RECORD] = dg.MetadataValue.json({PACKED_RECORD: record.packed()})
+    return dg.Output({files.ESTIMATED_PERFORMANCE_FILE: record}, metadata=shown)
 
 
 def _metadata(record: EstimatedPerformance) -> dict[str, Any]:

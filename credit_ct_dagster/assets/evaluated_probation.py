@@ -19,6 +19,7 @@ from credit_ct_dagster.contracts.probation import (
     Verdict,
 )
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.modeling.watching.columns import DAY
 from credit_ct_dagster.modeling.watching.looks import in_a_row
 from credit_ct_dagster.modeling.watching.probation_rules import ProbationRules
 from credit_ct_dagster.probation import Evidence, Probation
@@ -116,7 +117,6 @@ class EvaluatedProbation:
     def _of_champion(
         self, record: ProbationRecord, found: OnProbation, rows: "pd.DataFrame"
     ) -> ProbationRecord:
-        from credit_ct_dagster.modeling.watching.paired import DAY
         from credit_ct_dagster.modeling.watching.probation import evaluate
 
         ground = found.promotion.decision.ground

@@ -26,6 +26,7 @@ from credit_ct_dagster.days import days_before
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.errors.stores import MissingArtifactError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.modeling.watching import columns
 from credit_ct_dagster.modeling.watching.health import HealthRules, Measured
 from credit_ct_dagster.modeling.watching.health_figures import (
     days_until,
@@ -37,7 +38,6 @@ from credit_ct_dagster.modeling.watching.watch_rules import Watched
 from credit_ct_dagster.operations.service import Service
 from credit_ct_dagster.partitions import Calendar, end_of
 from credit_ct_dagster.promotions import Promotions
-from credit_ct_dagster.resources.feature_store.served import columns
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,10 +18,11 @@ from credit_ct_dagster.contracts.served_performance import (
     TagPerformance,
 )
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder, ArtifactsIOManager
+from credit_ct_dagster.modeling.watching.columns import MODEL_TAG
 from credit_ct_dagster.modeling.watching.performance_rules import PerformanceRules
 from credit_ct_dagster.promotions import Promotions
+from credit_ct_dagster.resources.dagster_ui import PACKED_RECORD, DagsterUI
 from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
-from credit_ct_dagster.resources.feature_store.served.columns import MODEL_TAG
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.runs.failures import failing_clearly
 
@@ -47,6 +48,7 @@ def served_performance(
     feature_store: FeatureStore,
     artifacts: dg.ResourceParam[ArtifactsIOManager],
     promotions: dg.ResourceParam[Promotions],
+    dagster_ui: DagsterUI,
     estimated_performance: ArtifactFolder,
 ) -> dg.Output[dict[str, Any]]:
     """What labels say of a prediction day's answers, per model and group of customers.
@@ -68,7 +70,9 @@ def served_performance(
         )
         tags = set(answers[MODEL_TAG].unique())
         learned_until = learned_until_by_tag(promotions, tags, base_dt)
-        record = measured(base_dt, answers, config, known_at, learned_until)
+        record = measured(base_dt, answers, config, known_at, learned_until).model_copy(
+            update={"model_name": artifacts.model_name}
+        )
         estimate = estimated_performance.read(EstimatedPerformance)
         page = PerformancePage(
             model_name=artifacts.model_name,
@@ -77,16 +81,20 @@ def served_performance(
                 *_before(EstimatedPerformance, artifacts, config, context),
                 estimate,
             ],
-            min_customers=config.min_customers,
         )
+    shown = _metadata(record)
     path = estimated_performance.path / files.PERFORMANCE_PAGE_FILE
+    shown["page"] = dg.MetadataValue.path(str(path))
+    # The UI's server has Dagster's history, and no artifacts.
+    shown["page_in_browser"] = dg.MetadataValue.url(dagster_ui.performance_url(base_dt))
+    shown[PACKED_RECORD] = dg.MetadataValue.json({PACKED_RECORD: record.packed()})
     return dg.Output(
         {
             files.SERVED_PERFORMANCE_FILE: record,
             files.PERFORMANCE_PAGE_FILE: page.html(),
             files.PERFORMANCE_TABLE_FILE: table_of_figures(record, estimate),
         },
-        metadata=_metadata(record) | {"page": dg.MetadataValue.path(str(path))},
+        metadata=shown,
     )
 
 

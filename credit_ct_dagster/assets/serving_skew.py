@@ -50,12 +50,13 @@ def serving_skew(
     """How a day's requests compare with the feature store, per feature and pattern.
 
     The features of each request that names a customer stand beside the newest row that the store
-    has of this customer for that time. Another unit, letter case, order or type, and values that
-    are missing on one side, are recognised as such. All rows that were served, requests and batch,
-    are compared with the champion's training rows as well: whether they have drifted.
+    had of this customer when it was answered. Another unit, letter case, order or type, values of
+    an older row, and values that are missing on one side, are recognised as such. All rows that
+    were served, requests and batch, are compared with the champion's training rows as well: whether
+    they have drifted.
     """
     # Measured: pandas and SciPy take a second to import, which only this step needs.
-    from credit_ct_dagster.modeling.watching.skew import feature_skew
+    from credit_ct_dagster.modeling.watching.skew import feature_skew, with_later_rows
 
     base_dt = context.partition_key
     with failing_clearly(context):
@@ -63,7 +64,8 @@ def serving_skew(
         models = _models(promotions)
         found = answers.beside_the_store(base_dt, most_rows=config.most_rows)
         taken = models.taken if models.features else ()
-        skew = feature_skew(found.served, found.stored, found.customers, config, taken)
+        stored = with_later_rows(found.served, found.stored, found.later, taken)
+        skew = feature_skew(found.served, stored, found.customers, config, taken, found.older)
         record = ServingSkew(
             base_dt=base_dt,
             limit=config.max_disagreeing_share,
@@ -71,6 +73,7 @@ def serving_skew(
             requests=found.requests,
             without_customer=found.without_customer,
             not_in_store=found.without_row,
+            not_known_then=found.not_known_then,
             compared=len(found.served),
             customers=found.customers.nunique(),
             features=skew,
@@ -173,6 +176,7 @@ def _metadata(record: ServingSkew) -> dict[str, Any]:
         "customers": record.customers,
         "without_customer": record.without_customer,
         "not_in_store": record.not_in_store,
+        "not_known_then": record.not_known_then,
         # Numbers by themselves are plotted over the days in the UI.
         "disagreeing_features": len(record.skewed),
         "highest_disagreeing_share": round(highest, 6),

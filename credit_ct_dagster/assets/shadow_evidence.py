@@ -12,6 +12,7 @@ from credit_ct_dagster.contracts.files import MONITORING_FOLDER, SHADOW_SCORES_F
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.modeling.watching.columns import DAY, KEY, MODEL_TAG, SOURCE
 from credit_ct_dagster.partitions import base_dates_after
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.feature_store.served.answers import LABEL_DAYS, ServedAnswers
@@ -136,8 +137,6 @@ class ShadowEvidence:
 
     def _scored(self, first: str, last: str, tags: set[str]) -> "dict[str, pd.DataFrame]":
         """What some packages scored in the shadow, per day on which they scored anything."""
-        from credit_ct_dagster.modeling.watching.paired import MODEL_TAG
-
         found = {}
         for day in [first, *base_dates_after(first, last)]:
             shadow = self._shadow_of(day)
@@ -148,8 +147,6 @@ class ShadowEvidence:
     def _answers(self, scored: "Mapping[str, pd.DataFrame]") -> "dict[str, pd.DataFrame]":
         """What was served to those who were scored in the shadow, per day."""
         import pandas as pd
-
-        from credit_ct_dagster.modeling.watching.paired import DAY, KEY, SOURCE
 
         if not scored:
             return {}
@@ -164,8 +161,6 @@ class ShadowEvidence:
 
     def _shadow_of(self, day: str) -> "pd.DataFrame | None":
         """What was scored in the shadow on a day; None if nothing was, or it cannot be read."""
-        from credit_ct_dagster.modeling.watching.paired import KEY, MODEL_TAG
-
         folder = self._artifacts.open(MONITORING_FOLDER, day)
         if SHADOW_SCORES_FILE not in folder:
             return None

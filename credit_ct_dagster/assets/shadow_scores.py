@@ -17,10 +17,10 @@ from credit_ct_dagster.contracts.probation import ProbationPolicy, Role
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.watching.columns import KEY, MODEL_TAG, PREDICTED, REQUEST, SOURCE
 from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
-from credit_ct_dagster.resources.feature_store.served.columns import REQUEST
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.runs.failures import failing_clearly
 from credit_ct_dagster.tenures import challengers_on, probation_on, tenure_on
@@ -181,7 +181,7 @@ def _scored(
         more = sorted(set(package.scorer.columns) - (asked or set(schema.FEATURES)))
         usable = rows
         if more:
-            usable = rows[rows["source"] != REQUEST]
+            usable = rows[rows[SOURCE] != REQUEST]
             reason = (
                 f"{role.value} of base date {model.base_dt} scores no requests: it takes"
                 f" {', '.join(more)}, which the champion is not asked by"
@@ -195,7 +195,6 @@ def _scored(
 def _answers(
     package: "PackagedModel", role: Role, rows: "pd.DataFrame"
 ) -> "Iterator[pd.DataFrame]":
-    from credit_ct_dagster.modeling.watching.paired import KEY, MODEL_TAG, PREDICTED, SOURCE
 
     if rows.empty:
         return

@@ -12,7 +12,7 @@ from credit_ct_dagster.runs.purposes import CONTINUOUS_TRAINING, monitors, train
 ROWS_TAG = "credit_ct/rows"
 """A tag of runs that a sensor starts: the fingerprint of the rows that it saw."""
 
-_FAILED = {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+FAILED = frozenset({dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED})
 _HOUR = 3600
 _PAUSES = (_HOUR // 6, _HOUR, 6 * _HOUR, 24 * _HOUR)
 """Seconds from a failed run to the next attempt, and how they grow."""
@@ -31,7 +31,7 @@ def is_in_progress(runs: ModelRuns, base_dt: str) -> bool:
 def was_started(runs: ModelRuns, base_dt: str) -> bool:
     """Whether a run of the whole job has begun for the base date, and did not fail."""
     return any(
-        each.dagster_run.job_name == CONTINUOUS_TRAINING and each.dagster_run.status not in _FAILED
+        each.dagster_run.job_name == CONTINUOUS_TRAINING and each.dagster_run.status not in FAILED
         for each in runs.records(_of(base_dt))
     )
 
@@ -50,7 +50,7 @@ def failed_runs(runs: ModelRuns, base_dt: str, rows: str | None = None) -> list[
 
     def failed(record: dg.RunRecord) -> bool:
         run = record.dagster_run
-        return run.status in _FAILED and rows in (None, run.tags.get(ROWS_TAG))
+        return run.status in FAILED and rows in (None, run.tags.get(ROWS_TAG))
 
     training = (each for each in runs.records(_of(base_dt)) if trains(each.dagster_run))
     return list(takewhile(failed, training))
@@ -60,10 +60,14 @@ def seconds_to_wait(failed: list[dg.RunRecord]) -> float:
     """How long the next attempt waits after failed ones: ten minutes, 1, 6, then 24 hours."""
     if not failed:
         return 0
-    ended = failed[0].end_time or failed[0].update_timestamp.timestamp()
-    passed = time.time() - ended
+    passed = time.time() - ended_at(failed[0])
     pause = _PAUSES[min(len(failed), len(_PAUSES)) - 1]
     return pause - passed if 0 <= passed < pause else 0
+
+
+def ended_at(record: dg.RunRecord) -> float:
+    """When a run that has failed did so, in seconds since 1970."""
+    return record.end_time or record.update_timestamp.timestamp()
 
 
 def key_of_next_run(runs: ModelRuns, base_dt: str, rows: str | None = None) -> str:

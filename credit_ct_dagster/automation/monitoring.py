@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from pydantic import AwareDatetime
 
+from credit_ct_dagster.automation.base_date_runs import FAILED
 from credit_ct_dagster.contracts.record import Record
 from credit_ct_dagster.days import days_before
 from credit_ct_dagster.partitions import PARTITION_TAG, TIMEZONE, Calendar, day_of, end_of
@@ -24,7 +25,6 @@ _DAYS = 62
 """Two label windows: of older answers, hardly a label is still to come."""
 _OVERLAP = timedelta(minutes=10)
 """A transaction records when it saw a label first, and ends later: for as long, it is not seen."""
-_FAILED = {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 _LAST = {"dagster/priority": "-1"}
 """Of runs that may be many: in the queue, they let training pass."""
 
@@ -61,7 +61,7 @@ def daily_monitoring_schedule(
     day = calendar.newest(context.scheduled_execution_time)
     runs = trained_model.runs_on(context.instance)
     found = [each.dagster_run for each in runs.records(dg.RunsFilter(tags={PARTITION_TAG: day}))]
-    if any(each.job_name == MONITORING and each.status not in _FAILED for each in found):
+    if any(each.job_name == MONITORING and each.status not in FAILED for each in found):
         return dg.SkipReason(f"{day} was looked at already")
     scored = all(each.is_finished for each in found if each.job_name == CUSTOMER_SCORES)
     local = context.scheduled_execution_time.astimezone(ZoneInfo(TIMEZONE))
@@ -118,7 +118,7 @@ def maturing_labels_sensor(
 def _failed_since(runs: ModelRuns, moment: datetime) -> set[str]:
     """The days whose run has failed: what had arrived for them is not measured yet."""
     wanted = dg.RunsFilter(
-        job_name=MATURING_LABELS, statuses=[*_FAILED], updated_after=moment.astimezone(UTC)
+        job_name=MATURING_LABELS, statuses=[*FAILED], updated_after=moment.astimezone(UTC)
     )
     tags = (each.dagster_run.tags for each in runs.records(wanted))
     return {found[PARTITION_TAG] for found in tags if PARTITION_TAG in found}

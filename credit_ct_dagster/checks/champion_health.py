@@ -10,7 +10,7 @@ from credit_ct_dagster.contracts.files import MONITORING_FOLDER
 from credit_ct_dagster.contracts.health import HealthRecord, HealthSentence, Severity, Topic
 from credit_ct_dagster.contracts.triggers import TriggerKind, Watch
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
-from credit_ct_dagster.modeling.watching.triggers import CODES
+from credit_ct_dagster.modeling.watching.finding import CODES
 from credit_ct_dagster.runs.failures import failing_clearly
 
 _SERVED = "champion_is_served"

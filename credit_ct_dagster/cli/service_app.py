@@ -84,7 +84,12 @@ def _app(path: Path, host: str) -> "ASGIApp":
 
     follower = ChampionFollower(
         wiring.promotions,
-        ServiceAlerts(folder, [wiring.webhook, wiring.mail], redacted),
+        ServiceAlerts(
+            folder,
+            [wiring.webhook, wiring.mail],
+            redacted,
+            links={"health": wiring.dagster_ui.health_url()},
+        ),
         publish,
     )
     parts = Parts(

@@ -11,6 +11,7 @@ from credit_ct_dagster.contracts.files import DECISION_FILE
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.record import Part, Record
 from credit_ct_dagster.contracts.utility import Metric
+from credit_ct_dagster.contracts.window_contrast import WindowContrast
 
 GATE = "gate"
 """Who decided when no person did, and the evidence was that of holdouts."""
@@ -65,6 +66,7 @@ class Comparison(Part):
         customers: Of how many customers.
         differing: Rows of which the two predict different classes; None in what earlier releases
             wrote.
+        confidence: Level of the interval of the difference; None likewise.
     """
 
     metric: Metric
@@ -74,6 +76,7 @@ class Comparison(Part):
     rows: int
     customers: int
     differing: int | None = None
+    confidence: float | None = None
 
 
 class Reliability(StrEnum):
@@ -200,6 +203,8 @@ class Decision(Part):
             releases wrote.
         prediction_days: The first and the last prediction day of answers that were served, and that
             another model had scored in the shadow, if their labels were evidence; else None.
+        windows: Whether the newest evidence agrees with the older; where it does not, floors and
+            comparison are those of the newest. None if that was not tested.
     """
 
     promoted: bool
@@ -212,6 +217,7 @@ class Decision(Part):
     probabilities: ProbabilityComparison | None = None
     holdouts: tuple[str, ...] = ()
     prediction_days: tuple[str, str] | None = None
+    windows: WindowContrast | None = None
 
 
 class DecisionRecord(Record):

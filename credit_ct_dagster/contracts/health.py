@@ -1,11 +1,8 @@
 """How the champion does on a prediction day: sentences for a person, and their figures."""
 
-from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar, Self
-from zlib import compress, decompress
-from zlib import error as BadCompressionError  # noqa: N812 - a class, whatever its name
+from typing import ClassVar
 
 from pydantic import AwareDatetime
 
@@ -241,24 +238,6 @@ class HealthRecord(Record):
     changes: tuple[str, ...] = ()
     days: tuple[DayFigures, ...] = ()
     watch: Watch = Watch()
-
-    def packed(self) -> str:
-        """The record as a short text, for a store of texts: a tenth of its JSON."""
-        return b64encode(compress(self.to_json(), 9)).decode()
-
-    @classmethod
-    def from_packed(cls, text: str, where: str) -> Self:
-        """Read what `packed` gave; see `from_json`.
-
-        Raises:
-            NewerRecordError: A later release wrote it.
-            UnreadableRecordError: It is no such text.
-        """
-        try:
-            content = decompress(b64decode(text, validate=True))
-        except (ValueError, BadCompressionError):
-            content = b""
-        return cls.from_json(content, where)
 
     @property
     def worst(self) -> Severity:

@@ -1,8 +1,11 @@
 """What all records have in common: a version, and how a record is read."""
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
+from zlib import compress, decompress
+from zlib import error as BadCompressionError  # noqa: N812 - a class, whatever its name
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -60,6 +63,24 @@ class Record(Part):
     def from_values(cls, values: Mapping[str, Any], where: str) -> Self:
         """Read a record that another format stores; see `from_json`."""
         return cls._read(lambda: cls.model_validate(values), where)
+
+    def packed(self) -> str:
+        """The record as a short text, for a store of texts: a tenth of its JSON."""
+        return b64encode(compress(self.to_json(), 9)).decode()
+
+    @classmethod
+    def from_packed(cls, text: str, where: str) -> Self:
+        """Read what `packed` gave; see `from_json`.
+
+        Raises:
+            NewerRecordError: A later release wrote it.
+            UnreadableRecordError: It is no such text.
+        """
+        try:
+            content = decompress(b64decode(text, validate=True))
+        except (ValueError, BadCompressionError):
+            content = b""
+        return cls.from_json(content, where)
 
     @classmethod
     def _read(cls, validate: Callable[[], Self], where: str) -> Self:

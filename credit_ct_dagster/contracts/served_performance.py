@@ -115,6 +115,8 @@ class ServedPerformance(Record):
         learned: Of how many the label does not count: see `TagPerformance`.
         models: Per model that answered, that of most answers first.
         sentence: For a person.
+        model_name: Whose answers; empty where an earlier release wrote it.
+        min_customers: With a label of fewer customers, there are no figures.
     """
 
     FILE: ClassVar[str] = SERVED_PERFORMANCE_FILE
@@ -129,6 +131,8 @@ class ServedPerformance(Record):
     learned: int = 0
     models: Sequence[TagPerformance] = ()
     sentence: str = ""
+    model_name: str = ""
+    min_customers: int = 30
 
     @property
     def below(self) -> Iterator[tuple[str, Floor]]:
@@ -257,6 +261,7 @@ class EstimatedPerformance(Record):
         models: Per model that answered, that of most answers first.
         sentence: For a person.
         blind_to: What such an estimate cannot see, for a person.
+        model_name: Whose answers; empty where an earlier release wrote it.
     """
 
     FILE: ClassVar[str] = ESTIMATED_PERFORMANCE_FILE
@@ -270,6 +275,7 @@ class EstimatedPerformance(Record):
     models: Sequence[TagEstimate] = Field(default=())
     sentence: str = ""
     blind_to: str = ""
+    model_name: str = ""
 
     def of(self, model_tag: str) -> TagEstimate | None:
         """The estimate of a model; None if it gave no answer."""

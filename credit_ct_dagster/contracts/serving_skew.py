@@ -19,6 +19,7 @@ class Pattern(StrEnum):
     missing_when_served = "missing as served, a value in the store"
     missing_in_store = "a value as served, missing in the store"
     one_value = "one and the same value, whatever the store has"
+    stale = "the value of an older row of the same customer"
     unit = "another unit"
     shift = "a constant difference"
     rounding = "rounded to few digits"
@@ -46,8 +47,9 @@ class PatternFound(Part):
         rows: Disagreeing values of this kind.
         share: Of the disagreeing values of the feature, above 0 to 1.
         detail: What was found from the data: the factor of a unit (`/ 12`, `* 1,000`), the constant
-            difference (`+ 1`), what the last digit is worth (`to 10`), or the other feature; empty
-            where there is nothing to add. Never the value of a customer.
+            difference (`+ 1`), what the last digit is worth (`to 10`), which older row (`2 rows
+            before`), or the other feature; empty where there is nothing to add. Never the value of
+            a customer.
         factor: Of a unit: the served value, divided by the one in the store; of a constant
             difference: the difference.
     """
@@ -156,6 +158,8 @@ class ServingSkew(Record):
         without_customer: How many of them name no customer, so that nothing can be compared.
         not_in_store: How many of those that were looked at are of a customer who has no row in the
             feature store in the month before.
+        not_known_then: Of how many the feature store has only rows that came after the answer, or
+            one whose values have changed since, by the ledger of arrivals.
         compared: How many were compared with the feature store: the others, or a sample of them.
         customers: Of how many customers these are.
         features: Every feature that was compared, the one that disagrees most first.
@@ -174,6 +178,7 @@ class ServingSkew(Record):
     requests: int
     without_customer: int = 0
     not_in_store: int = 0
+    not_known_then: int = 0
     compared: int = 0
     customers: int = 0
     features: Sequence[FeatureSkew] = ()
@@ -218,6 +223,11 @@ class ServingSkew(Record):
         if self.uncertain:
             named = ", ".join(each.feature for each in self.uncertain)
             said += f" Too few rows to say whether these disagree: {named}."
+        if self.not_known_then:
+            said += (
+                f" {self.not_known_then:,} more were not compared: their rows came, or were"
+                " changed, after the answer."
+            )
         return said
 
     @property
@@ -228,6 +238,12 @@ class ServingSkew(Record):
             return (
                 f"none of {self.requests:,} requests names a customer, so that none could be"
                 " compared with the feature store. Callers may send customer_id with the features."
+            )
+        if self.not_known_then:
+            return (
+                f"none of {self.requests:,} requests could be compared with the feature store: of"
+                f" {self.not_known_then:,}, the customer's row came, or was changed, after the"
+                " answer; the others name no customer, or one without a row in the month before."
             )
         return (
             f"none of {self.requests:,} requests is of a customer who has a row in the feature"

@@ -9,7 +9,7 @@ from credit_ct_dagster.contracts.splits import ScalersRecord, SplitsSummary
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.errors.inputs import UnusableRowsError
 from credit_ct_dagster.errors.stores import MixedArtifactsError
-from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.io_managers.artifacts import ArtifactFolder, ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.rows.missing import with_blanks_missing
 from credit_ct_dagster.partitions import LabelWindow, exists
@@ -47,18 +47,24 @@ def raw_splits(
     artifacts: ArtifactsIOManager, base_dt: str, splits: Sequence[str]
 ) -> "dict[str, pd.DataFrame]":
     """The raw rows of several splits, per split; see `raw_rows`. The merged rows are read once."""
-    from credit_ct_dagster.modeling.rows.splitting import require_fingerprint
-
     folder = artifacts.open(files.PREPROCESSING_FOLDER, base_dt)
-    fingerprints = folder.read(SplitsSummary).fingerprints
+    summary = folder.read(SplitsSummary)
     is_archived = files.MERGED_ROWS_FILE in folder
     prepared = {}
     for name in splits:
-        rows = folder[files.SPLIT_FILES[name]]
-        require_fingerprint(rows, fingerprints.get(name, ""), f"{name} rows in {folder.path}")
+        rows = _prepared(folder, summary, name)
         # A million rows take a GiB: of those that are archived as they were, only keys are needed.
         prepared[name] = rows[_KEYS] if is_archived else rows
     return _raw(artifacts, base_dt, prepared)
+
+
+def _prepared(folder: ArtifactFolder, summary: SplitsSummary, split: str) -> "pd.DataFrame":
+    """The rows of a split as they were prepared, if they are those that the summary describes."""
+    from credit_ct_dagster.modeling.rows.splitting import require_fingerprint
+
+    rows = folder[files.SPLIT_FILES[split]]
+    require_fingerprint(rows, summary.fingerprints.get(split, ""), f"{split} rows in {folder.path}")
+    return rows
 
 
 def _raw(
@@ -174,17 +180,13 @@ def whole_holdout(artifacts: ArtifactsIOManager, base_dt: str) -> "pd.DataFrame"
         CreditCtError: A file is missing or damaged, is not what the summary describes, or lacks a
             feature.
     """
-    from credit_ct_dagster.modeling.rows.splitting import require_fingerprint
-
     folder = artifacts.open(files.PREPROCESSING_FOLDER, base_dt)
     # The summary is small, and tells of most base dates that cannot be used that they cannot.
     summary = folder.read(SplitsSummary)
     if summary.present:
         _require_features(summary.present)
-    prepared = folder[files.SPLIT_FILES["holdout"]]
+    prepared = _prepared(folder, summary, "holdout")
     _require_features(prepared)
-    fingerprint = summary.fingerprints.get("holdout", "")
-    require_fingerprint(prepared, fingerprint, f"holdout rows in {folder.path}")
     return _raw(artifacts, base_dt, {"holdout": prepared})["holdout"]
 
 

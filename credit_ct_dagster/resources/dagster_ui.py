@@ -7,8 +7,10 @@ from pydantic import Field
 
 HEALTH_PATH = "/champion-health"
 """Where `credit-ct ui` serves the pages on the champion's health, a page per prediction day."""
-PACKED_HEALTH = "packed_record"
-"""Metadata of `champion_health`: the record that such a page is made from."""
+PERFORMANCE_PATH = "/served-performance"
+"""Likewise on what labels say of the answers of a prediction day."""
+PACKED_RECORD = "packed_record"
+"""Metadata of an asset: the record that such a page is made from."""
 
 
 class DagsterUI(dg.ConfigurableResource):
@@ -36,7 +38,23 @@ class DagsterUI(dg.ConfigurableResource):
         query = f"?{urlencode(shown)}" if shown else ""
         return f"{self.url.rstrip('/')}/assets/{'/'.join(asset.path)}{query}"
 
-    def health_url(self, day: str) -> str:
-        """The page on how the champion did on a prediction day, which `credit-ct ui` serves."""
+    def partition_url(self, asset: dg.AssetKey, partition: str | None) -> str:
+        """The page of an asset with one of its partitions, if it is about one."""
+        shown = {"view": "partitions", "partition": partition} if partition else {}
+        return self.asset_url(asset, shown)
+
+    def health_url(self, day: str | None = None) -> str:
+        """The page on how the champion did on a prediction day, which `credit-ct ui` serves.
+
+        Args:
+            day: The prediction day. [default: the newest one that has a page]
+        """
+        return self._page_url(f"{HEALTH_PATH}/{day}" if day else HEALTH_PATH)
+
+    def performance_url(self, day: str) -> str:
+        """The page on what labels say of a day's answers, which `credit-ct ui` serves."""
+        return self._page_url(f"{PERFORMANCE_PATH}/{day}")
+
+    def _page_url(self, path: str) -> str:
         query = f"?{urlencode({'model': self.model_name})}" if self.model_name else ""
-        return f"{self.url.rstrip('/')}{HEALTH_PATH}/{day}{query}"
+        return f"{self.url.rstrip('/')}{path}{query}"

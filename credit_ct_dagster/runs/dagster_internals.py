@@ -4,11 +4,13 @@ An internal that an upgrade moved is an ImportError that names this module;
 `docs/decisions/0001-dependencies.md` tells how to raise Dagster's version.
 """
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -72,6 +74,24 @@ def workspace_of(instance: dg.DagsterInstance, file: Path) -> "WorkspaceProcessC
         from dagster._core.workspace.load_target import WorkspaceFileTarget
 
     return WorkspaceProcessContext(instance, WorkspaceFileTarget([str(file)]), dg.__version__)
+
+
+@contextmanager
+def shared_code_servers(instance: dg.DagsterInstance, file: Path) -> Iterator[Path]:
+    """A workspace file that names running code servers, one for each code location of another.
+
+    As `dagster dev` does: by itself, a daemon starts code servers of its own, and replaces them
+    every minute.
+    """
+    with internals_of_dagster():
+        from dagster._cli.proxy_server_manager import ProxyServerManager
+        from dagster._core.workspace.load_target import WorkspaceFileTarget
+
+    target = WorkspaceFileTarget([str(file)])
+    with ProxyServerManager(instance, target, "WARNING") as servers, TemporaryDirectory() as folder:
+        shared = Path(folder) / "workspace.yaml"
+        shared.write_text(json.dumps({"load_from": servers.get_code_server_specs()}))
+        yield shared
 
 
 def daemon_signs(instance: dg.DagsterInstance, within_seconds: float) -> dict[str, bool]:

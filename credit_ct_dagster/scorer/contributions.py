@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
-_FEW = 0.7
-"""Where fewer rows differ from the typical value, only these are predicted again."""
+_STACKED_ROWS = 50_000
+"""Mixtures that are predicted at once: a few dozen megabytes."""
 
 Margins = Callable[[Any, int], Array]
 """From prepared rows and the number of a class: its margins over the next better one, (rows,)."""
@@ -68,24 +68,37 @@ class Contributions:
 
     def of_rows(self, rows: "pd.DataFrame", typical: list[float | str], number: int) -> Array:
         """The same for many rows, shape (rows, columns); see `of_row`."""
+        if rows.empty:
+            return np.zeros(rows.shape)
+        block = max(1, _STACKED_ROWS // rows.shape[1])
+        blocks = [rows.iloc[at : at + block] for at in range(0, len(rows), block)]
+        return np.concatenate([self._of_block(each, typical, number) for each in blocks])
+
+    def _of_block(self, rows: "pd.DataFrame", typical: list[float | str], number: int) -> Array:
+        """One prediction per order: of 300 rows, a quarter of the time of one per column."""
+        import pandas as pd
+
+        values = [rows.iloc[:, place].to_numpy() for place in range(rows.shape[1])]
+        differs = [own != other for own, other in zip(values, typical, strict=True)]
+        # The customer's value wherever it has been taken at a step, and else the typical one.
+        typical_row = rows.iloc[:1].assign(**dict(zip(rows.columns, typical, strict=True)))
+        margin_of_typical = self._margins(typical_row, number)[0]
         found = np.zeros(rows.shape)
-        names = list(rows.columns)
-        base = rows.assign(**dict(zip(names, typical, strict=True)))
-        margins_of_typical = self._margins(base, number)
         for order in self._orders:
-            mixed, before = base.copy(deep=False), margins_of_typical
-            for place in order:
-                name = names[place]
-                mixed[name] = rows[name]
-                changed = np.flatnonzero(rows[name].to_numpy() != typical[place])
-                if len(changed) < _FEW * len(rows):
-                    margins = before.copy()
-                    if len(changed):
-                        margins[changed] = self._margins(mixed.iloc[changed], number)
-                else:
-                    margins = self._margins(mixed, number)
-                found[:, place] += margins - before
-                before = margins
+            changed = [np.flatnonzero(differs[place]) for place in order]
+            counts = [len(each) for each in changed]
+            of_row, of_step = np.concatenate(changed), np.repeat(np.arange(len(order)), counts)
+            taken_at = {place: step for step, place in enumerate(order)}
+            mixtures = {
+                name: np.where(of_step >= taken_at[place], values[place][of_row], typical[place])
+                for place, name in enumerate(rows.columns)
+            }
+            margins = self._margins(pd.DataFrame(mixtures), number) if len(of_row) else of_row
+            before, end = np.full(len(rows), margin_of_typical), 0
+            for place, at in zip(order, changed, strict=True):
+                begin, end = end, end + len(at)
+                found[at, place] += margins[begin:end] - before[at]
+                before[at] = margins[begin:end]
         return found / len(self._orders)
 
 

@@ -63,6 +63,7 @@ SELECT
     prediction.request_id AS {key},
     prediction.customer_id AS customer_id,
     prediction.feature_date AS feature_date,
+    {answered_at} AS answered_at,
     {logged_features} AS features
 FROM credit_predictions AS prediction
 WHERE {is_request_of_day} AND {may_be_of_nobody} AND {request_in_sample};
@@ -74,8 +75,10 @@ INNER JOIN credit_score_features AS feature ON {is_row_of_score}
 WHERE {is_score_of_day} AND {score_in_sample};
 
 -- name: features_of_customers
-SELECT {feature_columns}
+-- Once per state in which the ledger saw the row.
+SELECT {feature_columns}, {seen_at} AS seen_at
 FROM credit_score_features AS feature
+{with_arrivals}
 WHERE {feature_in_window} AND {feature_is_among};
 
 -- name: volumes_of_requests

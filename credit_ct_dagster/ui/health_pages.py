@@ -3,8 +3,6 @@
 They are made from Dagster's history, which is all that the UI's server has.
 """
 
-from collections.abc import Iterator
-
 import dagster as dg
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,20 +10,17 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from credit_ct_dagster.contracts.health import HealthRecord
+from credit_ct_dagster.contracts.served_performance import ServedPerformance
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.errors.watching import NoHealthRecordError
 from credit_ct_dagster.partitions import exists
-from credit_ct_dagster.resources.dagster_ui import HEALTH_PATH, PACKED_HEALTH, DagsterUI
+from credit_ct_dagster.resources.dagster_ui import HEALTH_PATH, DagsterUI
+from credit_ct_dagster.ui.packed_records import HEADERS, PackedRecords
+from credit_ct_dagster.ui.performance_pages import PERFORMANCE_ASSET
 
 _ASSET = dg.AssetKey("champion_health")
-_LOOKED_AT = 200
-"""Materializations: days are measured anew while their labels arrive."""
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none';"
-    " form-action 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-}
+_LOOKED_AT = 50
+"""Days: those of other models are passed over."""
 
 
 def add_health_pages(app: Starlette, instance: dg.DagsterInstance) -> None:
@@ -46,59 +41,59 @@ class _HealthPages:
     """Starlette calls these in threads: they ask a database."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
-        self._instance = instance
+        self._records = PackedRecords(instance, _ASSET, HealthRecord)
+        self._performance = PackedRecords(instance, PERFORMANCE_ASSET, ServedPerformance)
 
     def newest(self, request: Request) -> Response:
         """Leads to the page of the newest day."""
-        model = request.query_params.get("model")
+        model = request.query_params.get("model") or ""
         try:
-            found = next(self._records(model, None), None)
+            found = self._newest(model)
         except CreditCtError as error:
-            return PlainTextResponse(str(error), 500, _HEADERS)
+            return PlainTextResponse(str(error), 500, HEADERS)
         if found is None:
-            return _missing("any prediction day")
-        links = DagsterUI(url="", model_name=model or "")
-        return RedirectResponse(links.health_url(found.base_dt), 307, _HEADERS)
+            return _missing(None)
+        url = DagsterUI(url="", model_name=model).health_url(found.base_dt)
+        return RedirectResponse(url, 307, HEADERS)
 
     def of_day(self, request: Request) -> Response:
-        """The page of a prediction day."""
+        """The page of a prediction day, with what the newest record knows of it."""
         from credit_ct_dagster.modeling.pages.health import HealthPage
 
-        day = request.path_params["day"]
+        day, model = request.path_params["day"], request.query_params.get("model") or ""
         if not exists(day):
-            return PlainTextResponse("Write the day as YYYY-MM-DD.", 404, _HEADERS)
+            return PlainTextResponse("Write the day as YYYY-MM-DD.", 404, HEADERS)
         try:
-            record = next(self._records(request.query_params.get("model"), day), None)
+            record = next(self._records.of_day(model, day), None)
+            if record is None:
+                return _missing(day)
+            newest = self._newest(model or record.model_name) or record
+            has_performance = any(self._performance.of_day(record.model_name, day))
         except CreditCtError as error:
-            return PlainTextResponse(str(error), 500, _HEADERS)
-        if record is None:
-            return _missing(day)
-        links = DagsterUI(url="")
+            return PlainTextResponse(str(error), 500, HEADERS)
+        links = DagsterUI(url="", model_name=model)
         page = HealthPage(
             record,
             run_url=links.run_url(record.dagster_run_id),
-            asset_url=links.asset_url(_ASSET, {"view": "partitions", "partition": day}),
+            asset_url=links.partition_url(_ASSET, day),
+            performance_url=links.performance_url(day) if has_performance else None,
+            newest=newest,
+            newest_url=links.health_url(newest.base_dt),
         )
-        return HTMLResponse(page.html(), 200, _HEADERS)
+        return HTMLResponse(page.html(), 200, HEADERS)
 
-    def _records(self, model: str | None, day: str | None) -> Iterator[HealthRecord]:
-        """The records of a model, of any without its name; the newest one first."""
-        wanted = dg.AssetRecordsFilter(_ASSET, asset_partitions=[day] if day else None)
-        for each in self._instance.fetch_materializations(wanted, limit=_LOOKED_AT).records:
-            made = each.asset_materialization
-            packed = made.metadata.get(PACKED_HEALTH) if made else None
-            data = packed.value if packed else None
-            if not isinstance(data, dict):
-                continue
-            where = f"The materialization of champion_health in run {each.run_id}"
-            record = HealthRecord.from_packed(str(data.get(PACKED_HEALTH)), where)
-            if model in (None, "", record.model_name):
-                yield record
+    def _newest(self, model: str) -> HealthRecord | None:
+        """The record of the newest day that has one."""
+        newest = self._records.days()[:_LOOKED_AT]
+        return next((each for day in newest for each in self._records.of_day(model, day)), None)
 
 
-def _missing(day: str) -> Response:
+def _missing(day: str | None) -> Response:
     error = NoHealthRecordError(
-        f"There is no page on how the champion did on {day}. It is made while {day} is the newest"
-        " day: later, read health.html among the artifacts, or credit-ct watch --day."
+        f"There is no page on how the champion did on {day}: start monitoring_job for this day in"
+        " the UI."
+        if day
+        else "There is no page yet on how the champion did: start monitoring_job for yesterday in"
+        " the UI."
     )
-    return PlainTextResponse(str(error), 404, _HEADERS)
+    return PlainTextResponse(str(error), 404, HEADERS)

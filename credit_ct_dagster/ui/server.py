@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -12,9 +12,10 @@ import dagster as dg
 import uvicorn
 from dagster_webserver.app import create_app_from_workspace_process_context
 
-from credit_ct_dagster.runs.dagster_internals import workspace_of
+from credit_ct_dagster.runs.dagster_internals import shared_code_servers, workspace_of
 from credit_ct_dagster.ui.guard import Access, guarded
 from credit_ct_dagster.ui.health_pages import add_health_pages
+from credit_ct_dagster.ui.performance_pages import add_performance_pages
 
 # As Dagster's own command: a statement may take 15 s, a connection lives for an hour.
 _STATEMENT_MILLISECONDS, _CONNECTION_SECONDS, _MORE_CONNECTIONS = 15_000, 3_600, 20
@@ -44,11 +45,15 @@ def serve(
         Whether it was interrupted; otherwise the daemon ended by itself.
     """
     instance.optimize_for_webserver(_STATEMENT_MILLISECONDS, _CONNECTION_SECONDS, _MORE_CONNECTIONS)
-    with workspace_of(instance, workspace) as context:
+    with ExitStack() as stack:
+        if daemon:
+            workspace = stack.enter_context(shared_code_servers(instance, workspace))
+        context = stack.enter_context(workspace_of(instance, workspace))
         app = create_app_from_workspace_process_context(
             context, live_data_poll_rate=_POLL_MILLISECONDS
         )
         add_health_pages(app, instance)
+        add_performance_pages(app, instance)
         config = uvicorn.Config(
             guarded(app, access), host=host, port=port, log_level="warning", server_header=False
         )

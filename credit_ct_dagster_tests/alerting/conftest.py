@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from credit_ct_dagster.runs.purposes import MONITORING
 from credit_ct_dagster_tests.alerting.daemon import Daemon
 from credit_ct_dagster_tests.alerting.observed_runs import BASE_DT
 from credit_ct_dagster_tests.servers import Receiver, free_port
@@ -52,3 +53,22 @@ def run(instance: dg.DagsterInstance) -> Callable[..., str]:
         ).run_id
 
     return materialize
+
+
+@pytest.fixture
+def monitor(instance: dg.DagsterInstance) -> Callable[..., str]:
+    """Runs the job with assets and checks of its own for `BASE_DT`; returns the run's id."""
+
+    def execute(*made: Any) -> str:
+        checks = [each for each in made if isinstance(each, dg.AssetChecksDefinition)]
+        definitions = dg.Definitions(
+            assets=[each for each in made if each not in checks],
+            asset_checks=checks,
+            jobs=[dg.define_asset_job(MONITORING, selection=dg.AssetSelection.all())],
+        )
+        job = definitions.resolve_job_def(MONITORING)
+        return job.execute_in_process(
+            partition_key=BASE_DT, instance=instance, raise_on_error=False
+        ).run_id
+
+    return execute

@@ -15,6 +15,11 @@ def model_card() -> None:
     """Succeeds."""
 
 
+@dg.asset(partitions_def=DAYS)
+def champion_health() -> None:
+    """Succeeds."""
+
+
 @dg.asset(partitions_def=DAYS, name="model_card")
 def failing_model_card() -> None:
     """Fails."""

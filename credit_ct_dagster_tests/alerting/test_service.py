@@ -12,6 +12,7 @@ from credit_ct_dagster.alerting.service import Channel, ServiceAlerts
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.errors.models import MissingPackageError
 from credit_ct_dagster.errors.operation import AlertNotDeliveredError
+from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.serving.follower import FollowerState
 from credit_ct_dagster.serving.server.folder import ServerFolder
 from credit_ct_dagster_tests.servers import Receiver
@@ -49,7 +50,8 @@ class _Channel:
 
 
 def test_the_workers_of_a_server_alert_once(tmp_path: Path) -> None:
-    """Over a real webhook: base date, code, what is served instead, and no secret."""
+    """Over a real webhook: base date, code, what is served instead, the page, and no secret."""
+    page = DagsterUI(url="https://dagster", model_name="m").health_url()
     reported = _Channel()
     with ServerFolder.running(tmp_path) as folder, Receiver.running() as receiver:
         channels: list[Channel] = [
@@ -58,7 +60,9 @@ def test_the_workers_of_a_server_alert_once(tmp_path: Path) -> None:
             _Channel(is_configured=False),
         ]
         workers = [
-            ServiceAlerts(folder, channels, lambda text: text.replace("hush", "***"))
+            ServiceAlerts(
+                folder, channels, lambda text: text.replace("hush", "***"), {"health": page}
+            )
             for _ in range(2)
         ]
         for _ in range(2):
@@ -77,6 +81,7 @@ def test_the_workers_of_a_server_alert_once(tmp_path: Path) -> None:
     )
     assert "It answers with m:2025-01-01 of base date 2025-01-01." in alert["text"]
     assert "hush" not in alert["text"]
+    assert alert["links"] == {"health": "https://dagster/champion-health?model=m"}
     assert len(reported.taken) == 1
 
 

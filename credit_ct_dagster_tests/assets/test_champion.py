@@ -2,26 +2,24 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import numpy as np
-import pandas as pd
 import pytest
-import sqlalchemy as sa
 
 from credit_ct_dagster.contracts.assessment import AssessmentReport
 from credit_ct_dagster.contracts.decision import Decision, Estimate, Reliability
 from credit_ct_dagster.contracts.drift import DriftReport
-from credit_ct_dagster.contracts.files import MODEL_CARD_FILE, SPLIT_FILES
+from credit_ct_dagster.contracts.files import MODEL_CARD_FILE
 from credit_ct_dagster.contracts.identity import Lineage, ModelIdentity
 from credit_ct_dagster.errors.models import MissingPackageError
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.judging.gate_rules import GateRules
-from credit_ct_dagster.modeling.rows.splitting import customer_position
-from credit_ct_dagster.resources.feature_store.tables import Tables
 from credit_ct_dagster.resources.model_policy import ModelPolicy
 from credit_ct_dagster_tests.platform import (
     BASE_DT,
+    GOOD_SEARCH,
+    POOR_SEARCH,
     SMALL_SEARCH,
     Platform,
     Templates,
@@ -30,8 +28,6 @@ from credit_ct_dagster_tests.platform import (
 )
 from credit_ct_dagster_tests.trained import Trained
 
-_POOR_SEARCH = SMALL_SEARCH | {"depth": [1], "iterations": 1}
-_GOOD_SEARCH = SMALL_SEARCH | {"depth": [5], "iterations": 60}
 _EARLIER = "2025-03-07"
 
 
@@ -41,7 +37,8 @@ def poor_champion(
 ) -> Iterator[Trained]:
     """A platform whose champion, of an earlier base date, is easily beaten."""
     folder = tmp_path_factory.mktemp("poor")
-    with Trained.on(folder, templates, _EARLIER, search=_POOR_SEARCH, checks=False) as trained:
+    options: dict[str, Any] = {"search": POOR_SEARCH, "checks": False, "until": "champion_model"}
+    with Trained.on(folder, templates, _EARLIER, **options) as trained:
         yield trained
 
 
@@ -54,22 +51,6 @@ def with_poor_champion(poor_champion: Trained, tmp_path: Path) -> Iterator[Train
 
 def _decision(platform: Platform, base_dt: str = BASE_DT) -> Decision:
     return platform.decision_record(base_dt).decision
-
-
-def _compared_rows(platform: Platform) -> int:
-    comparison = _decision(platform).comparison
-    assert comparison is not None
-    return comparison.rows
-
-
-def _delete_labels(platform: Platform, low: float, high: float) -> None:
-    """Delete the labels of the customers between two positions in [0, 1)."""
-    with sa.create_engine(platform.url).begin() as connection:
-        labels = pd.read_sql("SELECT id, customer_id FROM credit_score", connection)
-        lost = labels[customer_position(labels["customer_id"]).between(low, high)]
-        customer = Tables.of_schema().labels.c.customer_id
-        rows = customer.in_(lost["customer_id"].unique().tolist())
-        connection.execute(sa.delete(customer.table).where(rows))
 
 
 def test_the_first_model_is_promoted_and_its_card_shows_everything(trained: Trained) -> None:
@@ -155,7 +136,7 @@ def test_a_clearly_better_model_is_promoted_and_a_worse_one_is_not(
 ) -> None:
     """On customers that neither saw; the drift against the champion's rows is reported."""
     platform, instance = with_poor_champion.platform, with_poor_champion.instance
-    better = platform.materialize(instance, BASE_DT, _GOOD_SEARCH, checks=False)
+    better = platform.materialize(instance, BASE_DT, GOOD_SEARCH, checks=False)
     assert better.success
     decision = _decision(platform)
     assert (decision.promoted, decision.ground) == (True, "better")
@@ -179,66 +160,15 @@ def test_a_clearly_better_model_is_promoted_and_a_worse_one_is_not(
 
     worse = platform.materialize(
         instance,
-        search=_POOR_SEARCH | {"resume": False},
+        search=POOR_SEARCH | {"resume": False},
         gate={"cool_down_days": 0},
         checks=False,
+        until="champion_model",
     )
     assert worse.success
     decision = _decision(platform)
     assert (decision.promoted, decision.ground) == (False, "worse")
     assert platform.promotions.champion() == champion
-
-
-def test_an_older_base_date_does_not_replace_a_newer_champion(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
-    """A backfill finds the newer champion, unless it is told to replace it."""
-    assert platform.materialize(instance, BASE_DT, _POOR_SEARCH, checks=False).success
-    assert platform.materialize(instance, _EARLIER, _GOOD_SEARCH, checks=False).success
-    assert _decision(platform, _EARLIER).ground == "older base date"
-    asked = platform.materialize(
-        instance, _EARLIER, _GOOD_SEARCH | {"resume": False}, gate={"replace_newer": True}
-    )
-    assert asked.success
-    assert _decision(platform, _EARLIER).promoted
-
-
-def test_both_are_scored_on_customers_that_neither_saw(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
-    """Also when the champion was split by other shares: it saw more customers."""
-    wide = {"preprocessing": {"config": {"train_share": 0.8, "val_share": 0.15}}}
-    assert platform.materialize(instance, _EARLIER, _POOR_SEARCH, config=wide, checks=False).success
-    assert platform.materialize(instance, BASE_DT, _GOOD_SEARCH, checks=False).success
-    holdout = platform.splits()[SPLIT_FILES["holdout"]]
-    unseen = customer_position(holdout[schema.CUSTOMER]) >= 0.8 + 0.15
-    assert 0 < unseen.sum() < GateRules().min_rows
-    assert _compared_rows(platform) == unseen.sum()
-    assert _decision(platform).ground == "insufficient evidence"
-    assert "neither model saw (min_rows: 100)" in _decision(platform).sentence
-
-    _delete_labels(platform, 0.8 + 0.15, 1)
-    assert platform.materialize(instance, BASE_DT, _GOOD_SEARCH, checks=False).success
-    decision = _decision(platform)
-    assert (decision.promoted, decision.comparison) == (False, None)
-    assert "no holdout row of base date 2025-03-10 is of a customer that" in decision.sentence
-
-
-def test_holdouts_of_earlier_windows_are_pooled(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
-    """Those that exist of windows that do not overlap, and so no customer's month twice."""
-    for earlier in ("2025-02-05", "2025-02-20"):
-        assert platform.materialize(instance, earlier, _POOR_SEARCH, checks=False).success
-    assert platform.materialize(instance).success
-    assert _decision(platform).holdouts == (BASE_DT, "2025-02-05")
-    holdouts = [platform.splits(day)[SPLIT_FILES["holdout"]] for day in (BASE_DT, "2025-02-05")]
-    pooled = pd.concat(holdouts)
-    assert not pooled.duplicated(["id", schema.CUSTOMER]).any()
-    assert _compared_rows(platform) == len(pooled)
-    fairness = platform.models().read(AssessmentReport).fairness
-    assert fairness
-    assert (fairness.base_dts, fairness.rows) == ([BASE_DT, "2025-02-05"], len(pooled))
 
 
 def test_a_missing_package_promotes_nobody(
@@ -250,7 +180,9 @@ def test_a_missing_package_promotes_nobody(
 
     [package] = platform.packages.packaged()
     bentoml.models.delete(package.tag)
-    result = platform.materialize(instance, BASE_DT, _GOOD_SEARCH, checks=False)
+    result = platform.materialize(
+        instance, BASE_DT, GOOD_SEARCH, checks=False, until="champion_model"
+    )
     assert not result.success
     assert f"{package.tag} is not in the BentoML store" in failure_of(result)
     champion = platform.promotions.champion()
@@ -266,7 +198,8 @@ def test_a_missing_package_can_be_made_again(
     import bentoml
 
     made_again = dg.AssetSelection.assets("bentoml_model", "champion_model")
-    assert platform.materialize(instance, BASE_DT, _GOOD_SEARCH, checks=False).success
+    search: dict[str, Any] = {"search": GOOD_SEARCH, "checks": False, "until": "champion_model"}
+    assert platform.materialize(instance, BASE_DT, **search).success
     for package in platform.packages.packaged():
         bentoml.models.delete(package.tag)
     with pytest.raises(
@@ -278,17 +211,3 @@ def test_a_missing_package_can_be_made_again(
     for base_dt in (BASE_DT, _EARLIER):
         assert platform.materialize(instance, base_dt, selection=made_again).success
     assert platform.promotions.agreement().startswith("version 2 of base date")
-
-
-def test_a_challenger_of_a_tenth_of_the_rows_is_not_promoted(
-    platform: Platform, instance: dg.DagsterInstance
-) -> None:
-    """A window that lost most of its labels makes a model that does not win."""
-    assert platform.materialize(instance, _EARLIER, _GOOD_SEARCH, checks=False).success
-    _delete_labels(platform, 0.07, 0.7)
-    small = {
-        "features_target_window_has_enough_rows": {"config": {"min_share": 0.1}},
-        "preprocessed_splits_splits_have_their_shares": {"config": {"max_deviation": 1.0}},
-    }
-    assert platform.materialize(instance, BASE_DT, _GOOD_SEARCH, config=small).success
-    assert not _decision(platform).promoted

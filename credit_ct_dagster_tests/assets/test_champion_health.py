@@ -18,12 +18,12 @@ from credit_ct_dagster.contracts.files import (
 from credit_ct_dagster.contracts.health import HealthRecord, Severity, Topic
 from credit_ct_dagster.errors.watching import MissingMeasurementError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.modeling.watching import columns
 from credit_ct_dagster.modeling.watching.health import HealthRules
 from credit_ct_dagster.operations.service import Service
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.promotions import Promotions
-from credit_ct_dagster.resources.dagster_ui import PACKED_HEALTH
-from credit_ct_dagster.resources.feature_store.served import columns
+from credit_ct_dagster.resources.dagster_ui import PACKED_RECORD
 from credit_ct_dagster.resources.service_address import ServiceAddress
 from credit_ct_dagster_tests.modeling.watching import healths
 from credit_ct_dagster_tests.platform import BASE_DT, Platform, metadata_of
@@ -37,8 +37,17 @@ def _record(platform: Platform, day: str) -> HealthRecord:
     return platform.artifacts.open(MONITORING_FOLDER, day).read(HealthRecord)
 
 
+def _packed(result: dg.ExecuteInProcessResult) -> HealthRecord:
+    """The record that Dagster's history has."""
+    packed = metadata_of(result, "champion_health")[PACKED_RECORD][PACKED_RECORD]
+    return HealthRecord.from_packed(packed, "the history")
+
+
 def test_a_day_that_is_over_is_told_from_its_records(trained_copy: Trained) -> None:
-    """What was answered and by which model; what was not measured is named, and nobody is asked."""
+    """What was answered and by which model; what was not measured is named, and nobody is asked.
+
+    The record is in the history, for the page that the UI serves.
+    """
     platform = trained_copy.platform
     result = platform.materialize(trained_copy.instance, selection=_HEALTH, checks=False)
     assert result.success
@@ -59,11 +68,11 @@ def test_a_day_that_is_over_is_told_from_its_records(trained_copy: Trained) -> N
     shown = metadata_of(result, "champion_health")
     assert (shown["healthy"], shown["warnings"]) == (False, len(missing))
     assert shown["page"].endswith(f"monitoring/{platform.model_name}/{BASE_DT}/{HEALTH_PAGE_FILE}")
-    assert PACKED_HEALTH not in shown
+    assert _packed(result) == record
 
 
 def test_a_service_that_is_down_is_a_sentence_and_no_failure(trained_copy: Trained) -> None:
-    """Of the newest day; the record is in the history, for the page that the UI serves."""
+    """Of the newest day."""
     platform, day = trained_copy.platform, Calendar().newest()
     result = platform.materialize(
         trained_copy.instance,
@@ -81,8 +90,7 @@ def test_a_service_that_is_down_is_a_sentence_and_no_failure(trained_copy: Train
     assert record.champion.since
     assert record.champion.by == "gate"
     assert record.changes == ("There is no health record of the day before to compare with.",)
-    packed = metadata_of(result, "champion_health")[PACKED_HEALTH][PACKED_HEALTH]
-    assert HealthRecord.from_packed(packed, "the history") == record
+    assert _packed(result) == record
 
 
 class _Counting:

@@ -39,7 +39,7 @@ _PACKAGE_ON = dg.AssetSelection.assets("bentoml_model", "champion_model", "model
 def earlier(tmp_path_factory: pytest.TempPathFactory, templates: Templates) -> Iterator[Trained]:
     """A platform whose champion is of an earlier base date."""
     folder = tmp_path_factory.mktemp("earlier")
-    with Trained.on(folder, templates, _EARLIER, checks=False) as trained:
+    with Trained.on(folder, templates, _EARLIER, checks=False, until="champion_model") as trained:
         yield trained
 
 
@@ -152,7 +152,7 @@ def test_a_decision_is_recorded_once_per_challenger_and_evidence(with_champion: 
     """A retry of the step, or another materialization, adds no record; other rules do."""
     platform, instance = with_champion.platform, with_champion.instance
     challenger = dg.AssetSelection.assets("champion_model")
-    assert platform.materialize(instance, checks=False).success
+    assert platform.materialize(instance, checks=False, until="champion_model").success
     decided = platform.decision_record()
     assert not decided.decision.promoted
     rules = {"champion_model": {"config": NO_FLOORS}}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from credit_ct_dagster.contracts.serving_skew import Agreement, Pattern, Serving
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster_tests.checks.execution import results_of
 from credit_ct_dagster_tests.platform import BASE_DT, Platform, failure_of, metadata_of
-from credit_ct_dagster_tests.served_rows import log, request
+from credit_ct_dagster_tests.served_rows import log, noon, request
 from credit_ct_dagster_tests.trained import Trained
 
 _CHECK = "served_features_agree_with_the_store"
@@ -149,6 +150,27 @@ def test_served_rows_are_compared_with_the_champions_training_rows(trained_copy:
     assert later.skewed == record.skewed
     assert later.drift_not_computed == metadata_of(result, "serving_skew")["drift_not_computed"]
     assert "does not exist" in (later.drift_not_computed or "")
+
+
+def test_requests_are_compared_with_what_the_store_had_when_they_came(
+    trained_copy: Trained,
+) -> None:
+    """By the ledger of arrivals: newer rows agree with later requests only."""
+    platform = trained_copy.platform
+    rows, morning = _customers(platform, 150), noon(BASE_DT) - timedelta(hours=3)
+    platform.store.arrivals.record(now=morning - timedelta(days=30))
+    newer = rows.assign(date=BASE_DT, id="newer-" + rows["id"], age=rows["age"] + 7)
+    newer = newer[schema.FEATURE_COLUMNS]
+    platform.store.upsert({"credit_score_features": newer.iloc[:100]})
+    platform.store.arrivals.record(now=morning)
+    platform.store.upsert({"credit_score_features": newer.iloc[100:]})
+    platform.store.arrivals.record(now=noon(BASE_DT) + timedelta(hours=3))
+    _ask(platform, rows)
+    _materialize(trained_copy)
+    record = _record(platform)
+    [age] = record.skewed
+    assert (record.compared, age.feature, age.disagreeing) == (150, "age", 100)
+    assert [(each.kind, each.detail) for each in age.patterns] == [(Pattern.stale, "1 row before")]
 
 
 def test_a_day_on_which_nothing_was_served(trained_copy: Trained) -> None:

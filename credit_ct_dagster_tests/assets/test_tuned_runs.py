@@ -1,5 +1,7 @@
 """The search for the best model: its trials in MLflow, and which of them are retained."""
 
+from typing import Any
+
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -26,6 +28,15 @@ from credit_ct_dagster_tests.platform import (
     metadata_of,
 )
 from credit_ct_dagster_tests.trained import Trained
+
+
+def _search(trained: Trained, **changes: Any) -> None:
+    """Search again on a trained platform."""
+    search = SMALL_SEARCH | changes
+    made = trained.platform.materialize(
+        trained.instance, search=search, checks=False, until="tuned_runs"
+    )
+    assert made.success
 
 
 def test_mlflow_has_a_parent_and_a_run_per_candidate(trained: Trained) -> None:
@@ -65,7 +76,7 @@ def test_what_was_pruned_is_tracked_as_killed_with_its_curve(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
     """MLflow has for each candidate how it ended, why, and its loss after each tree."""
-    result = platform.materialize(instance, search=HALVING_SEARCH)
+    result = platform.materialize(instance, search=HALVING_SEARCH, until="tuned_runs")
     trials = platform.models()["trials.parquet"].set_index("run_id")
     assert set(trials["state"]) == {"completed", "pruned"}
     client = platform.tracking.client
@@ -97,15 +108,15 @@ def test_finished_trials_are_retained_and_nested_under_the_newest_search(
     trained_copy: Trained,
 ) -> None:
     """Again with the same rows and configuration fits nothing; `resume: false` fits all."""
-    platform, instance = trained_copy.platform, trained_copy.instance
+    platform = trained_copy.platform
     first = platform.models()["trials.parquet"]
-    platform.materialize(instance, checks=False)
+    _search(trained_copy)
     assert platform.models()["trials.parquet"].equals(first)
     summary = platform.search_summary()
     for run_id in first["run_id"]:
         tags = platform.tracking.client.get_run(run_id).data.tags
         assert tags["mlflow.parentRunId"] == summary.mlflow.parent_run_id
-    platform.materialize(instance, search=SMALL_SEARCH | {"resume": False}, checks=False)
+    _search(trained_copy, resume=False)
     afresh = platform.models()["trials.parquet"]
     assert set(afresh["run_id"]).isdisjoint(first["run_id"])
     measured = ["trial", "val_accuracy", "val_log_loss", "iterations"]
@@ -116,9 +127,9 @@ def test_finished_trials_are_retained_and_nested_under_the_newest_search(
 
 def test_other_rows_or_another_configuration_start_anew(trained_copy: Trained) -> None:
     """Trials are retained only for the same rows and the same configuration."""
-    platform, instance = trained_copy.platform, trained_copy.instance
+    platform = trained_copy.platform
     first = set(platform.models()["trials.parquet"]["run_id"])
-    platform.materialize(instance, search=SMALL_SEARCH | {"learning_rate": 0.2}, checks=False)
+    _search(trained_copy, learning_rate=0.2)
     second = set(platform.models()["trials.parquet"]["run_id"])
     assert first.isdisjoint(second)
     labels = pd.DataFrame([("z1", "zz", BASE_DT, "Good")], columns=schema.LABEL_COLUMNS)
@@ -127,19 +138,20 @@ def test_other_rows_or_another_configuration_start_anew(trained_copy: Trained) -
         more = labels.assign(id=f"z{n}", customer_id=f"zz{n}")
         row = features.assign(id=f"z{n}", customer_id=f"zz{n}", date=BASE_DT)
         platform.store.upsert({"credit_score": more, "credit_score_features": row})
-    platform.materialize(instance, checks=False)
+    _search(trained_copy)
     assert first.isdisjoint(platform.models()["trials.parquet"]["run_id"])
 
 
 def test_the_last_winner_is_tried_early(platform: Platform, instance: dg.DagsterInstance) -> None:
     """The centre of the grid first, then what won on the newest earlier base date."""
     three = SMALL_SEARCH | {"depth": [2, 3, 4, 5]}
-    platform.materialize(instance, base_dt="2025-03-08", search=three, checks=False)
+    search: dict[str, Any] = {"search": three, "checks": False, "until": "tuned_runs"}
+    platform.materialize(instance, base_dt="2025-03-08", **search)
     summary = platform.search_summary("2025-03-08")
     best = summary.best.model_copy(update={"params": {**summary.best.params, "depth": 5}})
     changed = summary.model_copy(update={"best": best})
     platform.artifacts.write(MODEL_FOLDER, "2025-03-08", {SEARCH_SUMMARY_FILE: changed})
-    platform.materialize(instance, search=three, checks=False)
+    platform.materialize(instance, **search)
     assert list(platform.models()["trials.parquet"]["depth"]) == [3, 5, 2, 4]
 
 

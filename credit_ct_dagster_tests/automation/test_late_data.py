@@ -34,6 +34,8 @@ from credit_ct_dagster_tests.automation.base_dates import (
 from credit_ct_dagster_tests.automation.splits import summary_of
 
 _SUCCESS, _FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
+_about_runs = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+"""What decides is the history of runs, not how a database answers."""
 
 
 def _late_tick(
@@ -81,6 +83,7 @@ def test_late_rows_start_exactly_their_base_dates_again(
     assert _late(instance, store, artifacts) == [days[1]]
 
 
+@_about_runs
 @pytest.mark.parametrize("merged", [{POINT_IN_TIME: True}, {}])
 def test_a_base_date_is_merged_again_as_before_whatever_is_the_default(
     instance: dg.DagsterInstance,
@@ -159,6 +162,7 @@ def states(store: FeatureStore) -> tuple[Callable[[], None], Callable[[], None]]
     return label("Poor"), label("Good")
 
 
+@_about_runs
 def test_rows_that_come_back_are_trained_on_again(
     instance: dg.DagsterInstance,
     store: FeatureStore,
@@ -181,6 +185,7 @@ def test_rows_that_come_back_are_trained_on_again(
     assert len(set(keys)) == 4
 
 
+@_about_runs
 @pytest.mark.parametrize("splits_were_written", [False, True])
 def test_a_late_run_that_failed_is_tried_again_later_and_later(
     instance: dg.DagsterInstance,
@@ -210,6 +215,7 @@ def test_a_late_run_that_failed_is_tried_again_later_and_later(
     assert len({*keys, request.run_key}) == 3
 
 
+@_about_runs
 def test_other_rows_do_not_wait_for_those_that_failed(
     instance: dg.DagsterInstance,
     store: FeatureStore,
@@ -227,6 +233,7 @@ def test_other_rows_do_not_wait_for_those_that_failed(
     assert _late(instance, store, artifacts) == [NEWEST]
 
 
+@_about_runs
 @pytest.mark.parametrize("status", [_SUCCESS, dg.DagsterRunStatus.STARTED])
 def test_runs_of_another_model_do_not_count(
     instance: dg.DagsterInstance,

@@ -1,6 +1,7 @@
 """What a trigger starts: one training with its preset, and never another on the same evidence."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
@@ -8,7 +9,8 @@ import dagster as dg
 import pytest
 
 from credit_ct_dagster.assets.merged_rows import FEATURES_TARGET, POINT_IN_TIME
-from credit_ct_dagster.automation.retraining import EVIDENCE_TAG, retraining_sensor
+from credit_ct_dagster.automation import retraining
+from credit_ct_dagster.automation.retraining import EVIDENCE_TAG
 from credit_ct_dagster.contracts.decision import Decision, DecisionRecord, Ground
 from credit_ct_dagster.contracts.files import (
     MODEL_FOLDER,
@@ -20,47 +22,25 @@ from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.triggers import (
     Retrain,
     Trigger,
-    TriggerKind,
     Watch,
-    fingerprint_of,
 )
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.io_managers.decisions import DecisionRecords
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling.rows.splitting import data_fingerprint
 from credit_ct_dagster.modeling.search.presets import Preset
+from credit_ct_dagster.partitions import day_of
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
-from credit_ct_dagster.resources.trained_model import TrainedModel
 from credit_ct_dagster.runs.purposes import TRIGGER_TAG
-from credit_ct_dagster_tests.automation.base_dates import (
-    DEFINITIONS,
-    NEWEST,
-    FixedCalendar,
-    run_of,
-    search_summary,
+from credit_ct_dagster_tests.automation.base_dates import NEWEST, run_of, search_summary
+from credit_ct_dagster_tests.automation.triggered import (
+    CHAMPION,
+    Sensor,
+    days_before_newest,
+    trigger,
 )
 
-_CHAMPION = "m:champion"
 _Watched = Callable[..., None]
-
-
-def _days(newest: int, count: int = 3) -> tuple[str, ...]:
-    """Days before the newest base date, oldest first."""
-    last = date.fromisoformat(NEWEST) - timedelta(days=newest)
-    return tuple((last - timedelta(days=n)).isoformat() for n in reversed(range(count)))
-
-
-def _trigger(days: tuple[str, ...], kind: TriggerKind = TriggerKind.below_floor) -> Trigger:
-    return Trigger(
-        kind=kind,
-        code="CT-CHECK-PERFORMANCE-IS-ABOVE-FLOORS",
-        sentence="It was below a floor.",
-        action="Train.",
-        champion=_CHAMPION,
-        days=days,
-        needed=3,
-        fingerprint=fingerprint_of(kind, _CHAMPION, days),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +68,7 @@ def watched(artifacts: ArtifactsIOManager) -> _Watched:
             dagster_run_id="r",
             model_name="m",
             champion=ServedChampion(
-                base_dt="2025-01-31", bentoml_tag=_CHAMPION, registered_version=champion
+                base_dt="2025-01-31", bentoml_tag=CHAMPION, registered_version=champion
             ),
             service=ServiceState(
                 url="http://x", asked_at=datetime.now(UTC), is_expected=False, status="silent"
@@ -127,72 +107,40 @@ def _promote(artifacts: ArtifactsIOManager, version: str) -> None:
     )
 
 
-class _Sensor:
-    """The sensor, whose ticks follow each other; a run that it starts is recorded."""
-
-    def __init__(
-        self, instance: dg.DagsterInstance, artifacts: ArtifactsIOManager, store: FeatureStore
-    ) -> None:
-        self._instance = instance
-        self._resources = {
-            "artifacts": artifacts,
-            "feature_store": store,
-            "calendar": FixedCalendar(),
-            "trained_model": TrainedModel(name="m"),
-        }
-        self.cursor: str | None = None
-
-    def tick(self, started: dg.DagsterRunStatus | None = None) -> dg.RunRequest | str:
-        """What it starts, or why it skips; the run is recorded with a status."""
-        with dg.build_sensor_context(
-            instance=self._instance,
-            cursor=self.cursor,
-            resources=self._resources,
-            repository_def=DEFINITIONS.get_repository_def(),
-        ) as context:
-            tick = retraining_sensor.evaluate_tick(context)
-        self.cursor = tick.cursor
-        if not tick.run_requests:
-            return tick.skip_message or ""
-        [request] = tick.run_requests
-        if started:
-            run_of(self._instance, str(request.partition_key), started, **request.tags)
-        return request
-
-
 @pytest.fixture
 def sensor(
     instance: dg.DagsterInstance, artifacts: ArtifactsIOManager, labelled: FeatureStore
-) -> _Sensor:
+) -> Sensor:
     """The sensor before its first tick."""
-    return _Sensor(instance, artifacts, labelled)
+    return Sensor(instance, artifacts, labelled)
 
 
-def test_a_trigger_starts_a_training_with_its_preset(sensor: _Sensor, watched: _Watched) -> None:
+def test_a_trigger_starts_a_training_with_its_preset(sensor: Sensor, watched: _Watched) -> None:
     """Of the newest base date that has labels; the run says why."""
     assert sensor.tick() == "How the champion does was never looked at yet"
     watched()
     assert sensor.tick() == f"Nothing that was found on {NEWEST} calls for a training"
-    trigger = _trigger(_days(20))
-    watched(trigger)
+    found = trigger(days_before_newest(20))
+    watched(found)
     request = sensor.tick()
     assert isinstance(request, dg.RunRequest)
-    assert (request.partition_key, request.run_key) == (NEWEST, trigger.fingerprint)
+    key = f"{found.fingerprint}/{day_of(time.time())}"
+    assert (request.partition_key, request.run_key) == (NEWEST, key)
     assert request.tags[TRIGGER_TAG] == (
-        f"below_floor of {_CHAMPION}, {trigger.since} to {trigger.until}"
+        f"below_floor of {CHAMPION}, {found.since} to {found.until}"
     )
     assert request.run_config == {"ops": {"tuned_runs": {"config": {"preset": "quality"}}}}
 
 
 def test_rows_are_merged_as_they_were_before(
-    sensor: _Sensor, watched: _Watched, instance: dg.DagsterInstance
+    sensor: Sensor, watched: _Watched, instance: dg.DagsterInstance
 ) -> None:
     """Whatever is the default: with other rows, the base date would be trained once more."""
     merged = {POINT_IN_TIME: False}
     instance.report_runless_asset_event(
         dg.AssetMaterialization(FEATURES_TARGET, partition=NEWEST, metadata=merged)
     )
-    watched(_trigger(_days(20)))
+    watched(trigger(days_before_newest(20)))
     request = sensor.tick()
     assert isinstance(request, dg.RunRequest)
     assert request.run_config["ops"]["features_target"] == {"config": merged}
@@ -203,16 +151,51 @@ def test_every_preset_of_the_search_can_be_chosen() -> None:
     assert set(Retrain) - {Retrain.off} == set(Preset)
 
 
-def test_the_same_evidence_starts_nothing_more(sensor: _Sensor, watched: _Watched) -> None:
-    """Neither at the next tick nor after the cool-down, whatever became of the run."""
-    watched(_trigger(_days(20)))
-    assert isinstance(sensor.tick(dg.DagsterRunStatus.FAILURE), dg.RunRequest)
+def test_the_same_evidence_starts_nothing_more(sensor: Sensor, watched: _Watched) -> None:
+    """Neither at the next tick nor after the cool-down."""
+    watched(trigger(days_before_newest(20)))
+    assert isinstance(sensor.tick(dg.DagsterRunStatus.SUCCESS), dg.RunRequest)
     assert "14 days later at the earliest" in str(sensor.tick())
     later = date.fromisoformat(NEWEST) + timedelta(days=14)
-    watched(_trigger(_days(20)), day=later.isoformat())
+    watched(trigger(days_before_newest(20)), day=later.isoformat())
     assert str(sensor.tick()).startswith("The same evidence has started a training already")
-    watched(_trigger(_days(17)), day=later.isoformat())
+    watched(trigger(days_before_newest(17)), day=later.isoformat())
     assert isinstance(sensor.tick(), dg.RunRequest), "three newer days are new evidence"
+
+
+@pytest.mark.parametrize(
+    ("instance", "status"),
+    [
+        ("sqlite", dg.DagsterRunStatus.FAILURE),
+        ("mariadb", dg.DagsterRunStatus.FAILURE),
+        ("sqlite", dg.DagsterRunStatus.CANCELED),
+    ],
+    indirect=["instance"],
+)
+def test_a_training_that_failed_is_tried_again_on_the_next_day(
+    sensor: Sensor,
+    watched: _Watched,
+    status: dg.DagsterRunStatus,
+    artifacts: ArtifactsIOManager,
+    labelled: FeatureStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once a day, also where it failed after its search; one that succeeds is the last."""
+    watched(trigger(days_before_newest(20)))
+    first = sensor.tick(status)
+    fingerprint = data_fingerprint(labelled.source_rows(NEWEST))
+    summary = search_summary("quality", fingerprint)
+    artifacts.write(MODEL_FOLDER, NEWEST, {SEARCH_SUMMARY_FILE: summary})
+    assert "has failed: the next attempt is tomorrow" in str(sensor.tick())
+    sensor.cursor = None
+    assert "has failed: the next attempt is tomorrow" in str(sensor.tick())
+    tomorrow = time.time() + 24 * 3600
+    monkeypatch.setattr(retraining.time, "time", lambda: tomorrow)
+    second = sensor.tick(dg.DagsterRunStatus.SUCCESS)
+    assert isinstance(first, dg.RunRequest)
+    assert isinstance(second, dg.RunRequest)
+    assert first.run_key != second.run_key
+    assert "14 days later at the earliest" in str(sensor.tick())
 
 
 @pytest.mark.parametrize(
@@ -221,51 +204,51 @@ def test_the_same_evidence_starts_nothing_more(sensor: _Sensor, watched: _Watche
     indirect=["instance"],
 )
 def test_a_sensor_without_memory_knows_its_runs(
-    sensor: _Sensor, watched: _Watched, cursor: str | None
+    sensor: Sensor, watched: _Watched, cursor: str | None
 ) -> None:
     """By their tags, when its cursor was reset or cannot be read."""
-    watched(_trigger(_days(20)))
+    watched(trigger(days_before_newest(20)))
     assert isinstance(sensor.tick(dg.DagsterRunStatus.SUCCESS), dg.RunRequest)
     sensor.cursor = cursor
     assert "14 days later at the earliest" in str(sensor.tick())
 
 
 def test_trainings_of_another_model_do_not_count(
-    sensor: _Sensor, watched: _Watched, instance: dg.DagsterInstance
+    sensor: Sensor, watched: _Watched, instance: dg.DagsterInstance
 ) -> None:
     """Nor does a tag that a person has set by hand."""
-    other = _trigger(_days(20)).model_copy(update={"champion": "other:x"})
+    other = trigger(days_before_newest(20)).model_copy(update={"champion": "other:x"})
     values = {"day": NEWEST, "until": other.until, "fingerprint": "f", "kind": "drift"}
     for tag in (json.dumps(values | {"champion": "other:x"}), "by hand"):
         run_of(instance, NEWEST, dg.DagsterRunStatus.SUCCESS, **{EVIDENCE_TAG: tag})
-    watched(_trigger(_days(20)))
+    watched(trigger(days_before_newest(20)))
     assert isinstance(sensor.tick(), dg.RunRequest)
 
 
 def test_evidence_about_a_model_that_no_longer_serves_starts_nothing(
-    sensor: _Sensor, watched: _Watched, artifacts: ArtifactsIOManager
+    sensor: Sensor, watched: _Watched, artifacts: ArtifactsIOManager
 ) -> None:
     """Somebody has promoted another one since, or a rollback has."""
-    watched(_trigger(_days(20)))
+    watched(trigger(days_before_newest(20)))
     _promote(artifacts, "2")
     assert sensor.tick() == f"Another model became the champion since {NEWEST}"
 
 
-def test_an_old_record_starts_nothing(sensor: _Sensor, watched: _Watched) -> None:
+def test_an_old_record_starts_nothing(sensor: Sensor, watched: _Watched) -> None:
     """Where monitoring has stopped, nobody knows what holds today."""
-    [old] = _days(3, count=1)
-    watched(_trigger(_days(20)), day=old)
+    [old] = days_before_newest(3, count=1)
+    watched(trigger(days_before_newest(20)), day=old)
     assert str(sensor.tick()).startswith(f"The newest health record is of {old}")
-    [recent] = _days(2, count=1)
-    watched(_trigger(_days(20)), day=recent)
+    [recent] = days_before_newest(2, count=1)
+    watched(trigger(days_before_newest(20)), day=recent)
     assert isinstance(sensor.tick(), dg.RunRequest)
 
 
 def test_it_waits_for_a_run_of_the_base_date(
-    sensor: _Sensor, watched: _Watched, instance: dg.DagsterInstance
+    sensor: Sensor, watched: _Watched, instance: dg.DagsterInstance
 ) -> None:
     """Its evidence is not used up by that."""
-    watched(_trigger(_days(20)))
+    watched(trigger(days_before_newest(20)))
     run_of(instance, NEWEST, dg.DagsterRunStatus.STARTED)
     assert sensor.tick() == f"A run of base date {NEWEST} has not ended"
     assert not sensor.cursor
@@ -276,7 +259,7 @@ def test_it_waits_for_a_run_of_the_base_date(
     [("quality", "same", False), ("bank", "same", True), ("quality", "other", True)],
 )
 def test_a_search_that_was_made_is_not_made_again(
-    sensor: _Sensor,
+    sensor: Sensor,
     watched: _Watched,
     artifacts: ArtifactsIOManager,
     labelled: FeatureStore,
@@ -285,7 +268,7 @@ def test_a_search_that_was_made_is_not_made_again(
     starts: bool,
 ) -> None:
     """The same preset on the same rows finds the same model."""
-    watched(_trigger(_days(20)))
+    watched(trigger(days_before_newest(20)))
     fingerprint = data_fingerprint(labelled.source_rows(NEWEST)) if rows == "same" else "other"
     artifacts.write(
         MODEL_FOLDER, NEWEST, {SEARCH_SUMMARY_FILE: search_summary(preset, fingerprint)}

@@ -17,7 +17,7 @@ from credit_ct_dagster.contracts.health import (
 )
 from credit_ct_dagster.contracts.triggers import Trigger, TriggerKind, Watch
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
-from credit_ct_dagster.modeling.watching.triggers import CODES
+from credit_ct_dagster.modeling.watching.finding import CODES
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.runs.failures import check_code
 from credit_ct_dagster_tests.checks.execution import results_of

@@ -14,7 +14,11 @@ from credit_ct_dagster.contracts.decision import (
     ProbabilityComparison,
     Reliability,
 )
+from credit_ct_dagster.contracts.window_contrast import WindowContrast
 
+_CONTRAST = WindowContrast(
+    newest=1 / 7, older=-0.1, pooled=-0.02, low=0.2, high=0.3, confidence=0.95
+)
 _OLD = Path(__file__).parent / "written_by_0_1" / "decision.json"
 
 
@@ -38,9 +42,9 @@ def test_floors_of_earlier_releases_are_read_without_a_claim_about_chance() -> N
     assert verdicts["recall of Good"] == FloorVerdict.missed
     assert {each.p_value for each in decision.floors} == {None}
     assert not any(each.shared for each in decision.floors)
-    assert (decision.holdouts, decision.probabilities) == ((), None)
+    assert (decision.holdouts, decision.probabilities, decision.windows) == ((), None, None)
     assert decision.comparison
-    assert decision.comparison.differing is None
+    assert (decision.comparison.differing, decision.comparison.confidence) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +63,19 @@ def test_probabilities_are_worse_only_if_the_interval_excludes_0(
     assert _compared(low, high).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "contradict"),
+    [(0.001, 0.2, True), (0.0, 0.2, False), (-0.2, 0.0, False), (-0.2, -0.001, True)],
+)
+def test_windows_contradict_only_if_the_interval_excludes_0(
+    low: float, high: float, contradict: bool
+) -> None:
+    """In either direction; only then is there something to say."""
+    found = _CONTRAST.model_copy(update={"low": low, "high": high})
+    assert found.contradict is contradict
+    assert bool(found.sentence) is contradict
+
+
 def test_a_decision_that_is_read_equals_the_one_that_was_taken() -> None:
     """So a retried step recognises its own record."""
     below = FloorVerdict.below
@@ -74,6 +91,7 @@ def test_a_decision_that_is_read_equals_the_one_that_was_taken() -> None:
         floors=[floor],
         probabilities=_compared(0.1, 0.2),
         holdouts=("2025-03-10", "2025-02-05"),
+        windows=_CONTRAST,
     )
     old = DecisionRecord.from_json(_OLD.read_bytes(), "decision.json")
     record = old.model_copy(update={"decision": decision})

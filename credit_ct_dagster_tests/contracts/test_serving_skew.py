@@ -71,6 +71,19 @@ def test_a_day_without_a_comparison_says_why() -> None:
     )
 
 
+def test_requests_whose_rows_came_later_are_counted() -> None:
+    """Beside what was compared, and where they are all there is."""
+    assert _day(_FINE, not_known_then=1_050).sentence.endswith(
+        " disagree. 1,050 more were not compared: their rows came, or were changed, after the"
+        " answer."
+    )
+    assert _day(requests=9, not_known_then=3, compared=0).sentence == (
+        "none of 9 requests could be compared with the feature store: of 3, the customer's row"
+        " came, or was changed, after the answer; the others name no customer, or one without a"
+        " row in the month before."
+    )
+
+
 def test_a_record_is_read_back() -> None:
     """As it was written, with what is computed from it."""
     day = _day(_SKEW, _FINE)

@@ -80,6 +80,12 @@ def test_status_and_doctor_see_the_service() -> None:
     assert code["environment"]["SERVING_API_KEYS"] in serving["environment"]["SERVING_API_KEYS"]
 
 
+def test_alerts_of_the_service_link_to_the_ui_of_the_stack() -> None:
+    """As those of runs do: where people open it, which nobody but they can know."""
+    urls = {_SERVICES[name]["environment"]["WEBSERVER_URL"] for name in ("code", "serving")}
+    assert urls == {"${WEBSERVER_URL:-http://127.0.0.1:3000}"}
+
+
 def test_dask_workers_read_the_feature_store_of_the_run() -> None:
     """The customers that they score are those of its base date."""
     run, worker = (_SERVICES[name]["environment"] for name in ("code", "dask-worker"))

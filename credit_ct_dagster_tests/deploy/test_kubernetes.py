@@ -60,6 +60,14 @@ def test_status_and_doctor_see_the_service() -> None:
     assert settings["SERVICE_URL"] == f"http://credit-ct-serving:{port['port']}"
 
 
+def test_alerts_link_to_the_ui() -> None:
+    """Those of runs and those of the service, which read the same settings."""
+    assert "WEBSERVER_URL" in _OBJECTS["ConfigMap", "credit-ct"]["data"]
+    (container,) = _OUR_PODS["credit-ct-serving"]["containers"]
+    assert {"configMapRef": {"name": "credit-ct"}} in container["envFrom"]
+    assert {"name": "credit-ct"} in _CODE["envConfigMaps"]
+
+
 @pytest.mark.parametrize("name", ["mlflow", "dask-scheduler", "dask-worker", "webserver"])
 def test_what_the_chart_does_not_know_is_started_as_by_compose(name: str) -> None:
     """The same command, at the other address, and the same question for its health."""

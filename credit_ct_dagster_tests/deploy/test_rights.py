@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import mlflow
+import pandas as pd
 import pytest
 import sqlalchemy as sa
 
@@ -16,11 +17,13 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.search.search_space import TuningParameters
 from credit_ct_dagster.resources.feature_store.predictions import LoggedPredictions
 from credit_ct_dagster.resources.feature_store.scores import CustomerScores
+from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.feature_store.tables import FEATURES, Tables
 from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster.serving.log.prediction_log import PredictionLog
 from credit_ct_dagster.serving.log.table import NAME, create_statements
+from credit_ct_dagster_tests import served_rows
 from credit_ct_dagster_tests.deploy.conftest import USERS
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import BASE_DT, REPOSITORY
@@ -62,9 +65,28 @@ def test_the_platform_merges_and_reads_what_the_loader_loaded(loaded: MariaDB) -
 
 def test_arrivals_are_recorded_by_whoever_comes_first(loaded: MariaDB) -> None:
     """By the loader, after it has written, or by a sensor; the table is created by the first."""
-    for user, lines in (("feature_loader", 2_000), ("feature_store", 0)):
-        assert _store(loaded, user).arrivals.record(["credit_score"]) == {"credit_score": lines}
+    for user, table, lines in (
+        ("feature_loader", "credit_score", 2_000),
+        ("feature_store", "credit_score", 0),
+        ("feature_store", "credit_score_features", 2_000),
+    ):
+        assert _store(loaded, user).arrivals.record([table]) == {table: lines}
     assert _store(loaded, "feature_store").arrivals.delays() is not None
+
+
+def test_what_was_served_is_read_with_labels_and_features(loaded: MariaDB) -> None:
+    """Of a request that the service has logged: all that the monitoring assets ask the database."""
+    root, store = _store(loaded, "root"), _store(loaded, "feature_store")
+    served_rows.log(root, served_rows.request("watched", BASE_DT, "11803"))
+    day, answers = BASE_DT, ServedAnswers(store.database, served_rows.MODEL)
+    assert list(answers.of_day(day)["key"]) == ["watched"]
+    assert list(answers.volumes(day, day)["answers"]) == [1]
+    assert len(answers.features_of_day(day, most_rows=10)) == 1
+    assert answers.beside_the_store(day, most_rows=10).requests == 1
+    keys = pd.DataFrame([{"day": day, "source": "request", "key": "watched"}])
+    assert len(answers.of_keys(keys)) == 1
+    assert answers.labels_arrived_since(datetime(2025, 1, 1, tzinfo=UTC), day, day) is not None
+    loaded.execute("DELETE FROM credit_predictions", url=loaded.url("mlops"))
 
 
 def test_the_platform_replaces_the_scores_of_customers(loaded: MariaDB) -> None:

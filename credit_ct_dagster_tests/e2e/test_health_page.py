@@ -1,5 +1,6 @@
 """The page on the champion's health in a real browser: on a screen, on a tablet, on a phone."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,21 @@ def page(browser: Browser, tmp_path: Path) -> Page:
             healths.sentence(Severity.notice, Topic.probation, "m:2 is on probation."),
         ),
     )
+    made = HealthPage(
+        record,
+        "https://dagster/runs/1",
+        "https://dagster/assets",
+        newest=record.model_copy(
+            update={
+                "base_dt": "2025-03-24",
+                "made_at": healths.NOW + timedelta(days=20),
+                "days": (healths.labelled_day(),),
+            }
+        ),
+        newest_url="https://dagster/champion-health/2025-03-24",
+    )
     file = tmp_path / "health.html"
-    file.write_text(HealthPage(record, "https://dagster/runs/1", "https://dagster/assets").html())
+    file.write_text(made.html())
     opened = browser.new_page(viewport={"width": 1400, "height": 900})
     opened.goto(file.as_uri())
     return opened

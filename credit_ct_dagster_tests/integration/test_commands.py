@@ -56,7 +56,9 @@ def test_dagster_job_execute_with_its_history_in_mysql(
     _check_mlflow_runs(platform)
     assert len(_processes(done)) == 1
     again = platform.run("credit-ct", "run", "--if-missing", **elsewhere)
-    assert "is packaged already" in again.stdout, again.stderr
+    assert again.returncode == 0, again.stderr
+    assert "is packaged already" in again.stdout
+    assert "trial 1" not in again.stderr
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     with engine.connect() as connection:
         runs = connection.exec_driver_sql("SELECT status FROM runs").fetchall()
@@ -90,44 +92,41 @@ def test_dagster_job_execute_fails_with_an_exit_code(platform: Platform) -> None
     assert "Base date 2025-12-01: the window 2025-11-01 to 2025-12-01 never had rows" in done.stderr
 
 
-def test_run_reports_and_status_lists(platform: Platform) -> None:
-    """What a person sees: progress, the result, and afterwards the list of base dates."""
+def test_a_fresh_machine_trains_reports_and_lists(platform: Platform) -> None:
+    """What `make run` does, and what a person sees: progress, the result, the list afterwards."""
     (platform.folder / "small.yaml").write_text(yaml.safe_dump(_SMALL))
-    done = platform.run("credit-ct", "run", "--config", "small.yaml")
-    assert done.returncode == 0, done.stderr
+    fresh = {"FEATURE_STORE_URL": "sqlite:///var/fresh.db", "RETENTION_DAYS": "none"}
+    done = platform.run("credit-ct", "run", "--sample-if-empty", "--config", "small.yaml", **fresh)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "credit_score: 20,000 rows" in done.stdout
     assert "completed: accuracy" in done.stderr
     assert "; 2/2 done, 0 pruned; best " in done.stderr
-    summary, report = platform.search_summary(), platform.models().read(AssessmentReport)
-    for text in (
-        f"Base date     {BASE_DT}",
-        "The best 2 of 2 trials",
-        f"{report.holdout.metrics['accuracy'].value:.4f} on the holdout",
-        f"BentoML tag   {platform.model_name}:",
-        f"artifacts/models/{platform.model_name}/{BASE_DT}",
-        "Decision      Promoted: there was no champion",
-        f"{BASE_DT}/model_card.html",
-        "make dev, then http://127.0.0.1:3000",
-    ):
-        assert text in done.stdout, text
-
-    again = platform.run("credit-ct", "run", "--if-missing")
-    assert again.returncode == 0, again.stderr
-    assert "is packaged already" in again.stdout
-    assert "trial 1" not in again.stderr
-
-    failed = platform.run("credit-ct", "run", "--partition", "2025-12-01", RETENTION_DAYS="none")
+    failed = platform.run("credit-ct", "run", "--partition", "2025-03-01", **fresh)
     assert failed.returncode == 1
     error = failed.stderr.splitlines()[-1]
     assert error.startswith("Error: Dagster run ")
-    assert "window_has_enough_rows: Base date 2025-12-01: the window 2025-11-01 to" in error
+    assert "window_has_enough_rows: Base date 2025-03-01: the window 2025-02-01 to" in error
     assert error.endswith("#ct-check-window-has-enough-rows")
     assert "Traceback" not in failed.stderr
 
-    status = platform.run("credit-ct", "status", "--json")
+    status = platform.run("credit-ct", "status", "--json", **fresh)
     assert status.returncode == 0, status.stderr
-    newest, trained = json.loads(status.stdout)
-    assert (newest["base_dt"], newest["state"]) == ("2025-12-01", "failed")
-    assert trained["base_dt"] == BASE_DT
+    trained, other = json.loads(status.stdout)
+    assert (other["base_dt"], other["state"]) == ("2025-03-01", "failed")
+    base_dt = trained["base_dt"]
+    summary = platform.search_summary(base_dt)
+    report = platform.models(base_dt).read(AssessmentReport)
+    for text in (
+        f"Base date     {base_dt}",
+        "The best 2 of 2 trials",
+        f"{report.holdout.metrics['accuracy'].value:.4f} on the holdout",
+        f"BentoML tag   {platform.model_name}:",
+        f"artifacts/models/{platform.model_name}/{base_dt}",
+        "Decision      Promoted: there was no champion",
+        f"{base_dt}/model_card.html",
+        "make dev, then http://127.0.0.1:3000",
+    ):
+        assert text in done.stdout, text
     assert trained["state"] == "packaged"
     assert trained["rows"] == sum(trained["splits"].values()) == sum(summary.rows.values())
     assert trained["val_accuracy"] == pytest.approx(report.val.metrics["accuracy"].value)
@@ -138,39 +137,24 @@ def test_run_reports_and_status_lists(platform: Platform) -> None:
                    if key.asset_key.path[-1] in TRAINING_ASSETS}  # fmt: skip
     assert set(trained["checks"]) == of_training
     assert all(trained["checks"].values())
-    assert newest["checks"] == {
+    assert other["checks"] == {
         "window_has_enough_rows": False,
         "window_labels_are_merged": True,
         "rows_have_not_expired": True,
     }
-    table = platform.run("credit-ct", "status").stdout
+    table = platform.run("credit-ct", "status", **fresh).stdout
     assert trained["bentoml_tag"] in table
     assert "2 passed, failed: window_has_enough_rows" in table
 
 
-def test_an_empty_store_gets_sample_rows_or_files(platform: Platform) -> None:
-    """What `make run` does on a fresh machine, and loading both files by command."""
-    (platform.folder / "small.yaml").write_text(yaml.safe_dump(_SMALL))
-    fresh = {"FEATURE_STORE_URL": "sqlite:///var/fresh.db"}
-    done = platform.run("credit-ct", "run", "--sample-if-empty", "--config", "small.yaml", **fresh)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "credit_score: 20,000 rows" in done.stdout
-    (platform.folder / "labels.csv").write_text("1,2,2025-01-05,Poor\n3,4,2025-01-06,Good\n")
-    loaded = platform.run("credit-ct", "load", "--labels", "labels.csv", **fresh)
-    assert loaded.returncode == 0, loaded.stderr
-    assert "credit_score: 2 rows, 2025-01-05 to 2025-01-06" in loaded.stdout
+_NO_DATABASE = {"FEATURE_STORE_URL": "mysql+pymysql://u:hush@localhost:1"}
 
 
 @pytest.mark.parametrize(
     ("command", "environment", "message"),
     [
-        (
-            ("run",),
-            {"FEATURE_STORE_URL": "mysql+pymysql://u:hush@localhost:1"},
-            "does not answer",
-        ),
+        (("run",), _NO_DATABASE, "does not answer"),
         (("run",), {"FEATURE_STORE_URL": "sqlite:///empty.db"}, "No base date has labels"),
-        (("run", "--partition", "2024-01-01"), {}, "before the first one"),
         (("run",), {"RETENTION_DAYS": "soon"}, "RETENTION_DAYS"),
         (("load", "--labels", "absent.csv"), {}, "absent.csv cannot be read"),
     ],
@@ -192,3 +176,4 @@ def test_debug_shows_the_traceback(platform: Platform) -> None:
     done = platform.run("credit-ct", "--debug", "run", "--partition", "2024-01-01")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+    assert "before the first one" in done.stderr

@@ -49,6 +49,36 @@ def test_contributions_add_up_to_the_margin(
         assert found == pytest.approx(difference, abs=1e-12)
 
 
+def test_many_rows_have_the_contributions_of_each() -> None:
+    """To the last bit: of all rows together, by one prediction per order, and in blocks."""
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {
+            "debt": rng.choice([1.0, 2.5, np.nan], 2_000),
+            "kind": rng.choice(list("ab"), 2_000),
+            "rate": 0.5,
+        }
+    )
+    asked = []
+
+    def margins(given: Any, number: int) -> Any:
+        table = pd.DataFrame(given, columns=rows.columns)
+        asked.append(len(table))
+        debt = table["debt"].astype(float).fillna(7.0).to_numpy()
+        return debt * np.where(table["kind"] == "a", 3.0, -0.1) + number
+
+    orders = [[0, 1, 2], [2, 1, 0]]
+    typical: list[float | str] = [1.0, "a", 0.5]
+    found = Contributions(margins, orders).of_rows(rows, typical, 1)
+    assert len(asked) == 1 + len(orders)
+    each = [Contributions(margins, orders).of_row(row, typical, 1) for row in rows.values.tolist()]
+    assert found.tolist() == [of_row.tolist() for of_row in each]
+    many = pd.concat([rows] * 20, ignore_index=True)
+    assert np.array_equal(
+        Contributions(margins, orders).of_rows(many, typical, 1), np.tile(found, (20, 1))
+    )
+
+
 def test_a_contribution_is_credited_to_the_feature_that_has_the_effect() -> None:
     """CatBoost 1.2.10 credits the effect of categories to texts; only predictions count here."""
     rng = np.random.default_rng(0)

@@ -1,62 +1,35 @@
 """The pages on the champion's health that the UI's server has, from Dagster's history."""
 
-import asyncio
+from datetime import timedelta
 
 import dagster as dg
-import httpx
 import pytest
-from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
-from starlette.routing import Route
 
-from credit_ct_dagster.contracts.health import HealthRecord
+from credit_ct_dagster.contracts.health import DayFigures, HealthRecord
 from credit_ct_dagster.errors.stores import UnreadableRecordError
 from credit_ct_dagster.errors.watching import NoHealthRecordError
-from credit_ct_dagster.resources.dagster_ui import PACKED_HEALTH, DagsterUI
-from credit_ct_dagster.ui.health_pages import add_health_pages
+from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster_tests.modeling.watching import healths
 from credit_ct_dagster_tests.modeling.watching.healths import DAY
+from credit_ct_dagster_tests.ui.pages import UIServer, materialize
 
 _BEFORE = healths.before(DAY, 1)
 
 
-class _Server:
-    """Dagster's server, which answers to every path, with the pages before it."""
-
-    def __init__(self, instance: dg.DagsterInstance) -> None:
-        self._app = Starlette(
-            routes=[Route("/{path:path}", lambda _: PlainTextResponse("Dagster"))]
-        )
-        add_health_pages(self._app, instance)
-
-    def get(self, path: str) -> httpx.Response:
-        """The answer to a request; redirects are not followed."""
-
-        async def answered() -> httpx.Response:
-            transport = httpx.ASGITransport(self._app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://ui") as client:
-                return await client.get(path)
-
-        return asyncio.run(answered())
-
-
 @pytest.fixture
-def server(instance: dg.DagsterInstance) -> _Server:
+def server(instance: dg.DagsterInstance) -> UIServer:
     """A server of an empty history."""
-    return _Server(instance)
+    return UIServer(instance)
 
 
 def _materialize(instance: dg.DagsterInstance, day: str, packed: str | None) -> None:
-    """Report that the asset was materialized; days that are measured anew have no record."""
-    metadata = {PACKED_HEALTH: dg.MetadataValue.json({PACKED_HEALTH: packed})} if packed else {}
-    made = dg.AssetMaterialization("champion_health", partition=day, metadata=metadata)
-    instance.report_runless_asset_event(made)
+    materialize(instance, "champion_health", day, packed)
 
 
 def test_the_page_of_a_day_is_that_of_its_record(
-    instance: dg.DagsterInstance, server: _Server
+    instance: dg.DagsterInstance, server: UIServer
 ) -> None:
-    """Also after the day was measured anew; links lead to this server, and no script may run."""
+    """Links lead to this server, and no script may run."""
     _materialize(instance, DAY, healths.record().packed())
     _materialize(instance, DAY, None)
     answer = server.get(f"/champion-health/{DAY}")
@@ -64,12 +37,29 @@ def test_the_page_of_a_day_is_that_of_its_record(
     assert "credit_history_age, another unit (/ 12)" in answer.text
     assert 'href="/runs/run-1"' in answer.text
     assert f'href="/assets/champion_health?view=partitions&amp;partition={DAY}"' in answer.text
+    assert "What is known by now" not in answer.text
     assert answer.headers["content-security-policy"].startswith("default-src 'none';")
     assert server.get("/runs").text == "Dagster"
 
 
+def test_the_page_of_an_earlier_day_has_what_labels_have_said_since(
+    instance: dg.DagsterInstance, server: UIServer
+) -> None:
+    """By the newest record, also when an earlier day was measured again after it."""
+    tomorrow = healths.before(DAY, -1)
+    days = (*healths.record().days[:-1], healths.labelled_day(), DayFigures(day=tomorrow))
+    later = healths.record(base_dt=tomorrow, days=days, made_at=healths.NOW + timedelta(days=1))
+    for record in (healths.record(), later, healths.record(base_dt=_BEFORE)):
+        _materialize(instance, record.base_dt, record.packed())
+    answer = server.get(f"/champion-health/{DAY}").text
+    assert "90 of 400 answers have a label (22.5%)." in answer
+    assert f'href="/champion-health/{tomorrow}"' in answer
+    assert "What is known by now" not in server.get(f"/champion-health/{tomorrow}").text
+    assert server.get("/champion-health").headers["location"] == f"/champion-health/{tomorrow}"
+
+
 def test_the_newest_day_is_found_without_its_date(
-    instance: dg.DagsterInstance, server: _Server
+    instance: dg.DagsterInstance, server: UIServer
 ) -> None:
     """A bookmark on a phone; of the model that it names, if several share the history."""
     other = healths.record(base_dt=DAY, model_name="other")
@@ -91,7 +81,7 @@ def test_links_of_alerts_lead_to_the_page_of_their_day() -> None:
 
 
 @pytest.mark.parametrize("path", ["/champion-health", f"/champion-health/{DAY}"])
-def test_without_a_record_there_is_a_sentence(server: _Server, path: str) -> None:
+def test_without_a_record_there_is_a_sentence(server: UIServer, path: str) -> None:
     """With its code, as everywhere."""
     answer = server.get(path)
     assert answer.status_code == 404
@@ -100,7 +90,7 @@ def test_without_a_record_there_is_a_sentence(server: _Server, path: str) -> Non
 
 
 def test_a_record_that_cannot_be_read_is_told(
-    instance: dg.DagsterInstance, server: _Server
+    instance: dg.DagsterInstance, server: UIServer
 ) -> None:
     """Not as an empty page."""
     _materialize(instance, DAY, "no record")

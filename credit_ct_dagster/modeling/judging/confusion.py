@@ -16,12 +16,16 @@ _MOST_DRAWN = 8_000_000
 _CLASSES = len(schema.CLASSES)
 
 
-def counts_per_customer(rows: pd.DataFrame, predicted: np.ndarray) -> np.ndarray:
+def counts_per_customer(
+    rows: pd.DataFrame, predicted: np.ndarray, counted: np.ndarray | None = None
+) -> np.ndarray:
     """Confusion counts of each customer.
 
     Args:
         rows: Labelled rows, with their customers.
         predicted: Class per row.
+        counted: Whether each row counts, shape (rows,); None: all do. A customer of whom none does
+            has counts of 0.
 
     Returns:
         Shape (customers, 3, 3), int64.
@@ -30,7 +34,8 @@ def counts_per_customer(rows: pd.DataFrame, predicted: np.ndarray) -> np.ndarray
     place = {name: number for number, name in enumerate(schema.CLASSES)}
     counts = np.zeros((len(customers), _CLASSES, _CLASSES), dtype=np.int64)
     true = rows[schema.TARGET].map(place).to_numpy()
-    np.add.at(counts, (customer, true, pd.Series(predicted).map(place).to_numpy()), 1)
+    once = 1 if counted is None else counted.astype(np.int64)
+    np.add.at(counts, (customer, true, pd.Series(predicted).map(place).to_numpy()), once)
     return counts
 
 

@@ -12,10 +12,12 @@ import pandas as pd
 
 from credit_ct_dagster.contracts.decision import Comparison, Floor, ProbabilityComparison
 from credit_ct_dagster.contracts.utility import Metric, Utility
+from credit_ct_dagster.contracts.window_contrast import WindowContrast
 from credit_ct_dagster.modeling.judging import confusion
 from credit_ct_dagster.modeling.judging.floors import floors
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 from credit_ct_dagster.modeling.judging.probability_guard import compare_probabilities
+from credit_ct_dagster.modeling.judging.windows import contrast, for_newest
 
 if TYPE_CHECKING:
     from credit_ct_dagster.scorer.scorer import Scored
@@ -26,12 +28,13 @@ class Evidence:
     """What holdout rows say about a challenger.
 
     Attributes:
-        rows: How many there are.
-        holdouts: The base dates that they are of.
-        floors: What it must reach, and does.
-        comparison: Of its classes with the champion's; None without champion.
+        rows: How many decide: all, or those of the newest window, if the others contradict it.
+        holdouts: The base dates of all rows that were looked at.
+        floors: What it must reach on these rows, and does.
+        comparison: Of its classes with the champion's on them; None without champion.
         probabilities: The same of its probabilities, in the newest window; None also with fewer
             rows than `min_rows` in all windows together.
+        windows: Whether the newest window agrees with those before it; None if that is unknown.
     """
 
     rows: int
@@ -39,6 +42,7 @@ class Evidence:
     floors: Sequence[Floor] = ()
     comparison: Comparison | None = None
     probabilities: ProbabilityComparison | None = None
+    windows: WindowContrast | None = None
 
 
 def compare(
@@ -73,6 +77,7 @@ def compare(
         rows=len(rows),
         customers=len(counts),
         differing=int((challenger != champion).sum()),
+        confidence=rules.confidence,
     )
 
 
@@ -85,6 +90,8 @@ def examine(
     windows: np.ndarray | None = None,
 ) -> Evidence:
     """What holdout rows say about a challenger.
+
+    All windows together; only the newest, if those before it contradict it.
 
     Args:
         rows: Labelled rows of customers that no model saw.
@@ -105,12 +112,21 @@ def examine(
     [champion] = others
     if windows is None:
         windows = np.zeros(len(rows), dtype=int)
+    guarded = _of_probabilities(rows, challenger, champion, rules, holdouts, windows)
+    ours, theirs = challenger.classes, champion.classes
+    is_newest = windows == 0
+    found = contrast(rows, is_newest, ours, theirs, utility, rules)
+    contradict = found is not None and found.contradict
+    if contradict:
+        rows, ours, theirs = rows[is_newest], ours[is_newest], theirs[is_newest]
+    comparison = compare(rows, ours, theirs, utility, rules)
     return Evidence(
         rows=len(rows),
         holdouts=holdouts,
-        floors=floors(rows, challenger.classes, champion.classes, rules),
-        comparison=compare(rows, challenger.classes, champion.classes, utility, rules),
-        probabilities=_of_probabilities(rows, challenger, champion, rules, holdouts, windows),
+        floors=floors(rows, ours, theirs, rules),
+        comparison=for_newest(comparison, rules) if contradict else comparison,
+        probabilities=guarded,
+        windows=found,
     )
 
 

@@ -34,16 +34,18 @@ def decide(
         rules: The gate's rules.
         came_back_on: The day on which the champion came back by a rollback; None if it did not.
     """
+    contradiction = evidence.windows.sentence if evidence.windows else ""
 
     def decided(promoted: bool, ground: Ground, sentence: str) -> Decision:
         return Decision(
             promoted=promoted,
             ground=ground,
-            sentence=sentence,
+            sentence=f"{sentence} {contradiction}".rstrip(),
             comparison=evidence.comparison,
             floors=tuple(evidence.floors),
             probabilities=evidence.probabilities,
             holdouts=tuple(evidence.holdouts),
+            windows=evidence.windows,
         )
 
     if not evidence.rows:
@@ -178,7 +180,8 @@ def _by_evidence(
     seen = (
         f"{comparison.metric.value} {comparison.challenger:.4f} against {comparison.champion:.4f}"
         f" of the champion of {champion.base_dt}; better by {difference.value:+.4f},"
-        f" {rules.confidence:.0%} interval {difference.low:+.4f} to {difference.high:+.4f}, on"
+        f" {100 * (comparison.confidence or rules.confidence):g}% interval"
+        f" {difference.low:+.4f} to {difference.high:+.4f}, on"
         f" {comparison.rows:,} rows"
     )
     age = days_between(champion.base_dt, base_dt)

@@ -133,6 +133,15 @@ class GateRules(BaseModel):
         description="Number of label windows, 1 to 12, whose holdout rows are pooled: this base"
         " date's, and as many earlier ones as exist that do not overlap",
     )
+    window_confidence: float = Field(
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description="Confidence level, above 0.5 and below 1, at which the newest label window"
+        " contradicts those before it. Then they are not pooled: the newest decides, at a level of"
+        " 1 - (1 - confidence) (1 - window_confidence), so that both ways to be promoted together"
+        " are wrong as rarely as one",
+    )
     replace_newer: bool = Field(
         default=False,
         description="Lets an older base date replace the champion of a newer one; off, so that a"
@@ -144,6 +153,11 @@ class GateRules(BaseModel):
         if self.agreeing > self.agreeing_of:
             raise ValueError("agreeing must not exceed agreeing_of")
         return self
+
+    @property
+    def newest_confidence(self) -> float:
+        """Level of the interval by which the newest window decides where others contradict it."""
+        return round(1 - (1 - self.confidence) * (1 - self.window_confidence), 12)
 
 
 @dataclass(frozen=True)

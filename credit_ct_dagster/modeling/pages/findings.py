@@ -47,6 +47,7 @@ def findings_of(
     """
     found = [
         *_of_floors(decision),
+        *_of_windows(decision),
         *_of_probabilities(decision, report),
         *_of_groups(report),
         *_of_answers(report),
@@ -69,6 +70,15 @@ def _of_floors(decision: Decision) -> Iterator[Finding]:
             "floors",
             f"Too few rows to say whether the minimum standards are met: {_listed(uncertain)}.",
             is_beyond_doubt=False,
+        )
+
+
+def _of_windows(decision: Decision) -> Iterator[Finding]:
+    if decision.windows and decision.windows.contradict:
+        yield Finding(
+            "evidence",
+            "What the newest rows say of this model and the champion contradicts what older ones"
+            " say, as after a drift: only the newest rows decided.",
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from credit_ct_dagster.contracts.decision import Estimate
 from credit_ct_dagster.contracts.health import (
     AnswerVolume,
     DayFigures,
@@ -17,7 +18,8 @@ from credit_ct_dagster.errors.base import runbook_section
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.pages.day_charts import Line, columns_svg, lines_svg
 from credit_ct_dagster.modeling.pages.rendering import rendered
-from credit_ct_dagster.modeling.watching.answer_health import BATCH, NAMES, REQUEST
+from credit_ct_dagster.modeling.watching.answer_health import NAMES
+from credit_ct_dagster.modeling.watching.columns import BATCH, REQUEST
 from credit_ct_dagster.modeling.watching.serving_health import moment_of
 from credit_ct_dagster.partitions import TIMEZONE
 
@@ -41,12 +43,17 @@ class HealthPage:
         run_url: Where a person sees the run that made it.
         asset_url: Where a person sees the asset in Dagster.
         performance_url: The page on performance; None if it cannot be reached from this one.
+        newest: The newest record there is: labels of this day may have arrived since its own was
+            made.
+        newest_url: The page of that record.
     """
 
     record: HealthRecord
     run_url: str
     asset_url: str
     performance_url: str | None = None
+    newest: HealthRecord | None = None
+    newest_url: str = ""
 
     def html(self) -> str:
         """The page, which needs no other file and no script."""
@@ -85,6 +92,27 @@ class HealthPage:
             return None
         place = runbook_section(sentence.code)
         return {"code": sentence.code, "place": place, "is_url": place.startswith("http")}
+
+    @property
+    def since(self) -> str | None:
+        """What a newer record knows of the day by now, in sentences; None if it knows nothing."""
+        newer = self.newest if self.newest and self.newest.made_at > self.record.made_at else None
+        days = newer.days if newer else ()
+        found = next((each for each in days if each.day == self.record.base_dt), None)
+        if found is None or found.answers is None or found.labelled is None:
+            return None
+        text = f"{found.labelled:,} of {found.answers:,} answers have a label"
+        text += f" ({found.coverage:.1%})." if found.coverage is not None else "."
+        if found.accuracy and found.macro_f1:
+            packages = {each.model_tag for each in found.volumes}
+            of = f" of {_main_tag(found)}" if len(packages) > 1 else ""
+            text += f" Accuracy{of} {_ranged(found.accuracy)}, macro-F1 {_ranged(found.macro_f1)}."
+        elif found.labelled:
+            text += " They are of too few customers to say how right the answers were."
+        if found.accuracy and found.estimated_accuracy:
+            promised = _ranged(found.estimated_accuracy)
+            text += f" By the probabilities of all, the accuracy would be {promised}."
+        return text
 
     @property
     def days(self) -> list[str]:
@@ -200,6 +228,10 @@ class HealthPage:
         shares = self.record.today.disagreeing or {}
         ranked = sorted(shares.items(), key=lambda each: -each[1])
         return {name: 100 * share for name, share in ranked[:_FEATURES] if share}
+
+
+def _ranged(of: Estimate) -> str:
+    return f"{of.value:.3f} ({of.low:.3f} to {of.high:.3f})"
 
 
 def _latency_of(day: DayFigures) -> AnswerVolume | None:

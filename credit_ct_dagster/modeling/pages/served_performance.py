@@ -48,13 +48,11 @@ class PerformancePage:
         model_name: Whose answers.
         measured: What labels say, per prediction day; the page's own day is the last.
         estimated: What was estimated, per prediction day.
-        min_customers: With fewer customers with a label, there are no figures.
     """
 
     model_name: str
     measured: Sequence[ServedPerformance]
     estimated: Sequence[EstimatedPerformance]
-    min_customers: int
 
     @property
     def day(self) -> ServedPerformance:

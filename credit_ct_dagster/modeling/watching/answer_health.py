@@ -17,9 +17,8 @@ from credit_ct_dagster.contracts.triggers import TriggerKind, Watch
 from credit_ct_dagster.errors.watching import ChangedClassesError, SlowAnswersError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.shares import chance_of, psi_of
+from credit_ct_dagster.modeling.watching.columns import BATCH, REQUEST
 
-REQUEST, BATCH = "request", "batch"
-"""Sources of answers."""
 NAMES = {REQUEST: "over HTTP", BATCH: "in the batch"}
 _USUAL_DAYS = 14
 _LEAST_DAYS = 3

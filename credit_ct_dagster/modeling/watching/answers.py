@@ -10,14 +10,21 @@ import pandas as pd
 from credit_ct_dagster.contracts.decision import Estimate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging import confusion
+from credit_ct_dagster.modeling.watching.columns import (
+    AGE,
+    LABEL,
+    LABEL_DATE,
+    MODEL_TAG,
+    OCCUPATION,
+    PREDICTED,
+    PROBABILITIES,
+    SOURCE,
+)
 from credit_ct_dagster.modeling.watching.learned import is_evidence
 from credit_ct_dagster.modeling.watching.performance_rules import AnswerRules
 
 CONFIDENCE = 0.95
-PROBABILITIES = [f"probability_{name.lower()}" for name in schema.CLASSES]
-LABEL, LABEL_DATE = "label", "label_date"
-MODEL_TAG = "model_tag"
-_NEEDED = ["source", schema.CUSTOMER, LABEL, "age", "occupation"]
+_NEEDED = [SOURCE, schema.CUSTOMER, LABEL, AGE, OCCUPATION]
 """To copy a million rows of more columns takes longer than to measure them."""
 _MOST_DRAWN = 2_000
 """Things that a bootstrap draws. An interval of so many is as wide as it should be to about 2 %."""
@@ -61,7 +68,7 @@ class Answers:
         return cls(
             frame=frame[_NEEDED],
             customer=customer,
-            predicted=_places(frame["predicted"]),
+            predicted=_places(frame[PREDICTED]),
             true=np.where(learned, -1, true),
             learned=learned,
             probabilities=frame[PROBABILITIES].to_numpy(dtype=np.float64),

@@ -7,21 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from credit_ct_dagster.contracts.decision import Comparison, Decision, Ground
+from credit_ct_dagster.contracts.decision import Decision, Ground
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.utility import Utility
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.evidence import Evidence, examine
 from credit_ct_dagster.modeling.judging.gate import decide
 from credit_ct_dagster.modeling.judging.gate_rules import PastVerdict
+from credit_ct_dagster.modeling.watching.columns import DAY, PREDICTED, PROBABILITIES
 from credit_ct_dagster.modeling.watching.looks import for_all_looks
-from credit_ct_dagster.modeling.watching.paired import (
-    DAY,
-    IN_SHADOW,
-    PREDICTED,
-    PROBABILITIES,
-    counted,
-)
+from credit_ct_dagster.modeling.watching.paired import IN_SHADOW, counted
 from credit_ct_dagster.modeling.watching.probation import NO_LABEL, too_few
 from credit_ct_dagster.modeling.watching.probation_rules import ProbationRules
 
@@ -56,8 +51,9 @@ def judge_challenger(
     """What the gate's rules say of a challenger, by its answers in the shadow and by holdouts.
 
     Both kinds of rows are pooled where holdouts are given: they have no label in common, since
-    those of answers are dated after both models' base dates. The rule on old champions does not
-    apply: it is for fresh models.
+    those of answers are dated after both models' base dates. The answers are the newest window: if
+    the holdouts contradict them, only they decide. The rule on old champions does not apply: it is
+    for fresh models.
 
     Args:
         rows: As `pooled` gives them, of the champion and the challenger.
@@ -73,22 +69,26 @@ def judge_challenger(
         The decision, with the interval for all looks; its sentence says which evidence decided.
     """
     if rows.empty:
-        return _not_yet(NO_LABEL, None)
+        return _not_yet(NO_LABEL, Evidence(rows=0))
     of_shadow = _examined(rows, None, utility, rules)
     evidence = _examined(rows, holdouts, utility, rules) if holdouts else of_shadow
     assert of_shadow.comparison
     assert evidence.comparison
     few = too_few(evidence.comparison, rules)
     if few:
-        return _not_yet(few, evidence.comparison)
+        return _not_yet(few, evidence)
     no_age = rules.model_copy(update={"max_champion_age_days": 10**6})
     decision = decide(day, champion, evidence, history, no_age, came_back_on)
     suffices = not too_few(of_shadow.comparison, rules)
+    if evidence.windows and evidence.windows.contradict:
+        decision, holdouts = decision.model_copy(update={"holdouts": ()}), None
     if holdouts and suffices and decision.ground in Ground.of_better():
         by_shadow = decide(day, champion, of_shadow, history, no_age, came_back_on)
         if by_shadow.ground == decision.ground:  # no holdout was needed
             decision, holdouts = by_shadow, None
     by = f"the shadow: {counted(rows)}"
+    if decision.windows and decision.windows.contradict:
+        by = f"the shadow, the newest window: {counted(rows)}"
     if holdouts:
         by = (
             f"shadow and holdouts, pooled: {counted(rows)}, and {len(holdouts.rows):,} rows of the"
@@ -103,12 +103,14 @@ def judge_challenger(
     )
 
 
-def _not_yet(why: str, comparison: Comparison | None) -> Decision:
+def _not_yet(why: str, evidence: Evidence) -> Decision:
+    contradiction = evidence.windows.sentence if evidence.windows else ""
     return Decision(
         promoted=False,
         ground=Ground.insufficient_evidence,
-        sentence=f"Not promoted: {why}.",
-        comparison=comparison,
+        sentence=f"Not promoted: {why}. {contradiction}".rstrip(),
+        comparison=evidence.comparison,
+        windows=evidence.windows,
     )
 
 
@@ -124,7 +126,9 @@ def _examined(
     kept = [schema.CUSTOMER, schema.TARGET, "age", "occupation"]
     answers = [_scored(rows, IN_SHADOW), _scored(rows, "")]
     labelled = rows[kept]
+    windows = np.zeros(len(rows), dtype=int)
     if holdouts:
+        windows = np.concatenate([windows, np.ones(len(holdouts.rows), dtype=int)])
         labelled = pd.concat([labelled, holdouts.rows[kept]], ignore_index=True)
         answers = [
             Scored(
@@ -135,11 +139,12 @@ def _examined(
             for each, more in zip(answers, holdouts.answers, strict=True)
         ]
     base_dates = holdouts.base_dates if holdouts else ()
-    found = examine(labelled, answers, utility, rules, base_dates)
+    found = examine(labelled, answers, utility, rules, base_dates, windows)
     if found.comparison is None:
         return found
     # Log-losses are compared in the newest window, and answers are of none.
-    comparison = for_all_looks(found.comparison, rules.confidence)
+    confidence = found.comparison.confidence or rules.confidence
+    comparison = for_all_looks(found.comparison, confidence)
     return replace(found, comparison=comparison, probabilities=None)
 
 

@@ -8,7 +8,8 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.answers.calibration import ECE_BINS, confidence_bins
 from credit_ct_dagster.modeling.judging import confusion
 from credit_ct_dagster.modeling.judging.probability_guard import loss_per_row
-from credit_ct_dagster.modeling.watching.answers import LABEL, Answers, Draws, estimate
+from credit_ct_dagster.modeling.watching.answers import Answers, Draws, estimate
+from credit_ct_dagster.modeling.watching.columns import LABEL
 
 _CLASSES = len(schema.CLASSES)
 _CELLS = _CLASSES**2

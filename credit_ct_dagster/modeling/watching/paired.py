@@ -5,12 +5,20 @@ from collections.abc import Collection, Sequence
 import pandas as pd
 
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.watching.columns import (
+    AGE,
+    DAY,
+    KEY,
+    LABEL,
+    LABEL_DATE,
+    MODEL_TAG,
+    OCCUPATION,
+    PREDICTED,
+    PROBABILITIES,
+    SOURCE,
+)
 from credit_ct_dagster.modeling.watching.learned import is_evidence
 
-SOURCE, KEY, MODEL_TAG, PREDICTED = "source", "key", "model_tag", "predicted"
-LABEL, LABEL_DATE, DAY = "label", "label_date", "day"
-PROBABILITIES = [f"probability_{name.lower()}" for name in schema.CLASSES]
-"""Columns of the answers that were served, and of what was scored in the shadow."""
 IN_SHADOW = "_in_shadow"
 """Ends the names of the columns with the answers of the model in the shadow."""
 SHADOW_COLUMNS = [SOURCE, KEY, schema.CUSTOMER, MODEL_TAG, "role", PREDICTED, *PROBABILITIES]
@@ -18,7 +26,7 @@ SHADOW_COLUMNS = [SOURCE, KEY, schema.CUSTOMER, MODEL_TAG, "role", PREDICTED, *P
 _ANSWER = [PREDICTED, *PROBABILITIES]
 
 _PAIRED = [
-    schema.CUSTOMER, schema.TARGET, LABEL_DATE, DAY, "age", "occupation", *_ANSWER,
+    schema.CUSTOMER, schema.TARGET, LABEL_DATE, DAY, AGE, OCCUPATION, *_ANSWER,
     *(f"{name}{IN_SHADOW}" for name in _ANSWER),
 ]  # fmt: skip
 

@@ -17,7 +17,8 @@ from credit_ct_dagster.contracts.served_performance import (
 )
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.floors import floors
-from credit_ct_dagster.modeling.watching.answers import LABEL, Answers, Draws, by_model, estimate
+from credit_ct_dagster.modeling.watching.answers import Answers, Draws, by_model, estimate
+from credit_ct_dagster.modeling.watching.columns import LABEL, SOURCE
 from credit_ct_dagster.modeling.watching.figures import (
     accuracy_of_all,
     counts_of,
@@ -73,6 +74,7 @@ def served_performance(
         labelled=labelled,
         learned=learned,
         models=models,
+        min_customers=rules.min_customers,
         sentence=_sentence(base_dt, answers, labelled, learned, until.isoformat()),
     )
 
@@ -104,7 +106,7 @@ def _of_model(
         labelled=len(labelled),
         labelled_customers=labelled.customers,
         coverage=_coverage(answers, rules),
-        sources=_counted(answers.frame["source"]),
+        sources=_counted(answers.frame[SOURCE]),
         predicted=dict(zip(schema.CLASSES, predicted.tolist(), strict=True)),
         confusion=counts.tolist(),
         metrics=everyone.metrics if everyone else None,

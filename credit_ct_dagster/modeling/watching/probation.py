@@ -10,8 +10,9 @@ from credit_ct_dagster.contracts.probation import Verdict
 from credit_ct_dagster.contracts.utility import Utility
 from credit_ct_dagster.modeling.judging.evidence import compare
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
+from credit_ct_dagster.modeling.watching.columns import PREDICTED
 from credit_ct_dagster.modeling.watching.looks import for_all_looks
-from credit_ct_dagster.modeling.watching.paired import IN_SHADOW, PREDICTED, counted
+from credit_ct_dagster.modeling.watching.paired import IN_SHADOW, counted
 from credit_ct_dagster.modeling.watching.probation_rules import ProbationRules
 
 NO_LABEL = "no label of any answer is known yet"

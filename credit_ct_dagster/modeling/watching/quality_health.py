@@ -14,7 +14,7 @@ from credit_ct_dagster.contracts.served_performance import (
 )
 from credit_ct_dagster.contracts.serving_skew import ServingSkew
 from credit_ct_dagster.contracts.triggers import TriggerKind, Watch
-from credit_ct_dagster.modeling.watching.triggers import CODES
+from credit_ct_dagster.modeling.watching.finding import CODES
 
 _NAMED = 3
 _TRIGGERS = {
@@ -107,12 +107,13 @@ def performance_sentences(
         today = performance.get(day)
         if today:
             learned = (
-                f", {today.learned:,} one that their model may have learned from"
+                f" ({today.learned:,} have one that their model may have learned from)"
                 if today.learned
                 else ""
             )
+            labelled = f"{today.labelled:,}" if today.labelled else "none"
             text = (
-                f"Of {today.answers:,} answers on {day}, {today.labelled:,} have a label"
+                f"Of {today.answers:,} answers on {day}, {labelled} have a label"
                 f" yet{learned}; no day has enough of them to say how right the answers were."
             )
             yield _about(Topic.performance, Severity.notice, text)

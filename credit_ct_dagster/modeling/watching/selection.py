@@ -11,6 +11,7 @@ from credit_ct_dagster.modeling.judging.fairness import holm
 from credit_ct_dagster.modeling.judging.shares import chance_of
 from credit_ct_dagster.modeling.judging.slices import SLICES
 from credit_ct_dagster.modeling.watching.answers import Answers
+from credit_ct_dagster.modeling.watching.columns import SOURCE
 
 Groups = dict[str, tuple[np.ndarray, list[str]]]
 """Per kind, the number of each answer's group, shape (answers,), and the names of the groups."""
@@ -72,7 +73,7 @@ def selection_of(answers: Answers, groups: Groups) -> list[Selection]:
         rest = ~answers.learned
         groups = {kind: (number[rest], names) for kind, (number, names) in groups.items()}
         answers = answers.where(rest)
-    source, sources = pd.factorize(answers.frame["source"].astype(object), sort=True)
+    source, sources = pd.factorize(answers.frame[SOURCE].astype(object), sort=True)
     kinds = {
         "predicted class": (answers.predicted, schema.CLASSES),
         "source": (source, [str(name) for name in sources]),

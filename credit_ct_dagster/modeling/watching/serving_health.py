@@ -19,7 +19,7 @@ from credit_ct_dagster.errors.serving import (
     ServiceDegradedError,
     ServiceSilentError,
 )
-from credit_ct_dagster.modeling.watching.answer_health import REQUEST
+from credit_ct_dagster.modeling.watching.columns import REQUEST
 from credit_ct_dagster.partitions import TIMEZONE
 
 _LOOK_AT_IT = (

@@ -1,7 +1,8 @@
 """How far the features that were served are from the feature store, and from training."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -19,7 +20,9 @@ from credit_ct_dagster.contracts.serving_skew import (
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.design_effect import design_effect
 from credit_ct_dagster.modeling.judging.drift import feature_drift
+from credit_ct_dagster.modeling.watching.columns import SOURCE
 from credit_ct_dagster.modeling.watching.number_patterns import number_difference
+from credit_ct_dagster.modeling.watching.other_rows import OlderRows, with_stale_values
 from credit_ct_dagster.modeling.watching.patterns import Difference
 from credit_ct_dagster.modeling.watching.skew_rules import SkewRules
 from credit_ct_dagster.modeling.watching.word_patterns import word_difference
@@ -31,6 +34,7 @@ def feature_skew(
     customers: pd.Series,
     rules: SkewRules,
     taken: Collection[str] = tuple(schema.FEATURES),
+    older: Sequence[pd.DataFrame] = (),
 ) -> list[FeatureSkew]:
     """Compare features as they were served with those of the feature store.
 
@@ -46,19 +50,41 @@ def feature_skew(
         rules: The limit and the confidence.
         taken: The features that the models take. Others may be served or not; a value that is
             missing in a request is none that disagrees.
+        older: The rows of the store before these, those before them, and so on, of those requests
+            that have one, by the index of `served`.
 
     Returns:
         The features that disagree first, and of these the one with the largest share; a feature
         that no request has is left out.
     """
     customer = pd.factorize(customers, use_na_sentinel=False)[0]
-    differences = dict(_differences(served, stored, taken))
+    differences = dict(_differences(served, stored, taken, OlderRows.of(served, older)))
     found = [
         _skew_of(name, difference, customer[rows], rules, len(differences))
         for name, (rows, difference) in differences.items()
     ]
     order = list(reversed(Agreement))
     return sorted(found, key=lambda each: (order.index(each.verdict), -each.share.value))
+
+
+def with_later_rows(
+    served: pd.DataFrame, stored: pd.DataFrame, later: pd.DataFrame, taken: Collection[str]
+) -> pd.DataFrame:
+    """The rows of the store, but later ones of requests that agree better with these.
+
+    The ledger of arrivals sees a row up to an hour after it came: the caller may have had it.
+
+    Args:
+        served: As in `feature_skew`.
+        stored: Likewise.
+        later: The later rows, of those requests that have one, by the index of `served`.
+        taken: As in `feature_skew`.
+    """
+    asked = served.loc[later.index]
+    less = _disagreeing(asked, later, taken) < _disagreeing(asked, stored.loc[later.index], taken)
+    if not less.any():
+        return stored
+    return pd.concat([stored.drop(later.index[less]), later[less]]).loc[served.index]
 
 
 def served_drift(
@@ -78,10 +104,10 @@ def served_drift(
         rules: The significance, which is divided among the sources.
         features: Those that the model takes; the others of a row were perhaps not served at all.
     """
-    sources = served["source"].unique()
+    sources = served[SOURCE].unique()
     return {
         str(source): _drift_of(
-            served[served["source"] == source],
+            served[served[SOURCE] == source],
             trained[[name for name in features if name in trained]],
             rules.drift_significance / len(sources),
         )
@@ -98,25 +124,41 @@ def _drift_of(served: pd.DataFrame, trained: pd.DataFrame, significance: float) 
 
 
 def _differences(
-    served: pd.DataFrame, stored: pd.DataFrame, taken: Collection[str]
+    served: pd.DataFrame,
+    stored: pd.DataFrame,
+    taken: Collection[str],
+    older: Sequence[OlderRows] = (),
 ) -> Iterator[tuple[str, tuple[np.ndarray, Difference]]]:
     """Per feature, the places of the rows that were compared, and what was found."""
     numbers = {name: stored[name].to_numpy(dtype=np.float64) for name in schema.NUMERIC}
     for name in schema.FEATURES:
-        given, ours = served[name], stored[name]
+        given, ours, before = served[name], stored[name], older
         rows = np.arange(len(given))
         if name not in taken:
             rows = np.flatnonzero(given.notna())
             given, ours = given.iloc[rows], ours.iloc[rows]
+            before = [each.only(rows) for each in older]
         if not len(rows):
             continue
+        compare: Callable[[pd.Series, pd.Series], Difference]
         if name in numbers:
             others = {other: numbers[other][rows] for other in numbers if other != name}
-            yield name, (rows, number_difference(given, ours, others))
+            difference = number_difference(given, ours, others)
+            compare = partial(number_difference, others={})
         else:
             words = {other: stored[other].iloc[rows] for other in schema.WORDS if other != name}
             lists = schema.COLUMNS[name].separator is not None
-            yield name, (rows, word_difference(given, ours, words, lists=lists))
+            difference = word_difference(given, ours, words, lists=lists)
+            compare = partial(word_difference, others={}, lists=lists)
+        yield name, (rows, with_stale_values(difference, name, given, before, compare))
+
+
+def _disagreeing(served: pd.DataFrame, stored: pd.DataFrame, taken: Collection[str]) -> np.ndarray:
+    """In how many features each request disagrees, shape (requests,)."""
+    found = np.zeros(len(served), dtype=np.int64)
+    for _, (rows, difference) in _differences(served, stored, taken):
+        found[rows[difference.rows_but(set())]] += 1
+    return found
 
 
 def _skew_of(

@@ -174,7 +174,7 @@ class SourceRows:
 
 
 def same_line(sources: Sources, alias: str, table: TableShape, fingerprint: str) -> str:
-    """Whether a line `seen` is of a row of a source table; the ledger's primary key serves it.
+    """Whether a line `seen` is of a row of a source table as it is; the primary key serves it.
 
     Args:
         sources: The source tables.
@@ -182,13 +182,24 @@ def same_line(sources: Sources, alias: str, table: TableShape, fingerprint: str)
         table: The source table.
         fingerprint: SQL for the row's.
     """
+    of_row = lines_of_row(sources, alias, table)
+    return f"{of_row} AND seen.fingerprint = {_exact(fingerprint, sources)}"
+
+
+def lines_of_row(sources: Sources, alias: str, table: TableShape) -> str:
+    """Whether a line `seen` is of a row of a source table, in whatever state it was then.
+
+    Args:
+        sources: The source tables.
+        alias: Of the source table in the statement.
+        table: The source table.
+    """
     own = {"BINARY" if table.is_sqlite else exact_collation(sources.dialect)}
     same = [f"seen.table_name = {sources.text(table.name)}"]
     for name in schema.KEY:
         value, column = sources.value(alias, table, name), table.columns[name]
         is_comparable = column.collation in own and (name != "date" or not column.may_have_time)
         same.append(f"seen.{name} = {value if is_comparable else _exact(value, sources)}")
-    same.append(f"seen.fingerprint = {_exact(fingerprint, sources)}")
     return " AND ".join(same)
 
 

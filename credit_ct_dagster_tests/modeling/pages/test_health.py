@@ -2,10 +2,11 @@
 
 import html
 import re
+from datetime import timedelta
 
 import pytest
 
-from credit_ct_dagster.contracts.health import HealthRecord, Severity
+from credit_ct_dagster.contracts.health import DayFigures, HealthRecord, Severity
 from credit_ct_dagster.modeling.pages.health import HealthPage
 from credit_ct_dagster_tests.modeling.watching import healths
 
@@ -40,6 +41,63 @@ def test_sentences_come_first_and_the_worst_is_on_top() -> None:
     assert "Somebody has to act now 1 critical" in _read(page)
     assert "credit-ct rollback --by NAME --reason TEXT" in _read(page, "decisions")
     assert "New: skew (critical" in _read(page, "changes")
+
+
+_KNOWN = healths.labelled_day()
+_MORE = {"Poor": 100, "Standard": 100, "Good": 100}
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        (
+            _KNOWN,
+            "90 of 400 answers have a label (22.5%). Accuracy 0.710 (0.650 to 0.770), macro-F1"
+            " 0.690 (0.620 to 0.750). By the probabilities of all, the accuracy would be 0.740"
+            " (0.700 to 0.780).",
+        ),
+        (
+            _KNOWN.model_copy(
+                update={
+                    "volumes": (healths.volume(tag="m:1"), healths.volume(_MORE)),
+                    "estimated_accuracy": None,
+                }
+            ),
+            "90 of 400 answers have a label (22.5%). Accuracy of m:2 0.710 (0.650 to 0.770),"
+            " macro-F1 0.690 (0.620 to 0.750).",
+        ),
+        (
+            _KNOWN.model_copy(update={"labelled": 9, "accuracy": None, "macro_f1": None}),
+            "9 of 400 answers have a label (2.2%). They are of too few customers to say how right"
+            " the answers were.",
+        ),
+        (
+            _KNOWN.model_copy(update={"labelled": 0, "accuracy": None, "macro_f1": None}),
+            "0 of 400 answers have a label (0.0%).",
+        ),
+    ],
+)
+def test_what_labels_have_said_since_follows_the_sentences(day: DayFigures, said: str) -> None:
+    """As of the newest record, which it links; the rest of the page is of its own day."""
+    made_at = healths.NOW + timedelta(days=2)
+    newest = healths.record(base_dt="2025-03-06", days=(day,), made_at=made_at)
+    page = HealthPage(healths.record(), _RUN, _ASSET, newest=newest, newest_url="/2025-03-06")
+    read = _read(page.html(), "since")
+    assert read == (
+        f"What is known by now {said} As of 2025-03-07 09:31, when 2025-03-06 was looked at. All"
+        " else on this page is as of 2025-03-05 09:31."
+    )
+    ids = re.findall(r'<section id="([a-z0-9-]+)"', page.html())
+    assert ids[:3] == ["sentences", "since", "decisions"]
+
+
+def test_of_a_day_that_no_newer_record_knows_nothing_is_added() -> None:
+    """Nor of the newest day itself, nor of one without answers."""
+    record, made_at = healths.record(), healths.NOW + timedelta(days=2)
+    for days in ((), (DayFigures(day=healths.DAY),)):
+        newer = healths.record(days=days, made_at=made_at)
+        assert HealthPage(record, _RUN, _ASSET, newest=newer).since is None
+    assert HealthPage(record, _RUN, _ASSET, newest=record).since is None
 
 
 def test_the_page_needs_no_other_file_and_runs_nothing() -> None:

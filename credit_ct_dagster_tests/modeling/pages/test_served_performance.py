@@ -43,7 +43,7 @@ def _page(*frames: pd.DataFrame) -> PerformancePage:
     for day, frame in zip(days, frames, strict=True):
         estimated.append(_estimated(day, frame, estimated))
     measured = [_measured(day, frame) for day, frame in zip(days, frames, strict=True)]
-    return PerformancePage("m", measured, estimated, min_customers=30)
+    return PerformancePage("m", measured, estimated)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_without_figures_the_page_says_why() -> None:
         made, "metrics-1"
     )
     assert "Not known before labels have come." in _section(made, "estimates")
-    without = PerformancePage("m", made.measured, (), min_customers=30)
+    without = PerformancePage("m", made.measured, ())
     assert "Not known before labels have come." in _section(without, "estimates")
     assert "Not measured" in _section(_page(answers(100, labelled=0.0)), "floors-1")
 

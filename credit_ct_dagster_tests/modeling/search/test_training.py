@@ -61,7 +61,7 @@ def test_quantised_rows_give_the_same_model(
     raw = pools_of(splits["train"], data.columns, monotone=monotone)
     pairs = zip(raw, data.parts, strict=True)
     unquantised = replace(data, parts=[Part(train, part.val) for train, part in pairs])
-    params = search(monotone=monotone, iterations=60).fixed() | {"depth": 7, "rsm": 0.9}
+    params = search(monotone=monotone, iterations=15).fixed() | {"depth": 7, "rsm": 0.9}
     patience = params.pop("early_stopping_rounds")
     found = []
     for rows, threads in ((unquantised, 1), (data, 1), (data, 3)):

@@ -77,6 +77,18 @@ def figures(number: int = 20, **of_today: Any) -> list[DayFigures]:
     return [*days[:-1], days[-1].model_copy(update=of_today)]
 
 
+def labelled_day() -> DayFigures:
+    """`DAY`, when labels of its answers have arrived."""
+    return DayFigures(
+        day=DAY,
+        answers=400,
+        labelled=90,
+        accuracy=Estimate(value=0.71, low=0.65, high=0.77),
+        macro_f1=Estimate(value=0.69, low=0.62, high=0.75),
+        estimated_accuracy=Estimate(value=0.74, low=0.7, high=0.78),
+    )
+
+
 def measured(**changes: Any) -> Measured:
     """A day on which nothing is wrong."""
     fields: dict[str, Any] = {

@@ -5,7 +5,8 @@ import pandas as pd
 
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.watching.paired import IN_SHADOW, PREDICTED, PROBABILITIES
+from credit_ct_dagster.modeling.watching.columns import PREDICTED, PROBABILITIES
+from credit_ct_dagster.modeling.watching.paired import IN_SHADOW
 
 SERVED, SHADOW = "m:served", "m:shadow"
 

@@ -7,7 +7,8 @@ from credit_ct_dagster.contracts.decision import Decision, Ground
 from credit_ct_dagster.contracts.utility import Metric, Utility
 from credit_ct_dagster.modeling.judging.gate_rules import PastVerdict
 from credit_ct_dagster.modeling.watching.challengers import HoldoutAnswers, judge_challenger
-from credit_ct_dagster.modeling.watching.paired import IN_SHADOW, PREDICTED, PROBABILITIES
+from credit_ct_dagster.modeling.watching.columns import PREDICTED, PROBABILITIES
+from credit_ct_dagster.modeling.watching.paired import IN_SHADOW
 from credit_ct_dagster.modeling.watching.probation_rules import ProbationRules
 from credit_ct_dagster.scorer.scorer import Scored
 from credit_ct_dagster_tests.modeling.watching.shadowed import identity, pairs
@@ -72,9 +73,25 @@ def test_shadow_and_holdouts_decide_together_where_neither_suffices() -> None:
     assert "700 rows of the holdouts of 2025-03-08, 2025-02-07" in decision.sentence
 
 
-def test_holdouts_that_contradict_the_shadow_keep_a_challenger_out() -> None:
-    """What both kinds of evidence say together counts, and not the kinder one."""
-    assert not _judged(_BETTER, pairs(2_000, 0.75, 0.55, seed=6)).promoted
+def test_where_holdouts_contradict_the_shadow_only_the_shadow_decides() -> None:
+    """It is the newer evidence, in either direction; it decides at a higher level, on record."""
+    better = _judged(_BETTER, pairs(2_000, 0.75, 0.55, seed=6))
+    assert (better.promoted, better.holdouts) == (True, ())
+    assert better.windows
+    assert better.windows.contradict
+    assert better.comparison
+    assert (better.comparison.rows, better.comparison.confidence) == (900, 0.9975)
+    assert "The windows contradict each other: better by +0.1" in better.sentence
+    assert "Evidence of the shadow, the newest window: 900 labelled" in better.sentence
+    worse = _judged(pairs(900, served=0.75, shadow=0.55), pairs(2_000, 0.55, 0.75, seed=6))
+    assert worse.ground == Ground.worse
+
+
+def test_a_shadow_of_few_labels_waits_where_holdouts_contradict_it() -> None:
+    """Neither is pooled with the other; the sentence says why the holdouts do not count."""
+    few = _judged(pairs(90, served=0.35, shadow=0.85), pairs(2_000, 0.75, 0.55, seed=6))
+    assert few.ground == Ground.insufficient_evidence
+    assert "only 90 labels are known (min_rows: 100). The windows contradict" in few.sentence
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from credit_ct_dagster.contracts.served_performance import (
     TagEstimate,
 )
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.watching.answers import PROBABILITIES
+from credit_ct_dagster.modeling.watching.columns import PROBABILITIES
 from credit_ct_dagster.modeling.watching.estimation import estimated_performance
 from credit_ct_dagster.modeling.watching.performance_rules import EstimationRules
 from credit_ct_dagster_tests.served_rows import TAG, answers

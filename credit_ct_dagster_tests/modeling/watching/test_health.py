@@ -7,6 +7,7 @@ import pytest
 from credit_ct_dagster.contracts.decision import Estimate
 from credit_ct_dagster.contracts.health import HealthSentence, ServiceInstance, Severity, Topic
 from credit_ct_dagster.contracts.triggers import Trigger, TriggerKind, Watch
+from credit_ct_dagster.modeling.watching.finding import CODES
 from credit_ct_dagster.modeling.watching.health import (
     HealthRules,
     Measured,
@@ -18,7 +19,6 @@ from credit_ct_dagster.modeling.watching.health_figures import (
     figures_of,
     volumes_per_source,
 )
-from credit_ct_dagster.modeling.watching.triggers import CODES
 from credit_ct_dagster_tests.modeling.watching import healths
 from credit_ct_dagster_tests.modeling.watching.healths import (
     DAY,

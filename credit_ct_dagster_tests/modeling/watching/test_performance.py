@@ -22,7 +22,7 @@ from credit_ct_dagster.modeling.answers.calibration import (
 )
 from credit_ct_dagster.modeling.judging.floors import floors
 from credit_ct_dagster.modeling.judging.slices import age_band
-from credit_ct_dagster.modeling.watching.answers import PROBABILITIES
+from credit_ct_dagster.modeling.watching.columns import PROBABILITIES
 from credit_ct_dagster.modeling.watching.performance import served_performance
 from credit_ct_dagster.modeling.watching.performance_rules import PerformanceRules
 from credit_ct_dagster_tests.served_rows import TAG, answers

@@ -163,6 +163,12 @@ def test_without_labels_nothing_is_known_of_the_real_performance() -> None:
         f"Of 230 answers on {DAY}, 2 have a label yet; no day has enough of them to say how right"
         " the answers were.",
     )
+    learned = performance[DAY].model_copy(update={"labelled": 0, "learned": 80})
+    [found] = performance_sentences(DAY, "m:2", {DAY: learned}, Watch())
+    assert found.text.startswith(
+        f"Of 230 answers on {DAY}, none have a label yet (80 have one that their model may have"
+        " learned from);"
+    )
 
 
 def test_an_estimate_is_told_in_its_own_words() -> None:

@@ -1,5 +1,6 @@
 """Records of prediction days, as small as a rule that reads them needs."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from credit_ct_dagster.contracts.decision import Estimate, Floor, FloorVerdict
@@ -21,11 +22,15 @@ from credit_ct_dagster.contracts.serving_skew import (
     ServedDrift,
     ServingSkew,
 )
+from credit_ct_dagster.contracts.triggers import Trigger, TriggerKind
+from credit_ct_dagster.modeling.watching.triggers import watch
+from credit_ct_dagster.modeling.watching.watch_rules import Watched, WatchRules
 
 CHAMPION, OTHER = "m:champion", "m:other"
 DAY = "2025-05-14"
 """A Wednesday."""
 _NOW = datetime(2025, 6, 1, tzinfo=UTC)
+_RULES = WatchRules()
 _ABOUT = Estimate(value=0.7, low=0.6, high=0.8)
 
 
@@ -158,4 +163,35 @@ def probation(
         needed_in_a_row=3,
         decision=decision,
         sentence="The accuracy is 0.1 lower on 300 answers.",
+    )
+
+
+def trigger_of(watched: Watched, kind: TriggerKind, rules: WatchRules = _RULES) -> Trigger | None:
+    """The trigger of a kind that the rules find on a day, if any."""
+    return watch(watched, rules).of(kind)
+
+
+def by_labels(below: Sequence[bool], first: int = 30) -> Watched:
+    """Days in a row, oldest first, the newest so many days ago; below a floor on some."""
+    days = [before(first + n) for n in reversed(range(len(below)))]
+    return Watched(
+        day=DAY,
+        champion=CHAMPION,
+        performance={
+            day: performance(day, *(["recall of Poor"] if each else []))
+            for day, each in zip(days, below, strict=True)
+        },
+    )
+
+
+def drifting(*columns: Sequence[str], trained_on: str = "2025-03-31") -> Watched:
+    """Per day, oldest first, the newest today: the features that have drifted."""
+    days = [before(n) for n in reversed(range(len(columns)))]
+    return Watched(
+        DAY,
+        CHAMPION,
+        skew={
+            day: skew(day, *each, trained_on=trained_on)
+            for day, each in zip(days, columns, strict=True)
+        },
     )

@@ -4,8 +4,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from credit_ct_dagster.resources.feature_store.engine import Database
-from credit_ct_dagster.resources.feature_store.served import features, joined, maturing, volumes
-from credit_ct_dagster.resources.feature_store.served.features import BesideTheStore
+from credit_ct_dagster.resources.feature_store.served import (
+    beside,
+    features,
+    joined,
+    maturing,
+    volumes,
+)
+from credit_ct_dagster.resources.feature_store.served.beside import BesideTheStore
 from credit_ct_dagster.resources.feature_store.served.tables import ServedTables
 
 if TYPE_CHECKING:  # half a second to import, which only reading needs
@@ -113,10 +119,11 @@ class ServedAnswers:
         return features.features_of_day(self._tables(), day, most_rows)
 
     def beside_the_store(self, day: str, *, most_rows: int) -> BesideTheStore:
-        """The features of a day's requests beside those that the feature store has for them.
+        """The features of a day's requests beside those that the feature store had for them.
 
         Those of the store are the newest row of the customer that is dated from `d - 31` to `d`,
-        of several the one with the highest id; `d` as for labels.
+        of several the one with the highest id; `d` as for labels. A row that the ledger of arrivals
+        first saw after the answer is none of them, and one whose values changed since is not known.
 
         Args:
             day: The prediction day.
@@ -125,7 +132,7 @@ class ServedAnswers:
         Raises:
             FeatureStoreError: As `of_day`.
         """
-        return features.beside_the_store(self._tables(), day, most_rows)
+        return beside.beside_the_store(self._tables(), day, most_rows)
 
     def labels_arrived_since(
         self, moment: datetime, first_day: str, last_day: str, *, label_days: int = LABEL_DAYS

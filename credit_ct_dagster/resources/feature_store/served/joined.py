@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.watching import columns
 from credit_ct_dagster.resources.feature_store.arrow import NUMBER, TEXT, WHOLE, checksum
-from credit_ct_dagster.resources.feature_store.served import columns, documents
+from credit_ct_dagster.resources.feature_store.served import documents
 from credit_ct_dagster.resources.feature_store.served.labels import (
     is_dated,
     labels_of,
@@ -31,7 +32,7 @@ _OF_REQUESTS = {
 }  # fmt: skip
 _OF_SCORES = {
     "id": TEXT, columns.CUSTOMER: TEXT, _DATE: TEXT, columns.MODEL_TAG: TEXT,
-    columns.PREDICTED: TEXT, **dict.fromkeys(columns.PROBABILITIES.values(), NUMBER),
+    columns.PREDICTED: TEXT, **dict.fromkeys(columns.PROBABILITIES, NUMBER),
     columns.AGE: NUMBER, columns.OCCUPATION: TEXT,
 }  # fmt: skip
 
@@ -155,7 +156,7 @@ def _requests(
                 columns.CUSTOMER: found[columns.CUSTOMER],
                 columns.MODEL_TAG: found[columns.MODEL_TAG],
                 columns.PREDICTED: found[columns.PREDICTED],
-                **{columns.PROBABILITIES[name]: probabilities[name] for name in schema.CLASSES},
+                **{columns.PROBABILITY_OF[name]: probabilities[name] for name in schema.CLASSES},
                 columns.AGE: decoded(found[columns.AGE], documents.number_of, pa.float64()),
                 columns.OCCUPATION: found[columns.OCCUPATION],
                 columns.LATENCY: found[columns.LATENCY],
@@ -188,7 +189,7 @@ def _scores(
             columns.KEY: keys,
             **{name: found[name] for name in (columns.CUSTOMER, columns.MODEL_TAG)},
             columns.PREDICTED: found[columns.PREDICTED],
-            **{name: found[name] for name in columns.PROBABILITIES.values()},
+            **{name: found[name] for name in columns.PROBABILITIES},
             columns.AGE: found[columns.AGE],
             columns.OCCUPATION: found[columns.OCCUPATION],
             columns.LATENCY: pa.nulls(rows, pa.float64()),

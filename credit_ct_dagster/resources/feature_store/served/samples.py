@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.watching import columns
 from credit_ct_dagster.resources.feature_store.arrow import WHOLE, checksum
-from credit_ct_dagster.resources.feature_store.served import columns
 from credit_ct_dagster.resources.feature_store.served.tables import ServedTables
 
 if TYPE_CHECKING:  # half a second to import, which only reading needs

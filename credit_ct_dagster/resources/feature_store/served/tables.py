@@ -13,7 +13,11 @@ from sqlalchemy.engine import Dialect
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import end_of
 from credit_ct_dagster.resources.feature_store import arrow, reading
-from credit_ct_dagster.resources.feature_store.arrival_lines import arrivals_table
+from credit_ct_dagster.resources.feature_store.arrival_lines import (
+    ARRIVALS,
+    arrivals_table,
+    lines_of_row,
+)
 from credit_ct_dagster.resources.feature_store.arrivals import Arrivals
 from credit_ct_dagster.resources.feature_store.columns import has_table, require_written
 from credit_ct_dagster.resources.feature_store.engine import Database
@@ -234,7 +238,16 @@ class ServedTables:
         quote = self.dialect.identifier_preparer.quote
         is_row = is_row_of(sources, "feature", "score", self.key_collation)
         age = sources.value("feature", table, "age")
+        seen_at = microseconds("seen.first_seen", table.is_sqlite)
         return {
+            # 0: it was there when the ledger began, or the ledger does not know it.
+            "seen_at": f"CASE WHEN seen.since_the_beginning = 0 THEN {seen_at} ELSE 0 END"
+            if self.has_ledger
+            else "0",
+            "with_arrivals": f"LEFT JOIN {ARRIVALS} AS seen"
+            f" ON {lines_of_row(sources, 'feature', table)}"
+            if self.has_ledger
+            else "",
             "feature_columns": ", ".join(
                 f"{sources.value('feature', table, name)} AS {quote(name)}"
                 for name in [*schema.KEY, *schema.FEATURES]

@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.watching import columns
 from credit_ct_dagster.partitions import end_of
 from credit_ct_dagster.resources.feature_store.arrivals import Arrivals
-from credit_ct_dagster.resources.feature_store.served import columns
 from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster_tests.mariadb import MariaDB
@@ -114,7 +114,8 @@ def test_what_does_not_exist_yet_has_no_rows(store: FeatureStore, tables: str) -
         }
     found = served.beside_the_store(_DAY, most_rows=5)
     assert list(found.served.columns) == list(found.stored.columns) == schema.FEATURES
-    assert [len(found.served), len(found.stored), *found[3:]] == [0, 0, 0, 0, 0]
+    assert [*map(len, (found.served, found.stored, found.later, *found.older))] == [0] * 6
+    assert [*found[5:]] == [0] * 4
     assert served.labels_arrived_since(datetime.now(UTC), "2025-01-01", "2025-12-31") == []
 
 

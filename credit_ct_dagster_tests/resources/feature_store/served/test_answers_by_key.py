@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from credit_ct_dagster.resources.feature_store.served import columns
+from credit_ct_dagster.modeling.watching import columns
 from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster_tests.served_rows import MODEL, label, log, request, score

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from credit_ct_dagster.resources.feature_store.served import columns
+from credit_ct_dagster.modeling.watching import columns
 from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster_tests.resources.feature_store.served.oracle import label_of

@@ -5,8 +5,8 @@ from datetime import UTC, timedelta
 import numpy as np
 import pandas as pd
 
+from credit_ct_dagster.modeling.watching import columns
 from credit_ct_dagster.partitions import end_of
-from credit_ct_dagster.resources.feature_store.served import columns
 from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster_tests.served_rows import MODEL, TAG, log, noon, request, score

@@ -1,4 +1,4 @@
-"""The columns of the frames that `ServedAnswers` returns: every name, once."""
+"""The columns of frames of answers, as `ServedAnswers` returns them: every name, once."""
 
 from typing import TYPE_CHECKING
 
@@ -25,11 +25,12 @@ REQUEST = "request"
 BATCH = "batch"
 """The `source` of a score, in `credit_customer_scores`; its key is `id|customer_id|date`."""
 
-PROBABILITIES = {name: f"probability_{name.lower()}" for name in schema.CLASSES}
+PROBABILITY_OF = {name: f"probability_{name.lower()}" for name in schema.CLASSES}
 """The column of each class's probability, from worst to best."""
+PROBABILITIES = [*PROBABILITY_OF.values()]
 
 ANSWERS = [
-    SOURCE, KEY, CUSTOMER, MODEL_TAG, PREDICTED, *PROBABILITIES.values(), LABEL, LABEL_DATE, AGE,
+    SOURCE, KEY, CUSTOMER, MODEL_TAG, PREDICTED, *PROBABILITIES, LABEL, LABEL_DATE, AGE,
     OCCUPATION, LATENCY, TIME,
 ]  # fmt: skip
 """Of `ServedAnswers.of_day`."""
@@ -48,7 +49,7 @@ VOLUMES = [
 ]  # fmt: skip
 """Of `ServedAnswers.volumes`."""
 
-_NUMBERS = {*PROBABILITIES.values(), LATENCY, *LATENCIES.values(), *schema.NUMERIC}
+_NUMBERS = {*PROBABILITIES, LATENCY, *LATENCIES.values(), *schema.NUMERIC}
 _WHOLE = {ROWS, *COUNTS.values()}
 _MOMENTS = {TIME, FIRST_TIME, LAST_TIME}
 

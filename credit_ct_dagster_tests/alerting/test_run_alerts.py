@@ -1,12 +1,11 @@
-"""What happened is reported once, by Dagster's own sensor daemon to a real server."""
+"""What is reported of a run that ended, once, by Dagster's own sensor daemon to a real server."""
 
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Any
 
 import dagster as dg
 import pytest
 
+from credit_ct_dagster.runs.purposes import TRIGGER_TAG
 from credit_ct_dagster_tests.alerting.daemon import UI, Daemon
 from credit_ct_dagster_tests.alerting.observed_runs import (
     BASE_DT,
@@ -87,6 +86,20 @@ def test_a_success_is_reported(daemon: Daemon, receiver: Receiver, run: Callable
     assert (alert["kind"], alert["text"], alert["code"]) == ("run_succeeded", "", None)
 
 
+def test_a_training_says_which_trigger_started_it(
+    daemon: Daemon, receiver: Receiver, instance: dg.DagsterInstance
+) -> None:
+    """When it has succeeded."""
+    tags = {TRIGGER_TAG: "below_floor of m:1, 2025-01-01 to 2025-01-05"}
+    dg.materialize([model_card], partition_key=BASE_DT, instance=instance, tags=tags)
+    daemon.tick()
+    [alert] = receiver.received
+    assert alert["kind"] == "run_succeeded"
+    assert alert["text"] == (
+        "retraining_sensor started it: below_floor of m:1, 2025-01-01 to 2025-01-05"
+    )
+
+
 def test_a_killed_run_is_reported_with_its_cause(
     daemon: Daemon, receiver: Receiver, instance: dg.DagsterInstance
 ) -> None:
@@ -99,52 +112,6 @@ def test_a_killed_run_is_reported_with_its_cause(
     assert alert["text"].startswith("The process that ran it was killed. See CT-RUN-1: ")
     assert alert["code"] == "CT-RUN-1"
     assert list(alert["links"]) == ["run"]
-
-
-@_every_history
-def test_a_base_date_that_is_missing_at_nine_is_reported_once(
-    daemon: Daemon, receiver: Receiver
-) -> None:
-    """Not a minute earlier, and each day's base date again."""
-    daemon.tick("08:59")
-    assert receiver.received == []
-    for at in ("09:00", "09:01", "23:59"):
-        daemon.tick(at)
-    [alert] = _missing(receiver)
-    assert (alert["kind"], alert["base_dt"]) == ("base_date_missing", BASE_DT)
-    assert alert["code"] == "CT-DATE-3"
-    assert alert["text"].startswith(f"Base date {BASE_DT} has no model card at 09:00 Asia/Seoul.")
-    assert f"credit-ct run --partition {BASE_DT}" in alert["text"]
-    daemon.now += timedelta(days=2)
-    daemon.tick("09:00")
-    assert [each["base_dt"] for each in _missing(receiver)] == [BASE_DT, "2025-02-03", "2025-02-04"]
-
-
-def _missing(receiver: Receiver) -> list[dict[str, Any]]:
-    """Alerts of missing base dates, without those of days that nobody has looked at."""
-    return [each for each in receiver.received if each["kind"] == "base_date_missing"]
-
-
-def test_a_missing_base_date_is_reported_with_its_run(
-    daemon: Daemon, receiver: Receiver, run: Callable[..., str]
-) -> None:
-    """One that failed, in this case."""
-    run_id = run(failing_model_card)
-    daemon.tick("09:00")
-    failure, missing = receiver.received
-    assert (failure["kind"], missing["kind"]) == ("run_failed", "base_date_missing")
-    assert "Its last run ended with FAILURE" in missing["text"]
-    assert missing["links"]["run"].endswith(run_id)
-
-
-@_every_history
-def test_a_base_date_with_a_model_card_is_not_missing(
-    daemon: Daemon, receiver: Receiver, run: Callable[..., str]
-) -> None:
-    """Only the success of its run is reported."""
-    run(model_card)
-    daemon.tick("09:00")
-    assert [each["kind"] for each in receiver.received] == ["run_succeeded"]
 
 
 def test_secrets_do_not_reach_an_alert(
