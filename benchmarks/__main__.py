@@ -102,13 +102,19 @@ _GROUPS = {
     multiple=True,
     default=(1, 2, 3),
     show_default=True,
-    help="Seed of a window for `pruning`, `presets`, `monotone` and `text_encoding`; may be given"
-    " several times.",
+    help="Seed of a window for `pruning`, `presets`, `monotone` and `text_encoding`, and of a year"
+    " for `year`; may be given several times.",
 )
 @click.option(
     "--models",
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder that keeps the models of `promotion`, so that they are fitted only once.",
+)
+@click.option(
+    "--years",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder that keeps each year of `year`: seeds can run in processes of their own, and be"
+    " shown together afterwards. Delete a file to live its year again.",
 )
 @click.option(
     "--whole-search",
@@ -124,6 +130,7 @@ def main(
     plot: Path,
     seeds: tuple[int, ...],
     models: Path | None,
+    years: Path | None,
     whole_search: bool,
     smoke: bool,
 ) -> None:
@@ -134,6 +141,7 @@ def main(
     plan = replace(
         (Plan.smoke if smoke else Plan)(pairs, january, plot, seeds),
         models=models,
+        years=years,
         whole_search=whole_search,
     )
     found = {}

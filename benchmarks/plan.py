@@ -38,6 +38,7 @@ class Plan:
         parameters: Parameters that differ from the platform's default search, for both ways.
         models: Folder that keeps the models of `promotion`, to judge them again; None: a temporary
             one.
+        years: Folder that keeps each year of `year`; None: they are not kept.
     """
 
     pairs: int
@@ -62,6 +63,7 @@ class Plan:
     history_base_dates: int = 700
     parameters: dict[str, Any] = field(default_factory=dict)
     models: Path | None = None
+    years: Path | None = None
 
     @classmethod
     def smoke(cls, pairs: int, january: Path | None, plot: Path, seeds: tuple[int, ...]) -> "Plan":

@@ -20,8 +20,9 @@ from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.probation import Look, Verdict
 from credit_ct_dagster.contracts.utility import Utility
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.watching.columns import DAY, PREDICTED
 from credit_ct_dagster.modeling.watching.looks import in_a_row, width, with_look
-from credit_ct_dagster.modeling.watching.paired import DAY, IN_SHADOW, PREDICTED
+from credit_ct_dagster.modeling.watching.paired import IN_SHADOW
 from credit_ct_dagster.modeling.watching.probation import evaluate
 from credit_ct_dagster.modeling.watching.probation_rules import ProbationRules
 

@@ -36,6 +36,8 @@ DURABLE = "--innodb-flush-log-at-trx-commit=1"
 """As MariaDB has it by default: a commit is on disk."""
 _ONE_CANDIDATE = {"depth": [8], "rsm": [0.9], "l2_leaf_reg": [5.0]}
 _NO_FLOORS = {"min_recall": 0.0, "min_slice_accuracy": 0.0}
+_LEAST_ROWS = 3_000
+"""Sample rows to train on: of 1,000, a model is not reliably better than one feature."""
 _START_SECONDS = 120
 
 
@@ -60,7 +62,7 @@ class Platform:
         base_dt, tables = (
             (JANUARY_BASE_DT, january(plan.january))
             if plan.january
-            else (BASE_DT, sample(plan.window_rows, seed=0))
+            else (BASE_DT, sample(max(plan.window_rows, _LEAST_ROWS), seed=0))
         )
         url = database_of(running, tables).url
         with sandbox(FEATURE_STORE_URL=url, PACKAGE_VALIDATION="process") as here:

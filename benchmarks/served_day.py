@@ -13,8 +13,8 @@ from benchmarks.database import client, database_of
 from benchmarks.windows import BASE_DT
 from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.watching.columns import PROBABILITY_OF
 from credit_ct_dagster.partitions import end_of
-from credit_ct_dagster.resources.feature_store.served.columns import PROBABILITIES
 from credit_ct_dagster.resources.feature_store.served.tables import in_utc
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.serving.log.table import LogTable, predictions_table
@@ -39,6 +39,8 @@ _REASONS = json.dumps(
 
 def store_with_day(running: MariaDB, rows: int, model_tag: str) -> FeatureStore:
     """A database with so many requests of `DAY`, their features, and labels for most of them.
+
+    The ledger of arrivals knows all of these rows, as where `credit-ct load` has loaded them.
 
     Args:
         running: The server.
@@ -65,6 +67,7 @@ def store_with_day(running: MariaDB, rows: int, model_tag: str) -> FeatureStore:
             client(store.url, f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE credit_predictions"
                    f" ({names})")  # fmt: skip
     client(store.url, f"ANALYZE TABLE {predictions_table().name}")
+    store.arrivals.record()
     return store
 
 
@@ -78,7 +81,7 @@ def _pieces(
         likely = chances[start : start + _PIECE]
         numbers = np.arange(start, start + len(rows))
         seconds = pd.to_timedelta(numbers / len(features) * _SECONDS, unit="s")
-        documents = pd.DataFrame(likely, columns=[*PROBABILITIES])
+        documents = pd.DataFrame(likely, columns=[*PROBABILITY_OF])
         yield pd.DataFrame(
             {
                 "request_id": [f"{number:08x}-4d5a-4b1e-9c1d-0123456789ab" for number in numbers],

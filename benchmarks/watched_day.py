@@ -10,9 +10,9 @@ import click
 import psutil
 
 from benchmarks.engine import peak_gib
+from credit_ct_dagster.modeling.watching import columns
 from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
 from credit_ct_dagster.modeling.watching.skew_rules import SkewRules
-from credit_ct_dagster.resources.feature_store.served import columns
 from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
 from credit_ct_dagster.runs.instance import configured_instance
 from credit_ct_dagster.runs.model_runs import MODEL_TAG

@@ -1,6 +1,6 @@
 """Alarms of the simulated year: which of them are of a plant, and which are false."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.year_world import MOST_DELAY, Scenario
@@ -23,13 +23,13 @@ class Alarm:
         number: The day that had ended.
         kind: Of the alert.
         sentence: What it said.
-        models: The tags that it is about; empty if it is about none.
+        model: The tag of the package that it is about; empty if it is about none.
     """
 
     number: int
     kind: str
     sentence: str
-    models: tuple[str, ...] = ()
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Plant:
         later: Kinds that it may raise as well, and by which it does not count as noticed.
         first_shown: Days until it can be noticed: a tenth of the labels of its first day, if only
             labels can show it. What alarms before does so by chance.
+        model: The tag of the package that it is about, if it is about one: alarms about another
+            one are not of it.
     """
 
     name: str
@@ -52,13 +54,15 @@ class Plant:
     of_itself: Collection[str]
     later: Collection[str] = ()
     first_shown: int = 0
+    model: str = ""
 
     def explains(self, alarm: Alarm) -> bool:
         """Whether an alarm may be of this plant."""
         # What labels do not show is over when it ends, but for the days that are pooled.
         echo = _ECHO if self.first_shown or alarm.kind in self.later else _POOLED
         kinds = {*self.of_itself, *self.later}
-        return alarm.kind in kinds and self.start <= alarm.number <= self.end + echo
+        in_time = self.start <= alarm.number <= self.end + echo
+        return alarm.kind in kinds and in_time and self._may_be_about(alarm)
 
     def noticed_by(self, alarms: Iterable[Alarm]) -> Alarm | None:
         """The first alarm by which it was noticed; None without any."""
@@ -68,9 +72,13 @@ class Plant:
                 for each in sorted(alarms, key=lambda alarm: alarm.number)
                 if each.kind in self.of_itself
                 and self.start + self.first_shown <= each.number <= self.end + _ECHO
+                and self._may_be_about(each)
             ),
             None,
         )
+
+    def _may_be_about(self, alarm: Alarm) -> bool:
+        return not self.model or alarm.model in ("", self.model)
 
 
 def plants(
@@ -81,8 +89,10 @@ def plants(
     of_promotions: Collection[str],
     of_volume: Collection[str],
     concept_learned: int | None,
+    served: Mapping[int, tuple[str, int]],
+    only_falls: bool = False,
 ) -> list[Plant]:
-    """The four plants, as one monitor can notice them.
+    """What was planted, as one monitor can notice it.
 
     Args:
         scenario: What goes wrong when.
@@ -92,11 +102,28 @@ def plants(
         of_volume: Those that come from how many asked.
         concept_learned: The day from which on a model serves that has learned the new concept; None
             if none did, so that labels rightly show it to the end.
+        served: Of each model that a person promoted on a day, its tag and the last day on which it
+            served.
+        only_falls: Whether it sees only that the accuracy falls, and not that it is low: so not for
+            longer than the labels of the first days take.
     """
     learned = scenario.days if concept_learned is None else concept_learned
-    promotion, collapse = scenario.promotion, scenario.collapse
+    concept, collapse = scenario.concept, scenario.collapse
+
+    def promoted(name: str, day: int) -> Plant:
+        model, last = served[day]
+        end = day if only_falls else last
+        return Plant(name, day, end, of_promotions, of_labels, FIRST_LABELS, model)
+
     return [
-        Plant("concept drift", scenario.concept, learned, of_labels, first_shown=FIRST_LABELS),
+        promoted("slightly worse promotion", scenario.mild),
+        Plant(
+            "concept drift",
+            concept,
+            concept if only_falls else learned,
+            of_labels,
+            first_shown=FIRST_LABELS,
+        ),
         # Wrong features make wrong answers, which labels show later.
         Plant(
             "unit error",
@@ -105,14 +132,7 @@ def plants(
             of_features,
             of_labels,
         ),
-        Plant(
-            "bad promotion",
-            promotion,
-            promotion + MOST_DELAY,
-            of_promotions,
-            of_labels,
-            first_shown=FIRST_LABELS,
-        ),
+        promoted("bad promotion", scenario.promotion),
         Plant("volume collapse", collapse, collapse + scenario.collapse_lasts, of_volume),
     ]
 

@@ -1,6 +1,7 @@
 """A simulated year as a picture: what the champion was worth, and who said what when."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.year_alarms import Alarm, Plant
@@ -11,41 +12,56 @@ _WIDTH, _LEFT, _RIGHT, _TOP = 880, 190, 20, 50
 _HEIGHT = 230
 _ROW = 20
 _BELOW = 60
-_TRULY, _MEASURED, _ESTIMATED = "#111", "#1f77b4", "#d62728"
+_TRULY, _MEASURED, _ESTIMATED, _OTHERS = "#111", "#1f77b4", "#d62728", "#999"
 _ALARM, _FALSE, _DEED = "#111", "#d62728", "#2ca02c"
 _PLANT = "#fff3cd"
 
 
-def draw(year: YearLog, planted: Sequence[Plant], false: Sequence[Alarm], path: Path) -> None:
-    """Draw a year.
+@dataclass(frozen=True)
+class Lived:
+    """A year with what is known of its alarms.
 
-    Args:
+    Attributes:
         year: What happened.
         planted: What was planted.
         false: Those alarms of both monitors that no plant explains.
+    """
+
+    year: YearLog
+    planted: Sequence[Plant]
+    false: Sequence[Alarm]
+
+
+def draw(years: Sequence[Lived], path: Path) -> None:
+    """Draw years of one scenario: accuracies of the first one, and what was said in all of them.
+
+    Args:
+        years: One or more.
         path: Of the SVG.
     """
+    year, planted = years[0].year, years[0].planted
     across = Axis(0, year.scenario.days, _WIDTH - _LEFT - _RIGHT)
-    lower = _lower(year, across, false)
-    rows = len(lower)
+    lower = _lower(years)
+    rows, opacity = len(lower), max(1 / len(years), 0.2)
     height = _TOP + _HEIGHT + _BELOW + _ROW * rows + 40
     whole = Panel(_LEFT, _TOP, across.length, height - _TOP - 40)
-    parts = [*_plants(planted, across, whole), *_upper(year, across)]
+    parts = [*_plants(planted, across, whole), *_upper([each.year for each in years], across)]
     for place, (name, marks) in enumerate(lower):
         y = _TOP + _HEIGHT + _BELOW + _ROW * place
         parts.append(text(_LEFT - 8, y + 4, name, anchor="end"))
         parts.append(f'<path d="M{_LEFT} {y}h{across.length}" stroke="#ddd"/>')
         parts += [
-            f'<circle cx="{_LEFT + across.at(number):.1f}" cy="{y}" r="3" fill="{color}">'
-            f"<title>{number}</title></circle>"
-            for number, color in marks
+            f'<circle cx="{_LEFT + across.at(number):.1f}" cy="{y}" r="3" fill="{color}"'
+            f' fill-opacity="{1 if color == _FALSE else opacity:.2f}">'
+            f"<title>seed {seed}, day {number}</title></circle>"
+            for seed, number, color in marks
         ]
     parts.append(
         text(
             _LEFT + across.length / 2,
             height - 14,
             "day of the year; black: an alarm that a plant explains, red: a false one, green: what"
-            " the platform did",
+            " was done; darker: in more years",
         )
     )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,20 +77,25 @@ def _plants(planted: Sequence[Plant], across: Axis, whole: Panel) -> Iterator[st
             f' height="{whole.height:.0f}" fill="{_PLANT}"/>'
         )
         yield f'<path d="M{x:.1f} {whole.top}v{whole.height:.0f}" stroke="#b8860b"/>'
-        above = whole.top - 6 - 13 * (place % 2)  # so that neighbours do not cover each other
+        # So that neighbours do not cover each other.
+        above = whole.top - 6 - 13 * (place % 2)
         yield text(x + 2, above, f"{plant.start}: {plant.name}", anchor="start")
 
 
-def _upper(year: YearLog, across: Axis) -> Iterator[str]:
+def _upper(years: Sequence[YearLog], across: Axis) -> Iterator[str]:
     """What the champion was worth."""
+    year, *others = years
     measured = [each for each in year.days if each.measured]
-    values = [each.truly for each in year.days]
+    values = [day.truly for each in years for day in each.days]
     values += [each.estimated for each in year.days if each.estimated is not None]
     values += [each.measured[0] for each in measured if each.measured]
     up = Axis.around(values, _HEIGHT)
     panel = Panel(_LEFT, _TOP, across.length, _HEIGHT)
     yield from panel.frame("", "")
     title = f"A simulated year (seed {year.seed}): accuracy of what was served"
+    if others:
+        seeds = ", ".join(f"seed {each.seed}" for each in others)
+        title += f"; grey, and all marks below: also {seeds}"
     yield text(_LEFT + across.length / 2, 18, title, size=13)
     yield from panel.ticks_up(up)
     yield from panel.ticks_along(across, whole=True)
@@ -88,6 +109,8 @@ def _upper(year: YearLog, across: Axis) -> Iterator[str]:
             ' stroke-opacity="0.25"/>'
         )
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.4" fill="{_MEASURED}"/>'
+    for each in others:
+        yield _line(panel, up, across, ((d.number, d.truly) for d in each.days), _OTHERS)
     yield _line(panel, up, across, ((d.number, d.estimated) for d in year.days), _ESTIMATED)
     yield _line(panel, up, across, ((d.number, d.truly) for d in year.days), _TRULY)
     left = Panel(_LEFT, _TOP + _HEIGHT * 0.55, 190, 60)
@@ -115,22 +138,19 @@ def _line(
     return f'<polyline points="{" ".join(points)}" fill="none" stroke="{color}"/>'
 
 
-def _lower(
-    year: YearLog, across: Axis, false: Sequence[Alarm]
-) -> list[tuple[str, list[tuple[int, str]]]]:
-    """Rows of marks, a day and a colour each: alarms by kind, and what the platform did."""
-    found: list[tuple[str, list[tuple[int, str]]]] = []
-    for who, alarms in (("platform", year.alarms), ("naive", year.naive)):
-        for kind in sorted({each.kind for each in alarms}):
-            marks = [
-                (each.number, _FALSE if each in false else _ALARM)
-                for each in alarms
-                if each.kind == kind
-            ]
-            found.append((f"{who}: {kind}", marks))
-        if who == "platform":
-            found += [
-                (what, [(each.number, _DEED) for each in year.deeds if each.what == what])
-                for what in dict.fromkeys(each.what for each in year.deeds)
-            ]
-    return found
+_Mark = tuple[int, int, str]
+"""The seed of a year, a day of it, and a colour."""
+
+
+def _lower(years: Sequence[Lived]) -> list[tuple[str, list[_Mark]]]:
+    """Rows of marks: alarms by kind, and what was done."""
+    rows: dict[str, dict[str, list[_Mark]]] = {"platform": {}, "": {}, "naive": {}}
+    for each in years:
+        year, seed = each.year, each.year.seed
+        for who, alarms in (("platform", year.alarms), ("naive", year.naive)):
+            for alarm in alarms:
+                mark = seed, alarm.number, _FALSE if alarm in each.false else _ALARM
+                rows[who].setdefault(f"{who}: {alarm.kind}", []).append(mark)
+        for deed in year.deeds:
+            rows[""].setdefault(deed.what, []).append((seed, deed.number, _DEED))
+    return [row for of_one in rows.values() for row in of_one.items()]

@@ -1,19 +1,22 @@
 """The decisions of the simulated year: records as the platform writes them, without MLflow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.year_models import MODEL_NAME, YearModel
+from benchmarks.year_models import YearModel
 from credit_ct_dagster.contracts.decision import GATE, Decision, DecisionRecord, Ground
 from credit_ct_dagster.contracts.utility import Utility
 from credit_ct_dagster.modeling.judging.evidence import examine
 from credit_ct_dagster.modeling.judging.gate import decide
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 from credit_ct_dagster.tenures import came_back_on, history_of
+
+Holdouts = Mapping[str, pd.DataFrame]
+"""Labelled rows of customers that no model has seen, per window's base date, the newest first."""
 
 
 @dataclass
@@ -71,22 +74,17 @@ class Decisions:
         self.records.append(made)
         return made
 
-    def judge(self, challenger: YearModel, holdouts: Sequence[pd.DataFrame]) -> Decision:
-        """Apply the gate.
-
-        Args:
-            challenger: The new model.
-            holdouts: Labelled rows of customers that no model has seen, per window, the newest
-                first.
-        """
-        rows = pd.concat(holdouts, ignore_index=True)
+    def judge(self, challenger: YearModel, holdouts: Holdouts) -> Decision:
+        """Apply the gate to a new model."""
+        rows, windows = pooled(holdouts)
         champion = self.champion
         evidence = examine(
             rows,
             [challenger.answers(rows), champion.answers(rows)],
             Utility(),
             GateRules(),
-            windows=np.repeat(np.arange(len(holdouts)), [len(each) for each in holdouts]),
+            list(holdouts),
+            windows,
         )
         return decide(
             challenger.identity.base_dt,
@@ -104,7 +102,11 @@ class Decisions:
 
     def force(self, model: YearModel, time: datetime) -> None:
         """Promote a model, as a person may."""
-        decision = Decision(
-            promoted=True, ground=Ground.person, sentence=f"Promoted by a person of {MODEL_NAME}."
-        )
+        decision = Decision(promoted=True, ground=Ground.person, sentence="Promoted by a person.")
         self.record(model, decision, time, by="a person")
+
+
+def pooled(holdouts: Holdouts) -> tuple[pd.DataFrame, np.ndarray]:
+    """The rows of all windows, and of each the place of its window, shape (rows,)."""
+    places = np.repeat(np.arange(len(holdouts)), [len(each) for each in holdouts.values()])
+    return pd.concat(holdouts.values(), ignore_index=True), places

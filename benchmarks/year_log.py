@@ -1,6 +1,9 @@
 """What happened in a simulated year, day by day."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from benchmarks.year_alarms import Alarm
 from benchmarks.year_world import Scenario
@@ -33,8 +36,8 @@ class Deed:
 
     Attributes:
         number: The day that had ended.
-        what: `retrained`, `promoted`, `kept in the shadow`, `forced`, `confirmed`, `rolled back` or
-            `repaired`.
+        what: `retrained`, `promoted`, `promoted from the shadow`, `not promoted`, `kept in the
+            shadow`, `forced`, `taken back`, `confirmed`, `rolled back` or `repaired`.
         sentence: Why, in the platform's own words where it has any.
         model: The tag of the model that it is about; empty for a feed.
         truly: What that model is truly better by than the champion of the moment, in accuracy; None
@@ -78,3 +81,33 @@ class YearLog:
     def did(self, *what: str, since: int = 0, until: int = 10_000) -> list[Deed]:
         """What the platform did of some kinds, from a day on and before another one."""
         return [each for each in self.deeds if each.what in what and since <= each.number < until]
+
+    def forced_on(self, number: int) -> Deed:
+        """The promotion by a person on a day."""
+        [found] = self.did("forced", since=number - 1, until=number)
+        return found
+
+    def last_day_of(self, model: str) -> int:
+        """The last day on which a model served."""
+        return max(each.number for each in self.days if each.champion == model)
+
+
+def keep_year(folder: Path, year: YearLog) -> None:
+    """Write a year to a file of its own, whichever process lived it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = _path(folder, year.seed).with_suffix(".part")
+    written.write_bytes(TypeAdapter(YearLog).dump_json(year))
+    written.replace(_path(folder, year.seed))
+
+
+def kept_year(folder: Path, scenario: Scenario, seed: int) -> YearLog | None:
+    """A year that was kept; None if there is none of this scenario."""
+    path = _path(folder, seed)
+    if not path.exists():
+        return None
+    year = TypeAdapter(YearLog).validate_json(path.read_bytes())
+    return year if year.scenario == scenario else None
+
+
+def _path(folder: Path, seed: int) -> Path:
+    return folder / f"year-{seed}.json"

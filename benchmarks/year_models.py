@@ -48,17 +48,20 @@ class YearModel:
         return world.worth(self.answers(world.rows).classes, number)
 
 
-def train(rows: pd.DataFrame, base_dt: str, version: int, *, spoiled: bool = False) -> YearModel:
+def train(rows: pd.DataFrame, base_dt: str, version: int, *, spoiled: float = 0.0) -> YearModel:
     """Fit a model to the rows of a base date.
 
     Args:
         rows: Raw, with labels.
         base_dt: The base date.
         version: Its number.
-        spoiled: Whether the labels that it learns from were joined to the wrong customers.
+        spoiled: The share of the rows that it learns from whose labels were joined to the wrong
+            customers, 0 to 1. Those that it is calibrated on are right.
     """
     splits = split_by_customer(rows.sort_values(_KEY, ignore_index=True), _TRAIN_SHARE, _VAL_SHARE)
-    learned = {**splits, "train": _spoiled(splits["train"], version)} if spoiled else splits
+    learned = splits
+    if spoiled:
+        learned = {**splits, "train": _spoiled(splits["train"], spoiled, version)}
     ready = prepared(learned)
     model = _fitted(ready)
     identity = ModelIdentity(
@@ -73,10 +76,12 @@ def train(rows: pd.DataFrame, base_dt: str, version: int, *, spoiled: bool = Fal
     return YearModel(identity, scorer_of(model, learned, ready), splits)
 
 
-def _spoiled(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
+def _spoiled(rows: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
-    labels = rows[schema.TARGET].to_numpy(dtype=object)
-    return rows.assign(**{schema.TARGET: rng.permutation(labels)})
+    labels = rows[schema.TARGET].to_numpy(dtype=object, copy=True)
+    places = np.flatnonzero(rng.random(len(rows)) < share)
+    labels[places] = labels[rng.permutation(places)]
+    return rows.assign(**{schema.TARGET: labels})
 
 
 def _fitted(rows: dict[str, pd.DataFrame]) -> Model:

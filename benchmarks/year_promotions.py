@@ -1,17 +1,14 @@
 """Decisions of the simulated year for the platform's own probation, without MLflow and BentoML."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from benchmarks.year_decisions import Decisions
+from benchmarks.year_decisions import Decisions, Holdouts, pooled
 from benchmarks.year_models import YearModel
 from credit_ct_dagster.assets.evaluated_probation import EvaluatedProbation
 from credit_ct_dagster.assets.judged_models import AnsweredHoldouts
@@ -95,21 +92,21 @@ class YearJudge:
 
     Attributes:
         decisions: Know the models.
-        holdouts: Per base date, labelled rows of each window, the newest first.
+        holdouts: Those that the gate had, per base date.
     """
 
     decisions: Decisions
-    holdouts: Mapping[str, Sequence[pd.DataFrame]]
+    holdouts: Mapping[str, Holdouts]
 
     def answered_holdouts(
         self, challenger: ModelIdentity, champion: ModelIdentity, base_dt: str
     ) -> AnsweredHoldouts:
         """The rows of all windows with both models' answers."""
-        windows = self.holdouts[base_dt]
-        rows = pd.concat(windows, ignore_index=True)
+        rows, windows = pooled(self.holdouts[base_dt])
         models = [self.decisions.of_run(each.mlflow_run_id) for each in (challenger, champion)]
-        places = np.repeat(np.arange(len(windows)), [len(each) for each in windows])
-        return AnsweredHoldouts(rows, places, [each.answers(rows) for each in models], [base_dt])
+        return AnsweredHoldouts(
+            rows, windows, [each.answers(rows) for each in models], list(self.holdouts[base_dt])
+        )
 
 
 def evaluated(
@@ -130,9 +127,17 @@ def evaluated(
         rules: Of the probation.
         day: The newest prediction day.
     """
-    in_memory: Any = promotions
+    in_memory: tuple[Any, Any] = promotions, judge
     evaluation = EvaluatedProbation(
-        in_memory, artifacts, served, ModelPolicy(), rules, day, True, "", logger
+        in_memory[0],
+        artifacts,
+        served,
+        ModelPolicy(),
+        rules,
+        day,
+        may_decide=True,
+        dagster_run_id="",
+        log=logger,
+        judge=in_memory[1],
     )
-    evaluation._judge = judge  # type: ignore[assignment]
     return evaluation.record()

@@ -7,10 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from benchmarks.year_alarms import CLASSES, Alarm
-from benchmarks.year_decisions import Decisions
+from benchmarks.year_decisions import Decisions, Holdouts
 from benchmarks.year_log import DayFigures, Deed, YearLog
 from benchmarks.year_models import YearModel, train
 from benchmarks.year_naive import NaiveMonitor
@@ -29,6 +28,10 @@ _REPAIR_DAYS = 2
 """From the day whose features are wrong to the first one on which the feed is right again: the
 alert comes on the morning between."""
 _REGAINED = 0.5
+_SLIGHTLY = 0.04
+"""By how much accuracy the model of the slightly worse promotion is worse, at least."""
+_SPOILED = tuple(share / 10 for share in range(2, 11))
+"""Shares of wrongly joined labels that are tried for it, until it is."""
 _TRAIN_SHARE, _VAL_SHARE = 0.70, 0.15
 
 
@@ -57,7 +60,7 @@ class _Year:
     decisions: Decisions
     naive: NaiveMonitor
     log: YearLog
-    holdouts: dict[str, list[pd.DataFrame]]
+    holdouts: dict[str, Holdouts]
     repaired: int
     past: list[Retraining] = field(default_factory=list)
     estimated: dict[int, float] = field(default_factory=dict)
@@ -69,7 +72,7 @@ class _Year:
         scenario = world.scenario
         store = YearStore(world, folder)
         store.begin()
-        decisions, holdouts = Decisions(), dict[str, list[pd.DataFrame]]()
+        decisions, holdouts = Decisions(), dict[str, Holdouts]()
         model = train(store.training_rows(0), date_of(0), 1)
         decisions.begin(model, morning_after(0))
         return cls(
@@ -85,7 +88,12 @@ class _Year:
 
     def day(self, number: int) -> None:
         """A day, and the morning after it."""
-        if number == self.world.scenario.promotion:
+        scenario = self.world.scenario
+        if number == scenario.mild:
+            self._promote_slightly_worse(number)
+        elif number == scenario.mild + scenario.mild_lasts:
+            self._take_back(number)
+        elif number == scenario.promotion:
             self._promote_badly(number)
         requests = self.world.requests(number)
         asked = requests.asked(months_are_years=self._months_are_years(number))
@@ -105,7 +113,7 @@ class _Year:
         if estimate and estimate.answers:
             self.estimated[number] = estimate.answers.accuracy.value
         self.log.alarms += [
-            Alarm(number, each.kind, each.sentence, (each.champion,))
+            Alarm(number, each.kind, each.sentence, each.champion)
             for each in morning.watch.triggers
         ]
         self.log.alarms += [Alarm(number, CLASSES, each) for each in morning.classes]
@@ -139,13 +147,35 @@ class _Year:
             self.repaired = number + _REPAIR_DAYS
             self.log.deeds.append(Deed(number, "repaired", found.sentence))
 
+    def _promote_slightly_worse(self, number: int) -> None:
+        """Some labels that it learned from are wrong: as few as make it slightly worse."""
+        now = self.decisions.champion.truly(self.world, number)
+        for share in _SPOILED:
+            worse = self._spoiled(number, share)
+            if worse.truly(self.world, number) <= now - _SLIGHTLY:
+                break
+        self._force("forced", worse, number, f"{share:.0%} of its training labels are wrong")
+
     def _promote_badly(self, number: int) -> None:
-        rows = self.store.training_rows(number - 1)
-        bad = train(rows, date_of(number - 1), len(self.decisions.models) + 1, spoiled=True)
-        gain = self._gain(bad, number)
+        bad = self._spoiled(number, 1.0)
+        self._force("forced", bad, number, "all of its training labels are wrong")
+
+    def _take_back(self, number: int) -> None:
+        """Whoever promoted the slightly worse model sees that, if it still serves."""
+        [worse] = self.log.did("forced")
+        previous = self.decisions.previous
+        if previous and self.decisions.champion.tag == worse.model:
+            self._force("taken back", previous, number, "by the person, at last")
+
+    def _spoiled(self, number: int, share: float) -> YearModel:
+        rows, version = self.store.training_rows(number - 1), len(self.decisions.models) + 1
+        return train(rows, date_of(number - 1), version, spoiled=share)
+
+    def _force(self, what: str, model: YearModel, number: int, sentence: str) -> None:
+        gain = self._gain(model, number)
         # After midnight in Seoul: the day is its own.
-        self.decisions.force(bad, morning_after(number - 1) - timedelta(hours=9))
-        self.log.deeds.append(Deed(number - 1, "forced", "", bad.tag, gain))
+        self.decisions.force(model, morning_after(number - 1) - timedelta(hours=9))
+        self.log.deeds.append(Deed(number - 1, what, sentence, model.tag, gain))
 
     def _retrain(self, number: int, kind: TriggerKind) -> None:
         """Train the newest base date that has labels, and apply the gate."""
@@ -163,12 +193,11 @@ class _Year:
         record = self.decisions.record(model, decision, morning_after(number))
         self.log.deeds.append(_deed(number, record, gain))
 
-    def _holdouts(self, base_dt: str) -> list[pd.DataFrame]:
-        """Labelled rows of customers that no model learns from, per window, the newest first."""
-        found = []
+    def _holdouts(self, base_dt: str) -> Holdouts:
+        found = {}
         for _ in range(_WINDOWS):
             rows = self.store.training_rows(number_of(base_dt))
-            found.append(split_by_customer(rows, _TRAIN_SHARE, _VAL_SHARE)["holdout"])
+            found[base_dt] = split_by_customer(rows, _TRAIN_SHARE, _VAL_SHARE)["holdout"]
             base_dt = (LabelWindow.of(base_dt).start - timedelta(days=1)).isoformat()
         return found
 
@@ -201,7 +230,8 @@ class _Year:
             return None
         before, after = days[concept - 1], days[concept]
         enough = after.truly + _REGAINED * (before.truly - after.truly)
-        later = (days[day] for day in days if day > concept)
+        # Wrong features say nothing of what a model has learned.
+        later = (days[day] for day in days if day > concept and not self._months_are_years(day))
         return next(
             (d.number for d in later if d.champion != after.champion and d.truly >= enough), None
         )

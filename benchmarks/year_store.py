@@ -28,6 +28,7 @@ from credit_ct_dagster.serving.log.prediction import Prediction
 from credit_ct_dagster.serving.log.table import LogTable
 
 _LATENCY_MS = 5.0
+_ARRIVAL = "arrival"
 _OLDEST_DAYS = MOST_DELAY - LABEL_DAYS + 10
 """How long before its arrival a label may be dated, and some days more."""
 
@@ -54,7 +55,7 @@ class YearStore:
 
     world: World
     folder: Path
-    _waiting: list[Requests] = field(default_factory=list)
+    _waiting: list[pd.DataFrame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Create the tables."""
@@ -88,7 +89,7 @@ class YearStore:
     def begin(self) -> None:
         """The days before the first one: customers, and labels as far as they have arrived."""
         before = [self.world.requests(number) for number in range(1 - BEFORE, 1)]
-        self._waiting += before
+        self._waiting += map(_labels, before)
         self.store.upsert({FEATURES: pd.concat([_features(each) for each in before])})
         for number in range(1 - BEFORE, 1):
             self._insert_labels(number)
@@ -105,7 +106,7 @@ class YearStore:
         scored = model.answers(asked)
         self.store.upsert({FEATURES: _features(requests)})
         self.log.insert(_predictions(requests, model, asked, scored))
-        self._waiting.append(requests)
+        self._waiting.append(_labels(requests))
         return scored
 
     def receive(self, number: int) -> None:
@@ -119,11 +120,11 @@ class YearStore:
         return self.store.source_rows(date_of(number))
 
     def _insert_labels(self, number: int) -> None:
-        arrived = [_labels(each, each.arrivals == number) for each in self._waiting]
-        labels = pd.concat(arrived)
-        if len(labels):
-            self.store.upsert({LABELS: labels})
-        self._waiting = [each for each in self._waiting if each.arrivals.max() > number]
+        waiting = pd.concat(self._waiting)
+        arrived = waiting[_ARRIVAL] == number
+        if arrived.any():
+            self.store.upsert({LABELS: waiting[arrived].drop(columns=_ARRIVAL)})
+        self._waiting = [waiting[waiting[_ARRIVAL] > number]]
 
 
 def _night(number: int) -> datetime:
@@ -136,9 +137,11 @@ def _features(requests: Requests) -> pd.DataFrame:
     return requests.rows[[*schema.KEY, *schema.FEATURES]].assign(name="", ssn="")
 
 
-def _labels(requests: Requests, arrived: np.ndarray) -> pd.DataFrame:
-    dates = [date_of(int(number)) for number in requests.label_dates[arrived]]
-    return requests.rows.loc[arrived, ["id", schema.CUSTOMER, schema.TARGET]].assign(date=dates)
+def _labels(requests: Requests) -> pd.DataFrame:
+    """The labels of a day's requests, each with the day on which it arrives."""
+    dates = [date_of(int(number)) for number in requests.label_dates]
+    labels = requests.rows[["id", schema.CUSTOMER, schema.TARGET]]
+    return labels.assign(date=dates, **{_ARRIVAL: requests.arrivals})
 
 
 def _predictions(

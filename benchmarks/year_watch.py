@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from benchmarks.year_decisions import Decisions
+from benchmarks.year_decisions import Decisions, Holdouts
 from benchmarks.year_models import MODEL_NAME
 from benchmarks.year_promotions import YearJudge, YearPromotions, evaluated
 from benchmarks.year_store import YearStore
@@ -25,19 +25,14 @@ from credit_ct_dagster.contracts.triggers import Retrain, Watch
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.watching.answer_health import class_sentences
+from credit_ct_dagster.modeling.watching.columns import COUNTS, KEY, MODEL_TAG, PREDICTED, SOURCE
 from credit_ct_dagster.modeling.watching.estimation import estimated_performance
 from credit_ct_dagster.modeling.watching.health_figures import (
     days_until,
     figures_of,
     volumes_per_source,
 )
-from credit_ct_dagster.modeling.watching.paired import (
-    KEY,
-    MODEL_TAG,
-    PREDICTED,
-    SHADOW_COLUMNS,
-    SOURCE,
-)
+from credit_ct_dagster.modeling.watching.paired import SHADOW_COLUMNS
 from credit_ct_dagster.modeling.watching.performance import served_performance
 from credit_ct_dagster.modeling.watching.performance_rules import EstimationRules, PerformanceRules
 from credit_ct_dagster.modeling.watching.probation_rules import ProbationRules
@@ -45,7 +40,6 @@ from credit_ct_dagster.modeling.watching.skew import feature_skew, served_drift
 from credit_ct_dagster.modeling.watching.skew_rules import SkewRules
 from credit_ct_dagster.modeling.watching.triggers import watch
 from credit_ct_dagster.modeling.watching.watch_rules import Watched, WatchRules
-from credit_ct_dagster.resources.feature_store.served.columns import COUNTS
 from credit_ct_dagster.tenures import challengers_on, probation_on
 
 WATCH_RULES = WatchRules(retrain=Retrain.bank)
@@ -90,10 +84,11 @@ class Watching:
     store: YearStore
     artifacts: ArtifactsIOManager
     decisions: Decisions
-    holdouts: dict[str, list[pd.DataFrame]]
+    holdouts: dict[str, Holdouts]
     performance: dict[str, ServedPerformance] = field(default_factory=dict)
     estimated: dict[str, EstimatedPerformance] = field(default_factory=dict)
     skew: dict[str, ServingSkew] = field(default_factory=dict)
+    volumes: dict[str, tuple[AnswerVolume, ...]] = field(default_factory=dict)
 
     def measure(self, number: int) -> "Morning":
         """Measure a day that has ended, and take the decisions that follow from labels."""
@@ -126,7 +121,7 @@ class Watching:
         return Morning(watch(watched, WATCH_RULES), probation, [each.text for each in classes])
 
     def _measure_answers(self, day: str, now: datetime) -> None:
-        frame = self.store.answers.of_day(day, known_at=now)
+        frame = self.store.answers.of_day(day)
         earlier = [each for other, each in self.estimated.items() if other < day][-_LOOK_BACK:]
         models = self.decisions.models.values()
         learned = {each.tag: each.identity.base_dt for each in models}
@@ -175,16 +170,17 @@ class Watching:
         self.artifacts.write(MONITORING_FOLDER, day, {SHADOW_SCORES_FILE: scored})
 
     def _days(self, number: int) -> list[DayFigures]:
-        """What the database counts of the answers of a day and of the weeks before."""
-        first, day = date_of(max(1, number - _LOOK_BACK + 1)), date_of(number)
-        volumes: dict[str, tuple[AnswerVolume, ...]] = {}
-        for row in self.store.answers.volumes(first, day).to_dict("records"):
-            found = AnswerVolume(
+        """What the database counted of the answers of a day, and of the weeks before."""
+        day = date_of(number)
+        self.volumes[day] = tuple(
+            AnswerVolume(
                 source=row["source"],
                 model_tag=row["model_tag"],
                 classes={name: int(row[column]) for name, column in COUNTS.items()},
             )
-            volumes[row["day"]] = (*volumes.get(row["day"], ()), found)
+            for row in self.store.answers.volumes(day, day).to_dict("records")
+        )
+        volumes = _since(self.volumes, date_of(number - _LOOK_BACK + 1))
         return figures_of(days_until(day, volumes, _LOOK_BACK), volumes, {}, {}, {})
 
 

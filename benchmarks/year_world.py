@@ -54,10 +54,13 @@ class Scenario:
 
     Attributes:
         days: How many days there are.
+        mild: On this day a person promotes a model that is slightly worse.
         concept: From this day on, customers turn out otherwise.
         unit: From this day on, the feed sends years of credit history instead of months.
         promotion: On this day a person promotes a bad model.
         collapse: From this day on, hardly anybody asks.
+        mild_lasts: Days after which the person takes the slightly worse model back, if it still
+            serves: a probation is over by then, and the concept has not drifted yet.
         unit_lasts: Days after which the feed is repaired even if nobody noticed anything.
         collapse_lasts: For how many days.
         customers: Rows of the world.
@@ -65,10 +68,12 @@ class Scenario:
     """
 
     days: int = 365
+    mild: int = 40
     concept: int = 150
     unit: int = 220
     promotion: int = 260
     collapse: int = 300
+    mild_lasts: int = 62
     unit_lasts: int = 14
     collapse_lasts: int = 7
     customers: int = 20_000
