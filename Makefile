@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TOOLS := build/tools
+DOCS_TOOLS := build/docs-tools
 GPL_WITH_EXCEPTION := mysql-connector-python
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) \
 	--project-name credit-ct --file deploy/compose.yaml --file deploy/compose.tools.yaml $(if $(wildcard deploy/.env),--env-file deploy/.env)
@@ -36,7 +37,7 @@ serve: install ## Serve the champion over HTTP (SERVING_HOST, SERVING_PORT: 127.
 
 .PHONY: mlflow
 mlflow: install ## Serve the MLflow UI of the embedded store on http://127.0.0.1:5000
-	$(BIN)/mlflow server --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///var/mlflow.db
+	MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true $(BIN)/mlflow server --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///var/mlflow.db
 
 .PHONY: up
 up: ## Build the image and start the stack of deploy/ (docs/deployment.md)
@@ -72,8 +73,12 @@ faults: install ## Break what a run depends on: kill, disconnect, fill disks, se
 	$(BIN)/pytest credit_ct_dagster_tests/faults
 
 .PHONY: e2e
-e2e: install ## Train and score a base date in a real browser, and a customer on the page of the service (needs chromium; screenshots in build/e2e), and a backfill
+e2e: install ## Train and score a base date in a real browser, and a customer on the page of the service (needs chromium; screenshots in build/e2e), type the tutorial, and a backfill
 	$(BIN)/pytest -n 2 --maxschedchunk 1 credit_ct_dagster_tests/e2e
+
+.PHONY: screenshots
+screenshots: install ## Make the pictures of README and docs anew: type the tutorial's commands (needs chromium)
+	SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/pytest credit_ct_dagster_tests/e2e/test_tutorial.py
 
 .PHONY: backfills
 backfills: install ## Backfill ten and ninety base dates: killed, cancelled and resumed (takes an hour; report in build/backfills.md)
@@ -113,6 +118,19 @@ format: install ## Apply style and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.PHONY: reference
+reference: install ## Write docs/reference from the code
+	$(BIN)/python -m credit_ct_dagster_docs
+
+$(DOCS_TOOLS)/.installed: docs/requirements.txt
+	$(PYTHON) -m venv $(DOCS_TOOLS)
+	$(DOCS_TOOLS)/bin/pip install --quiet --require-hashes -r docs/requirements.txt
+	@touch $@
+
+.PHONY: docs
+docs: $(DOCS_TOOLS)/.installed ## Make a site of docs/ in build/docs; a warning, or a link that leads nowhere, is an error
+	$(DOCS_TOOLS)/bin/sphinx-build --quiet --fail-on-warning --keep-going -d build/docs-parsed docs build/docs
+
 .PHONY: bench
 bench: install ## Measure everything against common alternatives (takes hours; needs mariadbd, and JANUARY_DIR for real rows)
 	$(BIN)/python -m benchmarks $(NAMES)
@@ -121,3 +139,5 @@ bench: install ## Measure everything against common alternatives (takes hours; n
 lock: ## Pin all dependencies with hashes (needs uv)
 	uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes \
 		--no-emit-index-url --no-header --no-strip-extras --quiet --upgrade -o constraints.txt
+	uv pip compile --group docs --python-version 3.11 --universal --generate-hashes \
+		--no-emit-index-url --no-header --quiet --upgrade -o docs/requirements.txt

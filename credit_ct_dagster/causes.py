@@ -5,11 +5,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from credit_ct_dagster.modeling import schema
+
 # https://mariadb.com/kb/en/mariadb-error-code-reference/
 _NO_ANSWER = {1020, 1040, 1053, 1205, 1213, 2002, 2003, 2006, 2013, 2055}
 _UNKNOWN_COLUMN = 1054
 _LOAD_FIRST = "load labels and features first (credit-ct load)"
 _DOCTOR = "credit-ct doctor names the table, what is expected of it and the ALTER TABLE statement"
+_TABLES = schema.DECLARED.tables
+_SOURCES = f"{_TABLES.labels} and {_TABLES.features}"
 _WAY_OUT = {
     1044: "grant the user rights on this database",
     1045: "check user and password in FEATURE_STORE_URL",
@@ -18,13 +22,13 @@ _WAY_OUT = {
     1146: _LOAD_FIRST,
     **dict.fromkeys(
         [1062, 1586],
-        "give the table its key, (id, customer_id, date) for credit_score and credit_score_features"
-        " and (base_dt, id, customer_id) for credit_score_features_target, with a binary collation:"
-        f" {_DOCTOR}",
+        f"give the table its key, ({', '.join(schema.KEY)}) for {_SOURCES} and"
+        f" ({schema.BASE_DATE}, {schema.ID}, {schema.CUSTOMER}) for {_TABLES.training_rows}, with a"
+        f" binary collation: {_DOCTOR}",
     ),
     **dict.fromkeys(
         [1267, 1270, 1271],
-        "give id and customer_id of credit_score and credit_score_features one binary collation,"
+        f"give {schema.ID} and {schema.CUSTOMER} of {_SOURCES} one binary collation,"
         f" such as utf8mb4_bin: {_DOCTOR}",
     ),
     1364: f"ALTER TABLE ... MODIFY that column with NULL or a DEFAULT: {_DOCTOR}",

@@ -40,6 +40,18 @@ def parse_url(text: str, variable: str) -> sa.URL:
     return url
 
 
+def kind_of(text: str) -> str:
+    """What Dagster calls the kind of a database: `sqlite`, `mysql` or `mariadb`.
+
+    Args:
+        text: Its URL. Of one that cannot be used, nothing is known but `sql`: who opens it says so.
+    """
+    try:
+        return parse_url(text, "").get_backend_name()
+    except DatabaseUrlError:
+        return "sql"
+
+
 def sqlite_file(url: sa.URL) -> Path | None:
     """The file of a SQLite database, absolute; none for a server."""
     return Path(url.database or "").absolute() if url.get_backend_name() == "sqlite" else None

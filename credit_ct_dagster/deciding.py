@@ -13,7 +13,7 @@ from credit_ct_dagster.errors.models import (
     UnrecordedChampionError,
 )
 from credit_ct_dagster.modeling.judging.gate_rules import PastVerdict
-from credit_ct_dagster.recorded_models import RecordedModels
+from credit_ct_dagster.recorded_models import RecordedModels, after_registering_again
 from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
 from credit_ct_dagster.tenures import history_of
 
@@ -30,7 +30,12 @@ _APPLIED = "record"
 
 
 class Deciding:
-    """What a process may do while it holds the lock; see `Promotions.deciding`."""
+    """What a process may do while it holds the lock; see `Promotions.deciding`.
+
+    Attributes:
+        to_show: The decisions that were recorded meanwhile, oldest first; and one that a retry
+            finds, as the attempt that recorded it may have been killed before it was shown.
+    """
 
     def __init__(
         self, promotions: "Promotions", registry: ModelRegistry, ensure_held: Callable[[], bool]
@@ -38,8 +43,14 @@ class Deciding:
         self._promotions = promotions
         self._registry = registry
         self._ensure_held = ensure_held
+        self.to_show: list[DecisionRecord] = []
         self._read_records()
         self._lost: dict[str, LostChampionError] = {}
+
+    @property
+    def records(self) -> list[DecisionRecord]:
+        """Every decision, oldest first."""
+        return self._records
 
     def register(
         self,
@@ -107,15 +118,22 @@ class Deciding:
         return self._unless_lost(PREVIOUS, self._promotions.previous())
 
     def recorded(self, model: ModelIdentity, decision: Decision) -> DecisionRecord | None:
-        """The gate's newest record about a model, if it decided the same on the same evidence."""
+        """The newest record about a model, if no person wrote it, and it says the same.
+
+        The same on the same evidence, against the same champion.
+        """
         champion = self._promotions.champion()
         for record in reversed(self._records):
-            if record.decision.ground == Ground.registered_again:
-                continue
-            if record.model.mlflow_run_id == model.mlflow_run_id:
-                same = record.by == GATE and record.decision == decision
-                return record if same and _run_of(record.before) == _run_of(champion) else None
+            is_registration = record.decision.ground == Ground.registered_again
+            if record.model.mlflow_run_id == model.mlflow_run_id and not is_registration:
+                same = not record.by_person and record.decision == decision
+                is_same = same and _run_of(record.before) == _run_of(champion)
+                return self._found(record) if is_same else None
         return None
+
+    def _found(self, record: DecisionRecord) -> DecisionRecord:
+        self.to_show.append(record)
+        return record
 
     def history(self) -> list[PastVerdict]:
         """What the gate found about earlier challengers, oldest first."""
@@ -130,7 +148,7 @@ class Deciding:
         model = self._models().of_version(version)
         for record in reversed(self._records):
             if record.decision.promoted and _run_of(record.model) == _run_of(model):
-                return record
+                return self._found(record)
         raise UnrecordedChampionError(
             f"Version {version} of {self._registry.name} carries MLflow's alias {CHAMPION}, but no"
             " decision made it the champion. Record why: credit-ct promote --partition D --by NAME"
@@ -163,6 +181,7 @@ class Deciding:
             [by_alias[0], recorded, by_alias[1]] if decision.promoted else [by_alias[1], recorded]
         )
         record = DecisionRecord(
+            version=decision.ground.record_version,
             number=self._decisions.next_number,
             time=datetime.now(UTC).replace(microsecond=0),
             by=by,
@@ -187,6 +206,7 @@ class Deciding:
         linked = record.model_copy(update={"preceding_sha256": self._decisions.newest_sha256})
         self._promotions.decisions.append(linked)
         self._read_records()
+        self.to_show.append(linked)
         return linked
 
     def _read_records(self) -> None:
@@ -248,9 +268,8 @@ class Deciding:
         self, model: ModelIdentity, sentence: str, versions: Mapping[str, str]
     ) -> None:
         """Record that a model has a new version; `versions` has it per former one."""
-        number, now = self._decisions.next_number, datetime.now(UTC).replace(microsecond=0)
-        newest = self._records[-1]
-        self._write(newest.after_registering_again(number, now, GATE, model, sentence, versions))
+        newest, number = self._records[-1], self._decisions.next_number
+        self._write(after_registering_again(newest, number, model, sentence, versions))
 
     def _models(self) -> RecordedModels:
         return RecordedModels(self._records, self._registry, self._promotions.packages)

@@ -1,5 +1,7 @@
 """Every definition of the code location, assembled once."""
 
+from functools import partial
+
 import dagster as dg
 
 from credit_ct_dagster.alerting import sensors as alerting
@@ -46,6 +48,7 @@ from credit_ct_dagster.checks.features_target import (
     window_has_enough_rows,
     window_labels_are_merged,
 )
+from credit_ct_dagster.checks.partitioned import partitioned_check
 from credit_ct_dagster.checks.preprocessed_splits import (
     labels_hold_three_classes,
     quarantine_is_within_limit,
@@ -59,10 +62,12 @@ from credit_ct_dagster.checks.row_distribution import (
 )
 from credit_ct_dagster.checks.serving_skew import served_features_agree_with_the_store
 from credit_ct_dagster.checks.tuned_runs import model_beats_baselines
+from credit_ct_dagster.databases import kind_of
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 from credit_ct_dagster.modeling.watching.performance_rules import FLOORS, AnswerRules
 from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
 from credit_ct_dagster.partitions import Calendar
+from credit_ct_dagster.resources.feature_store.tables import require_plain_names
 from credit_ct_dagster.runs.default_config import DefaultConfig
 from credit_ct_dagster.runs.model_runs import MODEL_TAG
 from credit_ct_dagster.runs.terminal_log import terminal_logger
@@ -120,6 +125,13 @@ SENSORS = [
 ]
 
 
+def with_kind(spec: dg.AssetSpec, database: str) -> dg.AssetSpec:
+    """A table with the kind of its database, which assets cannot know; other assets as they are."""
+    if "table" not in spec.kinds:
+        return spec
+    return spec.replace_attributes(kinds=spec.kinds - {"sql"} | {database})
+
+
 def partitioned(calendar: Calendar) -> list[dg.AssetsDefinition]:
     """The assets, with a partition per base date of a calendar."""
     partitions = calendar.partitions
@@ -127,6 +139,11 @@ def partitioned(calendar: Calendar) -> list[dg.AssetsDefinition]:
         asset.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=partitions))
         for asset in ASSETS
     ]
+
+
+def partitioned_checks(calendar: Calendar) -> list[dg.AssetsDefinition]:
+    """The checks, with a partition per base date of a calendar."""
+    return [partitioned_check(each, calendar.partitions) for each in CHECKS]
 
 
 def build(settings: Settings) -> dg.Definitions:
@@ -138,9 +155,11 @@ def build(settings: Settings) -> dg.Definitions:
     Raises:
         SettingsError: The file cannot be used.
     """
+    require_plain_names()
     wiring = Wiring(settings, secret=dg.EnvVar)
-    assets, config = partitioned(wiring.calendar), DefaultConfig.read(settings.run_config)
-    config.require_ops([*assets, *CHECKS])
+    assets, checks = partitioned(wiring.calendar), partitioned_checks(wiring.calendar)
+    config = DefaultConfig.read(settings.run_config)
+    config.require_ops([*assets, *checks])
     # One policy of evidence, whichever asset judges by it; one shadow; and one way to count labels.
     config = config.inherited("champion_probation", "champion_model", GateRules.model_fields)
     config = config.inherited("shadow_scores", "champion_probation", ShadowRules.model_fields)
@@ -151,8 +170,11 @@ def build(settings: Settings) -> dg.Definitions:
     config = config.inherited("champion_probation", "served_performance", ["label_days"])
     pruning = pruning_job({MODEL_TAG: settings.model_name})
     return dg.Definitions(
-        assets=[*SOURCES, *config.given_to(assets)],
-        asset_checks=config.given_to(CHECKS),
+        assets=dg.map_asset_specs(
+            partial(with_kind, database=kind_of(settings.feature_store_url.get_secret_value())),
+            [*SOURCES, *config.given_to(assets)],
+        ),
+        asset_checks=config.given_to(checks),
         jobs=[
             continuous_training_job(settings.model_name),
             customer_scores_job(settings.model_name),
@@ -161,10 +183,10 @@ def build(settings: Settings) -> dg.Definitions:
             pruning,
         ],
         schedules=[
-            daily_training_schedule,
-            daily_customer_scores_schedule,
-            daily_monitoring_schedule,
-            nightly_pruning_schedule(pruning, switched_on=settings.prune_on_schedule),
+            daily_training_schedule(config.hours),
+            daily_customer_scores_schedule(config.hours),
+            daily_monitoring_schedule(config.hours),
+            nightly_pruning_schedule(pruning, config.hours, switched_on=settings.prune_on_schedule),
         ],
         sensors=SENSORS,
         executor=executor,

@@ -13,16 +13,26 @@ from credit_ct_dagster.errors.inputs import BaseDateError
 TIMEZONE = "Asia/Seoul"
 PARTITION_TAG = "dagster/partition"
 """The tag by which Dagster knows the base date of a run."""
-DUE_HOUR = 9
-"""The hour by which yesterday's base date should be trained."""
-HEALTH_DUE_HOUR = 11
-"""The hour by which it should be known how the champion did yesterday."""
+
+
+def clock(minutes: int) -> str:
+    """Minutes after midnight as a time of day: `09:00`."""
+    return f"{minutes // 60 % 24:02}:{minutes % 60:02}"
 
 
 class Calendar(dg.ConfigurableResource):
     """Which days are base dates: from the first one on, those that have ended in Seoul."""
 
     first: str = Field(default="2025-01-01", description="The first base date, YYYY-MM-DD")
+    training_due: int = Field(
+        default=9 * 60,
+        description="Minutes after midnight by which yesterday's base date should be trained",
+    )
+    health_due: int = Field(
+        default=11 * 60,
+        description="Minutes after midnight by which it should be known how the champion did"
+        " yesterday",
+    )
 
     @property
     def partitions(self) -> dg.DailyPartitionsDefinition:
@@ -46,14 +56,14 @@ class Calendar(dg.ConfigurableResource):
             )
         return newest
 
-    def newest_due(self, hour: int = DUE_HOUR) -> str | None:
-        """The newest day whose work should be done: yesterday, from an hour in Seoul on.
+    def newest_due(self, minutes: int) -> str | None:
+        """The newest day whose work should be done: yesterday, from a time of day in Seoul on.
 
         Args:
-            hour: The hour. [default: that by which base dates should be trained]
+            minutes: `training_due` or `health_due`.
         """
         with dg.partition_loading_context() as now:
-            earlier = now.effective_dt - timedelta(hours=hour)
+            earlier = now.effective_dt - timedelta(minutes=minutes)
         with dg.partition_loading_context(effective_dt=earlier):
             return self.partitions.get_last_partition_key()
 

@@ -7,6 +7,7 @@ decided anything else meanwhile.
 import logging
 from dataclasses import dataclass
 
+from credit_ct_dagster.approvals import with_approval
 from credit_ct_dagster.contracts.decision import (
     PROBATION,
     Comparison,
@@ -17,7 +18,7 @@ from credit_ct_dagster.contracts.decision import (
 )
 from credit_ct_dagster.deciding import Deciding
 from credit_ct_dagster.errors.models import NothingToDecideError
-from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
+from credit_ct_dagster.modeling.watching.probation_rules import ProbationRules
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.tenures import InShadow, OnProbation, challengers_on, probation_on
 
@@ -46,7 +47,7 @@ class Probation:
         self,
         promotions: Promotions,
         day: str,
-        rules: ShadowRules,
+        rules: ProbationRules,
         dagster_run_id: str,
         log: logging.Logger = logger,
     ) -> None:
@@ -122,7 +123,9 @@ class Probation:
             )
 
     def decide_on(self, challenger: InShadow, decision: Decision) -> DecisionRecord | None:
-        """Record a decision on a challenger in the shadow; promoted only once its package serves.
+        """Record a decision on a challenger in the shadow.
+
+        It is promoted only once its package serves, and a person has approved it if somebody must.
 
         Returns:
             The decision that ended its time in the shadow; None if it is not in the shadow any
@@ -137,11 +140,12 @@ class Probation:
             if not champion or not before or champion.mlflow_run_id != before.mlflow_run_id:
                 return None
             model = self._promotions.newest_package(challenger.model)
+            served = self._promotions.if_it_serves(model, decision)
+            approved = with_approval(deciding, model, served, self._rules)
+            if approved.ground == Ground.older:  # a newer one awaits approval: it stays until then
+                return None
             return deciding.record(
-                model,
-                self._promotions.if_it_serves(model, decision),
-                by=PROBATION,
-                dagster_run_id=self._dagster_run_id,
+                model, approved, by=PROBATION, dagster_run_id=self._dagster_run_id
             )
 
     def _state(self, deciding: Deciding, found: OnProbation) -> tuple[DecisionRecord | None, bool]:

@@ -8,12 +8,14 @@ sets them.
 import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
 
+from credit_ct_dagster.approvals import record_expired
 from credit_ct_dagster.contracts.decision import Decision, DecisionRecord, Ground
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.databases import location, parse_url
@@ -26,6 +28,7 @@ from credit_ct_dagster.errors.models import (
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.io_managers.decisions import DecisionRecords
 from credit_ct_dagster.locks import exclusive
+from credit_ct_dagster.modeling.judging.standing import awaiting
 from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
 from credit_ct_dagster.outages import Dependency, translated
 from credit_ct_dagster.recorded_models import RecordedModels
@@ -106,6 +109,9 @@ class Promotions(dg.ConfigurableResource):
         for found in (one for each in days for one in challengers_on(records, each, rules)):
             if found.ended is None:
                 needed.setdefault(found.model.base_dt, "a challenger in the shadow")
+        waiting = awaiting(records, datetime.now(UTC))
+        if waiting:
+            needed.setdefault(waiting.model.base_dt, "a challenger that awaits approval")
         return needed
 
     def agreement(self) -> str:
@@ -242,8 +248,15 @@ class Promotions(dg.ConfigurableResource):
         )
 
     @contextmanager
-    def deciding(self, log: logging.Logger = logger) -> Iterator[Deciding]:
+    def deciding(
+        self, log: logging.Logger = logger, *, ends_requests: bool = True
+    ) -> Iterator[Deciding]:
         """Decide under an exclusive lock: others, in any process or machine, wait until the end.
+
+        Args:
+            log: Of whoever decides.
+            ends_requests: Whether a request for an approval that has expired is recorded as such;
+                not by who shows no decisions.
 
         Raises:
             LockUnavailableError: The database does not answer.
@@ -261,6 +274,8 @@ class Promotions(dg.ConfigurableResource):
             deciding = Deciding(self, self._registry, ensure_held)
             deciding.register_deleted()
             deciding.apply_newest()
+            if ends_requests:
+                record_expired(deciding)
             yield deciding
 
     def _models(self) -> RecordedModels:

@@ -1,11 +1,12 @@
 """The models that decisions name: their packages, and their versions in MLflow."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from credit_ct_dagster.contracts.decision import DecisionRecord
+from credit_ct_dagster.contracts.decision import GATE, Decision, DecisionRecord, Ground
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.errors.models import LostChampionError
@@ -162,3 +163,33 @@ class RegisteredAgain:
     def versions(self) -> dict[str, str]:
         """The version under which a model is registered now, per deleted version."""
         return {version: model.registered_version for version, model in self.found.items()}
+
+
+def after_registering_again(
+    newest: DecisionRecord,
+    number: int,
+    model: ModelIdentity,
+    sentence: str,
+    versions: Mapping[str, str],
+) -> DecisionRecord:
+    """The record that follows the newest one when a model that serves has a new version.
+
+    Args:
+        newest: The newest decision.
+        number: Of this record.
+        model: With its new version.
+        sentence: Why.
+        versions: The new version per former one.
+    """
+    return DecisionRecord(
+        number=number,
+        time=datetime.now(UTC).replace(microsecond=0),
+        by=GATE,
+        reason=None,
+        dagster_run_id=None,
+        model=model,
+        before=None,
+        decision=Decision(promoted=False, ground=Ground.registered_again, sentence=sentence),
+        champion=versions.get(newest.champion or "", newest.champion),
+        previous=versions.get(newest.previous or "", newest.previous),
+    )

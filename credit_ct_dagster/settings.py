@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from credit_ct_dagster import logs
 from credit_ct_dagster.contracts.model_name import DEFAULT_MODEL_NAME
-from credit_ct_dagster.contracts.utility import DEFAULT_COSTS, Metric, matrix_of
+from credit_ct_dagster.contracts.utility import Metric, matrix_of
 from credit_ct_dagster.errors.inputs import SettingsError
 from credit_ct_dagster.garbage import collect_seldom
 
@@ -66,10 +66,9 @@ class Settings(BaseSettings):
         description="What the class of an answer is chosen for, and what the gate compares models"
         " by: macro_f1, accuracy or expected_cost",
     )
-    cost_matrix: Annotated[list[list[float]], NoDecode, BeforeValidator(matrix_of)] = Field(
-        default=[list(row) for row in DEFAULT_COSTS],
-        description="For expected_cost, as JSON: rows are true classes, columns predicted ones, in"
-        " the order Poor, Standard, Good",
+    cost_matrix: Annotated[list[list[float]] | None, NoDecode, BeforeValidator(matrix_of)] = Field(
+        default=None,
+        description="For expected_cost, as JSON: rows are true classes [default: by DATA_SCHEMA]",
     )
     class_rule: Literal["utility", "highest_score"] = Field(
         default="utility",
@@ -79,22 +78,25 @@ class Settings(BaseSettings):
     excluded_features: Annotated[list[str], NoDecode] = Field(
         default_factory=list, description="Features that no model is trained on, by commas"
     )
-    protected_features: Annotated[list[str], NoDecode] = Field(
-        default=["age"],
+    protected_features: Annotated[list[str] | None, NoDecode] = Field(
+        default=None,
         description="Features that the bank marks as protected, by commas: a reason that rests on"
-        " one of them raises a compliance flag; 'none' marks none",
+        " one raises a compliance flag; 'none' marks none [default: those of DATA_SCHEMA]",
+    )
+    data_schema: Path | None = Field(
+        default=None,
+        description="A YAML file that declares tables, columns and classes",
     )
     run_config: Path | None = Field(
         default=None,
-        description="A YAML file with the run configuration of ops: what it sets is the default of"
-        " every run, those of schedules and sensors included",
+        description="A YAML file with hours of schedules, and run configuration of ops: the default"
+        " of every run, those of schedules and sensors included",
     )
     partitions_start: date = Field(default=date(2025, 1, 1), description="The first base date")
     retention_days: int | None = Field(
         default=7,
         ge=1,
-        description="Merging base date D deletes the rows of base dates up to D - this many days;"
-        " 'none' keeps all",
+        description="Merging base date D deletes rows up to D - this many days; 'none' keeps all",
     )
     new_data_stable_minutes: int = Field(
         default=10,
@@ -119,17 +121,14 @@ class Settings(BaseSettings):
         " from the log of the service, and what was found about their days; 'none' keeps all. A"
         " probation (62 days) is decided by what is left of them",
     )
-    prune_on_schedule: bool = Field(
-        default=False, description="Delete them every night, as credit-ct prune --yes does"
-    )
+    prune_on_schedule: bool = Field(default=False, description="credit-ct prune --yes every night")
     warm_runs: bool = Field(default=True, description="Fork runs, libraries imported (Linux)")
     webserver_url: str = Field(
         default="http://127.0.0.1:3000", description="Where people open the UI"
     )
     ui_allowed_hosts: Annotated[list[str], NoDecode] = Field(
         default=["localhost", "127.0.0.1"],
-        description="Names by which Dagster's UI may be called, separated by commas, in addition to"
-        " that of WEBSERVER_URL",
+        description="Names by which Dagster's UI may be called, by commas, besides WEBSERVER_URL's",
     )
     ui_user: str = Field(default="credit-ct", description="User of Dagster's UI")
     ui_password: SecretStr | None = Field(
@@ -149,8 +148,8 @@ class Settings(BaseSettings):
     )
     serving_database_url: SecretStr | None = Field(
         default=None,
-        description="As FEATURE_STORE_URL, with a user that may only read features and insert into"
-        " the log of predictions [default: FEATURE_STORE_URL]",
+        description="As FEATURE_STORE_URL, which is the default, with a user that may only read"
+        " features and insert into the log of predictions",
     )
     serving_state_path: Path = Field(
         default=Path("var/serving"),
@@ -232,6 +231,8 @@ class Settings(BaseSettings):
         secrets = {"SMTP_PASSWORD": self.smtp_password, "SERVING_API_KEYS": self.serving_api_keys}
         secrets["ALERT_WEBHOOK_URL"] = self.alert_webhook_url
         variables |= {name: each.get_secret_value() for name, each in secrets.items() if each}
+        if self.data_schema:
+            variables["DATA_SCHEMA"] = str(self.data_schema.absolute())
         if self.runbook_url:
             variables["RUNBOOK_URL"] = self.runbook_url
         return variables

@@ -7,7 +7,7 @@ promoted is the next on probation, and a model that served before and comes back
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from credit_ct_dagster.contracts.decision import GATE, PROBATION, DecisionRecord, Ground
+from credit_ct_dagster.contracts.decision import GATE, DecisionRecord, Ground
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.probation import ProbationPolicy
 from credit_ct_dagster.days import days_after
@@ -205,7 +205,8 @@ def history_of(
 ) -> list[PastVerdict]:
     """What the gate found about earlier challengers, oldest first.
 
-    What labels said later is no verdict of a base date's holdout.
+    What labels said later is no verdict of a base date's holdout, and what a person decided none
+    of the gate's: it may repeat the evidence that was at hand.
 
     Args:
         records: Every decision, oldest first.
@@ -222,7 +223,7 @@ def history_of(
             (record.decision.by_evidence or record.decision.ground) in Ground.of_better(),
         )
         for record in records
-        if record.before and record.decision.comparison and record.by != PROBATION
+        if record.before and record.decision.comparison and record.by == GATE
         if record.model.base_dt != without
     ]
 

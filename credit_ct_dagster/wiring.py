@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from credit_ct_dagster.first_base_date import first_base_date
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.settings import Settings, unusable
 
@@ -61,7 +62,7 @@ class Wiring:
             "arrival": self.arrival,
             "base_date_lock": self.base_date_lock,
             "bentoml_store": self.bentoml_store,
-            "calendar": self.calendar,
+            "calendar": self.scheduled_calendar,
             "dagster_ui": self.dagster_ui,
             "dask": self.dask,
             "feature_store": self.feature_store,
@@ -83,7 +84,15 @@ class Wiring:
     @cached_property
     def calendar(self) -> Calendar:
         """Which days are base dates (PARTITIONS_START)."""
-        return Calendar(first=self.settings.partitions_start.isoformat())
+        return Calendar(first=first_base_date(self.settings))
+
+    @cached_property
+    def scheduled_calendar(self) -> Calendar:
+        """The same, and when base dates are due (RUN_CONFIG)."""
+        from credit_ct_dagster.runs.default_config import DefaultConfig
+
+        due = DefaultConfig.read(self.settings.run_config).hours.due
+        return Calendar(first=self.calendar.first, **due)
 
     @cached_property
     def feature_store(self) -> "FeatureStore":
@@ -133,14 +142,8 @@ class Wiring:
         uri: dict[str, str] | str = self._secret("MLFLOW_TRACKING_URI")
         if isinstance(uri, dg.EnvVar):
             uri = {"env": uri.env_var_name}
-        return parent_run.configured(
-            {
-                "experiment_name": self.settings.model_name,
-                "mlflow_tracking_uri": uri,
-                "env": {},
-                "extra_tags": {},
-            }
-        )
+        place = {"experiment_name": self.settings.model_name, "mlflow_tracking_uri": uri}
+        return parent_run.configured({**place, "env": {}, "extra_tags": {}})
 
     @cached_property
     def study_storage(self) -> "StudyStorage":
@@ -185,14 +188,10 @@ class Wiring:
 
         from credit_ct_dagster.resources.model_policy import ModelPolicy
 
+        # What is not set is that of the schema.
+        given = self.settings.model_dump(include=set(ModelPolicy.model_fields), exclude_none=True)
         try:
-            return ModelPolicy(
-                utility=self.settings.utility,
-                cost_matrix=self.settings.cost_matrix,
-                class_rule=self.settings.class_rule,
-                excluded_features=self.settings.excluded_features,
-                protected_features=self.settings.protected_features,
-            )
+            return ModelPolicy(**given)
         except ValidationError as error:
             raise unusable(error) from None
 

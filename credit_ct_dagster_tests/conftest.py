@@ -147,6 +147,18 @@ def instance(
         yield instance
 
 
+@pytest.fixture
+def history(
+    empty_history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance that commands use."""
+    home = shutil.copytree(empty_history, tmp_path / "home")
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
 @pytest.fixture(scope="session")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     """Stores to copy."""

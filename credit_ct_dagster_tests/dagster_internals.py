@@ -16,6 +16,7 @@ from credit_ct_dagster.runs.dagster_internals import internals_of_dagster
 with internals_of_dagster():
     from dagster._cli import create_dagster_cli
     from dagster._core.events import EngineEventData
+    from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
     from dagster._core.remote_origin import (
         InProcessCodeLocationOrigin,
         RemoteInstigatorOrigin,
@@ -41,6 +42,7 @@ with internals_of_dagster():
     from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
     from dagster._daemon.sensor import execute_sensor_iteration
     from dagster._daemon.types import DaemonHeartbeat
+    from dagster._utils.error import SerializableErrorInfo
 
 __all__ = [
     "InstigatorTick",
@@ -134,3 +136,22 @@ def errors_of_run_monitoring(context: WorkspaceProcessContext) -> list[object]:
     """Let run monitoring check all runs once; returns what it could not check."""
     checked = execute_run_monitoring_iteration(context, logging.getLogger(__name__))
     return [error for error in checked if error is not None]
+
+
+def record_backfill(
+    instance: dg.DagsterInstance, name: str, base_dts: list[str], status: str, ended: float
+) -> None:
+    """Leave a backfill that ended, with an error if it failed, as the daemon does."""
+    error = SerializableErrorInfo("dagster._core.errors.BadError: depth: not a number.\n", [], None)
+    instance.add_backfill(
+        PartitionBackfill(
+            name,
+            BulkActionStatus[status],
+            from_failure=False,
+            tags={},
+            backfill_timestamp=ended - 60.0,
+            backfill_end_timestamp=float(ended),
+            partition_names=base_dts,
+            error=error if status == "FAILED" else None,
+        )
+    )

@@ -18,7 +18,8 @@ from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.modeling.rows.splitting import data_fingerprint
 from credit_ct_dagster.partitions import last_expired
-from credit_ct_dagster.resources.mlflow.tracking import BASE_DATE_TAG, all_pages
+from credit_ct_dagster.resources.mlflow.pages import all_pages
+from credit_ct_dagster.resources.mlflow.tracking import BASE_DATE_TAG
 from credit_ct_dagster_tests.platform import BASE_DT, Platform
 
 _OF_THIS_ATTEMPT = ["trial", "seconds", "tracking_seconds", "run_id"]

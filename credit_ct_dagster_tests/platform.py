@@ -19,7 +19,7 @@ from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.files import MODEL_FOLDER, PREPROCESSING_FOLDER
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
-from credit_ct_dagster.definitions import CHECKS, SOURCES, partitioned
+from credit_ct_dagster.definitions import SOURCES, partitioned, partitioned_checks
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder, ArtifactsIOManager
 from credit_ct_dagster.loading import sample_data
 from credit_ct_dagster.partitions import Calendar
@@ -35,7 +35,10 @@ from credit_ct_dagster.wiring import Wiring
 
 REPOSITORY = Path(__file__).parents[1]
 BASE_DT = "2025-03-10"
+EARLIER = "2025-03-07"
+"""A base date before the usual one."""
 ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [*SOURCES, *partitioned(Calendar())]
+_CHECKS = partitioned_checks(Calendar())
 SMALL_SEARCH: dict[str, Any] = {
     "depth": [3, 4],
     "rsm": [1.0],
@@ -228,7 +231,7 @@ class Platform:
             }
             ops = {name: each for name, each in small.items() if name in wanted} | ops
         return dg.materialize(
-            [*ASSETS, *(CHECKS if checks else [])],
+            [*ASSETS, *(_CHECKS if checks else [])],
             partition_key=base_dt,
             instance=instance,
             selection=selection,

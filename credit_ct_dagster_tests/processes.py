@@ -64,7 +64,13 @@ def record_trials(uri: str, model_name: str, numbers: range) -> dict[int, str]:
     from credit_ct_dagster.resources.mlflow.trials import Nesting
 
     tracking = MlflowTracking(tracking_uri=uri, model_name=model_name, ui_url="http://x")
-    tracker = tracking.tracker(Nesting("parent", {"credit_ct.search": "s"}, {"iterations": 9}))
+    tracker = tracking.tracker(
+        Nesting(
+            "parent",
+            {"credit_ct.search": "s", "credit_ct.base_dt": "2025-07-01"},
+            {"iterations": 9},
+        )
+    )
 
     def record(number: int) -> str:
         trial = Trial(

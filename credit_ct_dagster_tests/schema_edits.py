@@ -1,29 +1,31 @@
-"""Edits of `modeling/schema.py` for a test, as a person would make them."""
+"""Edits of the declaration of the data for a test, as a person would make them."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling import declaration, schema
 
-_LAST_FEATURE = '    Column("monthly_balance", _NUMBER, "Balance at the end of the month"),\n'
+SHIPPED = Path(declaration.__file__).with_name("credit_score.yaml")
 
 
-def add_features(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
-    """Add features below the last one in the source of the schema, until the test ends.
+def add_features(monkeypatch: pytest.MonkeyPatch, *features: str) -> None:
+    """Add features below the last one of the declaration, until the test ends.
 
     No other module is changed: whatever does not derive its lists from the schema fails.
 
     Args:
         monkeypatch: Takes it back.
-        lines: As in the source, such as `Column("housing", _CATEGORY, "How a customer lives", 10)`.
+        features: In YAML, such as `{name: housing, kind: category, description: How they live}`.
     """
-    source = Path(schema.__file__).read_text()
-    assert source.count(_LAST_FEATURE) == 1
-    added = "".join(f"    {line},\n" for line in lines)
-    edited: dict[str, Any] = {"__name__": schema.__name__}
-    exec(source.replace(_LAST_FEATURE, _LAST_FEATURE + added), edited)
-    for name, value in edited.items():
+    content = yaml.safe_load(SHIPPED.read_text())
+    content["features"] += [yaml.safe_load(each) for each in features]
+    edited = declaration.Declaration.model_validate(content)
+    monkeypatch.setattr(declaration, "declared", lambda: edited)
+    found: dict[str, Any] = {"__name__": schema.__name__}
+    exec(Path(schema.__file__).read_text(), found)
+    for name, value in found.items():
         if not name.startswith("__"):
             monkeypatch.setattr(schema, name, value)

@@ -165,8 +165,8 @@ def answers(
             **dict(zip(columns.PROBABILITIES, chances.T, strict=True)),
             columns.LABEL: np.where(known, classes[truth], None),
             columns.LABEL_DATE: [label_date if each else None for each in known],
-            columns.AGE: rng.integers(18, 70, rows).astype("float64"),
-            columns.OCCUPATION: np.array(["Teacher", "Lawyer", None], dtype=object)[
+            "age": rng.integers(18, 70, rows).astype("float64"),
+            "occupation": np.array(["Teacher", "Lawyer", None], dtype=object)[
                 rng.integers(0, 3, rows)
             ],
             columns.LATENCY: rng.gamma(2, 2, rows) if is_request else np.nan,

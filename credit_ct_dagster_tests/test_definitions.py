@@ -10,7 +10,9 @@ import dagster as dg
 import pytest
 
 from credit_ct_dagster.definitions import build
+from credit_ct_dagster.modeling.declaration import OWN_ASSETS
 from credit_ct_dagster.partitions import Calendar
+from credit_ct_dagster.resources.feature_store.tables import FEATURES, LABELS
 from credit_ct_dagster.resources.trained_model import TrainedModel
 from credit_ct_dagster.settings import Settings
 
@@ -27,6 +29,12 @@ _ASSETS = [
 def test_definitions_load() -> None:
     """Nothing is missing, and no name is used twice."""
     dg.Definitions.validate_loadable(defs)
+
+
+def test_no_declared_table_can_have_the_name_of_an_asset() -> None:
+    """Source tables are assets by their own names, and Dagster takes each name once."""
+    made = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
+    assert made - {LABELS, FEATURES} == OWN_ASSETS
 
 
 @pytest.mark.parametrize(
@@ -84,6 +92,42 @@ def test_tables_show_their_columns(asset: str) -> None:
     assert all(column.description for column in columns)
 
 
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("sqlite:///var/feature_store.db", "sqlite"),
+        ("mysql+pymysql://u:hush@host/mlops", "mysql"),
+        ("hush", "sql"),
+    ],
+)
+def test_tables_have_the_kind_of_their_database(url: str, kind: str) -> None:
+    """MySQL is named where it is; what is no address of a database is told by who opens it."""
+    graph = build(Settings(_env_file=None, feature_store_url=url)).resolve_asset_graph()
+    kinds = {key.to_user_string(): graph.get(key).kinds for key in graph.get_all_asset_keys()}
+    assert kinds["credit_score"] == kinds["features_target"] == {kind, "table"}
+    assert kinds["customer_scores"] == {"catboost", kind, "table"}
+    assert kinds["bentoml_model"] == {"bentoml"}
+
+
+@pytest.mark.parametrize(
+    ("asset", "column", "source"),
+    [
+        ("features_target", "age", "credit_score_features"),
+        ("features_target", "date", "credit_score"),
+        ("features_target", "credit_score", "credit_score"),
+        ("preprocessed_splits", "age", "features_target"),
+        ("preprocessed_splits", "base_dt", "features_target"),
+    ],
+)
+def test_columns_lead_to_where_they_come_from(asset: str, column: str, source: str) -> None:
+    """From the splits back to the tables that other systems write."""
+    metadata = defs.resolve_asset_graph().get(dg.AssetKey(asset)).metadata
+    deps = metadata["dagster/column_lineage"].deps_by_column[column]
+    assert deps == [dg.TableColumnDep(asset_key=dg.AssetKey(source), column_name=column)]
+    [shown] = [each for each in metadata["dagster/column_schema"].columns if each.name == column]
+    assert shown.tags == {"from": source}
+
+
 def test_secrets_are_named_not_shown() -> None:
     """The UI shows the variable's name where a URL may hold a password."""
     for name, option, variable in (
@@ -122,7 +166,8 @@ Path(".env").write_text("MODEL_NAME=from_the_file\\nLOG_FORMAT=json\\n")
 before = dict(os.environ), logging.getLogger("credit_ct_dagster").handlers[:]
 import credit_ct_dagster.definitions
 for command in (
-    "load", "run", "status", "watch", "report", "promote", "rollback", "doctor", "prune",
+    "load", "run", "status", "watch", "report", "promote", "rollback", "approve", "reject",
+    "history", "doctor", "prune",
 ):
     import_module(f"credit_ct_dagster.cli.{command}")
 assert (dict(os.environ), logging.getLogger("credit_ct_dagster").handlers) == before

@@ -111,7 +111,7 @@ def test_a_person_supersedes_a_champion_that_cannot_be_registered(trained_copy: 
         pytest.raises(LostChampionError, match="cannot be registered again"),
     ):
         deciding.champion()
-    done = platform.command("promote", "--partition", BASE_DT, *_PERSON)
+    done = platform.command("promote", "--partition", BASE_DT, *_PERSON, "--despite-floors")
     assert done.exit_code == 0, done.output
     assert platform.materialize(instance, selection=_DECISION).success
     platform.promotions.agreement()

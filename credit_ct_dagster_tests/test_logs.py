@@ -14,7 +14,7 @@ from credit_ct_dagster_tests.platform import REPOSITORY
 _SCRIPT = """
 import logging
 import dagster as dg
-from credit_ct_dagster.errors.inputs import EmptyWindowError
+from credit_ct_dagster.errors.inputs import UnusableRowsError
 from credit_ct_dagster.runs.failures import failure
 from credit_ct_dagster.settings import set_up_process
 
@@ -25,7 +25,7 @@ platform = logging.getLogger("credit_ct_dagster.resources.feature_store.store")
 def step(context):
     context.log.info("읽음")
     platform.warning("inside of a run")
-    raise failure(EmptyWindowError("no rows."), "2025-01-31")
+    raise failure(UnusableRowsError("no rows."), "2025-01-31")
 
 @dg.op
 def other():
@@ -86,7 +86,7 @@ def test_a_failure_has_its_error_and_its_code(
     failures = {each["step"]: each for each in lines if each.get("dagster_event") == "STEP_FAILURE"}
     assert {(each["level"], each["run_id"]) for each in failures.values()} == {("error", run_id)}
     assert "no rows" in failures["step"]["error"]
-    assert failures["step"]["code"] == "CT-ROWS-1"
+    assert failures["step"]["code"] == "CT-ROWS-2"
     assert failures["other"]["code"] == "CT-UNEXPECTED-1"
 
 

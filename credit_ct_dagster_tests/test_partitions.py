@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from credit_ct_dagster.errors.inputs import BaseDateError
 from credit_ct_dagster.partitions import (
-    HEALTH_DUE_HOUR,
     TIMEZONE,
     Calendar,
     LabelWindow,
@@ -130,7 +129,7 @@ def test_yesterday_is_due_at_nine_in_seoul(now: str, due: str | None) -> None:
     """Before that, the day before is the newest."""
     in_seoul = datetime.fromisoformat(now).replace(tzinfo=ZoneInfo("Asia/Seoul"))
     with dg.partition_loading_context(effective_dt=in_seoul):
-        assert _CALENDAR.newest_due() == due
+        assert _CALENDAR.newest_due(_CALENDAR.training_due) == due
 
 
 def test_yesterday_is_due_at_another_hour() -> None:
@@ -138,7 +137,8 @@ def test_yesterday_is_due_at_another_hour() -> None:
     for minute, due in (("10:59", "2024-12-31"), ("11:00", "2025-01-01")):
         now = datetime.fromisoformat(f"2025-01-02 {minute}").replace(tzinfo=ZoneInfo("Asia/Seoul"))
         with dg.partition_loading_context(effective_dt=now):
-            newest = Calendar(first="2024-12-01").newest_due(HEALTH_DUE_HOUR)
+            calendar = Calendar(first="2024-12-01")
+            newest = calendar.newest_due(calendar.health_due)
         assert newest == due
 
 

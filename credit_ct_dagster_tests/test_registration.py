@@ -57,6 +57,8 @@ def test_other_contents_are_another_version(
         registered = deciding.register(model.base_dt, model.mlflow_run_id)
         assert deciding.register(model.base_dt, model.mlflow_run_id) == registered
         assert deciding.promotion_of(second.registered_version).number == 2
+        # Whoever recorded it may have been killed before it was shown.
+        assert [each.number for each in deciding.to_show] == [3, 2]
         if champion:
             assert deciding.promotion_of(registered.registered_version).number == 2
     assert (registered.registered_version, registered.bentoml_tag) == ("3", tag)

@@ -1,5 +1,6 @@
 """The alert about each event: what happened, to which base date, and what to do."""
 
+from credit_ct_dagster.alerting.backfills import BackfillFailed, on_failed_backfill
 from credit_ct_dagster.alerting.channels import Alert
 from credit_ct_dagster.alerting.events import BaseDateDue, Event, HealthDue, RunFailed
 from credit_ct_dagster.alerting.missing_alerts import on_base_date_due, on_health_due
@@ -20,9 +21,11 @@ def alert_on(runs: ModelRuns, ui: DagsterUI, event: Event) -> Alert | None:
         event: What happened.
     """
     if isinstance(event, BaseDateDue):
-        return on_base_date_due(runs, ui, event.base_dt)
+        return on_base_date_due(runs, ui, event)
     if isinstance(event, HealthDue):
-        return on_health_due(runs, ui, event.base_dt)
+        return on_health_due(runs, ui, event)
+    if isinstance(event, BackfillFailed):
+        return on_failed_backfill(runs.instance, ui, event)
     run = event.run
     if isinstance(event, RunFailed) and is_repeated(runs, run):
         return None

@@ -38,6 +38,8 @@ class Kind(StrEnum):
     champion_rolled_back = "champion_rolled_back"
     champion_promoted = "champion_promoted"
     health_missing = "health_missing"
+    backfill_failed = "backfill_failed"
+    approval_requested = "approval_requested"
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from typing import ClassVar, Literal
 
 import dagster as dg
 
+from credit_ct_dagster.alerting.backfills import BackfillFailed, failed_backfills
 from credit_ct_dagster.contracts.record import Part, Record
-from credit_ct_dagster.partitions import HEALTH_DUE_HOUR, Calendar, base_dates_after
+from credit_ct_dagster.partitions import Calendar, base_dates_after
 from credit_ct_dagster.runs.model_runs import ModelRuns
 
 _FETCHED = 100
@@ -53,6 +54,8 @@ class AlertCursor(Record):
         due: The last base date that was looked for when it was due; None if none was due yet.
         health_due: The last day whose health was looked for when it was due; None in what earlier
             releases stored.
+        backfills: When the last failed backfill that was reported had ended, in seconds since 1970;
+            None in what earlier releases stored.
         undeliverable: The last alerts that the channel refused.
     """
 
@@ -62,6 +65,7 @@ class AlertCursor(Record):
     succeeded: ReportedEvent
     due: str | None
     health_due: str | None = None
+    backfills: float | None = None
     undeliverable: tuple[UndeliverableAlert, ...] = ()
 
     def without(self, refused: Sequence[UndeliverableAlert]) -> "AlertCursor":
@@ -75,8 +79,9 @@ class AlertCursor(Record):
         return cls(
             failed=_newest(instance, dg.DagsterEventType.RUN_FAILURE),
             succeeded=_newest(instance, dg.DagsterEventType.RUN_SUCCESS),
-            due=calendar.newest_due(),
-            health_due=calendar.newest_due(HEALTH_DUE_HOUR),
+            backfills=_last_ended(instance),
+            due=calendar.newest_due(calendar.training_due),
+            health_due=calendar.newest_due(calendar.health_due),
         )
 
 
@@ -96,25 +101,29 @@ class RunSucceeded:
 
 @dataclass(frozen=True)
 class BaseDateDue:
-    """A base date should have been trained by now."""
+    """A base date should have been trained by now: by `due` minutes after midnight."""
 
     base_dt: str
+    due: int
 
 
 @dataclass(frozen=True)
 class HealthDue:
-    """It should be known by now how the champion did on a day."""
+    """It should be known by now how the champion did on a day: by `due` minutes after midnight."""
 
     base_dt: str
+    due: int
 
 
-Event = RunFailed | RunSucceeded | BaseDateDue | HealthDue
+Event = RunFailed | RunSucceeded | BaseDateDue | HealthDue | BackfillFailed
 
 
 def pending_events(
     runs: ModelRuns, calendar: Calendar, cursor: AlertCursor
 ) -> Iterator[tuple[Event | None, AlertCursor]]:
     """What happened to a model after a cursor: failures, what was due, then successes.
+
+    Of a backfill that failed before it started a run, the model is not known: everybody is alerted.
 
     Yields:
         An event, and the cursor to continue from once it is reported; None for one that is not
@@ -123,21 +132,31 @@ def pending_events(
     for failed, run in _ended(runs, dg.DagsterEventType.RUN_FAILURE, cursor.failed):
         cursor = cursor.model_copy(update={"failed": failed})
         yield RunFailed(run) if run else None, cursor
-    due = calendar.newest_due()
+    if cursor.backfills is None:
+        cursor = cursor.model_copy(update={"backfills": _last_ended(runs.instance)})
+        yield None, cursor
+    for backfill in failed_backfills(runs.instance, after=cursor.backfills or 0.0):
+        cursor = cursor.model_copy(update={"backfills": backfill.ended})
+        yield backfill, cursor
+    due = calendar.newest_due(calendar.training_due)
     if due is not None:
         for base_dt in base_dates_after(cursor.due, due) if cursor.due else [due]:
             cursor = cursor.model_copy(update={"due": base_dt})
-            yield BaseDateDue(base_dt), cursor
-    due = calendar.newest_due(HEALTH_DUE_HOUR)
+            yield BaseDateDue(base_dt, calendar.training_due), cursor
+    due = calendar.newest_due(calendar.health_due)
     if due is not None:
         known = cursor.health_due
         for base_dt in base_dates_after(known, due) if known else [due]:
             cursor = cursor.model_copy(update={"health_due": base_dt})
             # Before the first one, nobody may have looked yet.
-            yield HealthDue(base_dt) if known else None, cursor
+            yield HealthDue(base_dt, calendar.health_due) if known else None, cursor
     for succeeded, run in _ended(runs, dg.DagsterEventType.RUN_SUCCESS, cursor.succeeded):
         cursor = cursor.model_copy(update={"succeeded": succeeded})
         yield RunSucceeded(run) if run else None, cursor
+
+
+def _last_ended(instance: dg.DagsterInstance) -> float:
+    return max((each.ended for each in failed_backfills(instance)), default=0.0)
 
 
 def _newest(instance: dg.DagsterInstance, outcome: _Outcome) -> ReportedEvent:

@@ -5,26 +5,28 @@ from collections.abc import Callable
 import dagster as dg
 
 from credit_ct_dagster.alerting.channels import Alert, Kind
+from credit_ct_dagster.alerting.events import BaseDateDue, HealthDue
 from credit_ct_dagster.alerting.monitoring_alerts import HEALTH
 from credit_ct_dagster.assets.model_card import model_card
 from credit_ct_dagster.errors.base import with_reference
 from credit_ct_dagster.errors.inputs import BaseDateMissingError
 from credit_ct_dagster.errors.watching import NoHealthRecordError
-from credit_ct_dagster.partitions import DUE_HOUR, HEALTH_DUE_HOUR, PARTITION_TAG, TIMEZONE
+from credit_ct_dagster.partitions import PARTITION_TAG, TIMEZONE, clock
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.runs.model_runs import ModelRuns
 from credit_ct_dagster.runs.purposes import MONITORING, trains
 
 
-def on_base_date_due(runs: ModelRuns, ui: DagsterUI, base_dt: str) -> Alert | None:
+def on_base_date_due(runs: ModelRuns, ui: DagsterUI, event: BaseDateDue) -> Alert | None:
     """That a base date has no model card, and why; None if it has one."""
+    base_dt = event.base_dt
     return _on_due(
         runs,
         ui,
         base_dt,
         kind=Kind.base_date_missing,
         asset=model_card.key,
-        missing=f"Base date {base_dt} has no model card at {DUE_HOUR:02}:00 {TIMEZONE}.",
+        missing=f"Base date {base_dt} has no model card at {clock(event.due)} {TIMEZONE}.",
         not_started="No run was started for it: check that daily_training_schedule is on and that"
         f" labels arrived, then credit-ct run --partition {base_dt}.",
         makes=trains,
@@ -32,8 +34,9 @@ def on_base_date_due(runs: ModelRuns, ui: DagsterUI, base_dt: str) -> Alert | No
     )
 
 
-def on_health_due(runs: ModelRuns, ui: DagsterUI, day: str) -> Alert | None:
+def on_health_due(runs: ModelRuns, ui: DagsterUI, event: HealthDue) -> Alert | None:
     """That nobody has looked at a prediction day, and why; None if somebody has."""
+    day = event.base_dt
     return _on_due(
         runs,
         ui,
@@ -41,7 +44,7 @@ def on_health_due(runs: ModelRuns, ui: DagsterUI, day: str) -> Alert | None:
         kind=Kind.health_missing,
         asset=HEALTH,
         missing=f"Nobody has looked at how the champion did on {day} until"
-        f" {HEALTH_DUE_HOUR:02}:00 {TIMEZONE}.",
+        f" {clock(event.due)} {TIMEZONE}.",
         not_started="No run was started for it: check that daily_monitoring_schedule is on, then"
         f" start {MONITORING} for {day} in the UI.",
         makes=lambda run: run.job_name == MONITORING,

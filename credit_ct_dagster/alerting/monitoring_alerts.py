@@ -10,7 +10,12 @@ from credit_ct_dagster.alerting.run_events import RunEvents
 from credit_ct_dagster.partitions import day_of
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.runs.model_runs import ModelRuns
-from credit_ct_dagster.runs.purposes import MATURING_LABELS, PROMOTED_FROM_SHADOW, ROLLED_BACK
+from credit_ct_dagster.runs.purposes import (
+    AWAITING_APPROVAL,
+    MATURING_LABELS,
+    PROMOTED_FROM_SHADOW,
+    ROLLED_BACK,
+)
 from credit_ct_dagster.runs.reasons import sentence_of_check
 
 HEALTH = dg.AssetKey("champion_health")
@@ -21,8 +26,12 @@ def on_monitored(ui: DagsterUI, run: dg.DagsterRun, events: RunEvents) -> Alert 
     failed = events.failed_checks
     rollbacks = events.reported(ROLLED_BACK)
     promotions = events.reported(PROMOTED_FROM_SHADOW)
+    asked = events.reported(AWAITING_APPROVAL)
+    asked = events.reported(AWAITING_APPROVAL)
     if rollbacks:
         kind, subject = Kind.champion_rolled_back, "The champion was rolled back"
+    elif asked or asked:  # it is asked once, and what is wrong is reported every day
+        kind, subject = Kind.approval_requested, "A challenger from the shadow awaits approval"
     elif failed:
         names = ", ".join(each.check_name for each in failed)
         kind, subject = Kind.champion_unhealthy, f"The champion needs attention ({names})"
@@ -35,7 +44,7 @@ def on_monitored(ui: DagsterUI, run: dg.DagsterRun, events: RunEvents) -> Alert 
         ui,
         run,
         subject,
-        sentences=[*rollbacks, *promotions, *map(sentence_of_check, failed)],
+        sentences=[*rollbacks, *asked, *promotions, *map(sentence_of_check, failed)],
         asset=HEALTH,
         check=failed[0] if failed else None,
     )

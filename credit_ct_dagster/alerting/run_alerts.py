@@ -9,10 +9,12 @@ from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.redaction import redacted
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.runs.purposes import (
+    AWAITING_APPROVAL,
     PROMOTED_FROM_SHADOW,
     ROLLED_BACK,
     TRIGGER_TAG,
     monitors,
+    only_checks,
 )
 from credit_ct_dagster.runs.reasons import code_of_check, sentence_of_check
 
@@ -27,6 +29,8 @@ def on_failure(ui: DagsterUI, run: dg.DagsterRun, events: RunEvents) -> Alert:
         reason.sentence,
         *map(sentence_of_check, events.warnings),
         *events.reported(ROLLED_BACK),
+        *events.reported(AWAITING_APPROVAL),
+        *events.reported(AWAITING_APPROVAL),
         *events.reported(PROMOTED_FROM_SHADOW),
         *(["Dagster will retry the run."] if retried else []),
     ]
@@ -41,10 +45,22 @@ def on_failure(ui: DagsterUI, run: dg.DagsterRun, events: RunEvents) -> Alert:
     )
 
 
-def on_success(ui: DagsterUI, run: dg.DagsterRun, events: RunEvents) -> Alert:
-    """That a run succeeded, or which of its checks did not pass."""
-    failed = events.failed_checks
+def on_success(ui: DagsterUI, run: dg.DagsterRun, events: RunEvents) -> Alert | None:
+    """That a run succeeded, or which of its checks did not pass, or what it asks.
+
+    None about checks that a person executed, and that passed.
+    """
+    failed, asked = events.failed_checks, events.reported(AWAITING_APPROVAL)
+    if asked:
+        sentences = [*asked, *map(sentence_of_check, failed)]
+        subject = "A model awaits approval"
+        check = failed[0] if failed else None
+        return alert_on_run(
+            Kind.approval_requested, ui, run, subject, sentences, model_card.key, check
+        )
     if not failed:
+        if only_checks(run):
+            return None
         trigger = run.tags.get(TRIGGER_TAG)
         sentences = [f"retraining_sensor started it: {trigger}"] if trigger else []
         subject = f"{_name(run)} succeeded"

@@ -30,6 +30,8 @@ _LEVELS = {
     Kind.champion_rolled_back: logging.ERROR,
     Kind.champion_promoted: logging.WARNING,
     Kind.health_missing: logging.ERROR,
+    Kind.backfill_failed: logging.ERROR,
+    Kind.approval_requested: logging.WARNING,
 }
 _REFUSED_IN_A_ROW = 5
 _TICK_SECONDS = 20
@@ -40,7 +42,7 @@ _TICK_SECONDS = 20
     minimum_interval_seconds=_EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Logs failed runs, failed checks, missing base dates, what is wrong with the"
-    " champion, and successful runs that trained or scored.",
+    " champion, models that await approval, and successful runs that trained or scored.",
 )
 def log_alerts_sensor(
     context: dg.SensorEvaluationContext,

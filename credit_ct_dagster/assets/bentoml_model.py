@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field, field_validator
 
 from credit_ct_dagster.assets.columns import column_schema
 from credit_ct_dagster.assets.config import refuses_bad_values
-from credit_ct_dagster.assets.packaged_figures import figures_of_package
+from credit_ct_dagster.assets.packaged_figures import (
+    figures_of_package,
+    shown_calibration,
+    shown_figures,
+    shown_rule,
+)
 from credit_ct_dagster.assets.preprocessed_splits import limits_of
 from credit_ct_dagster.assets.recalibration import (
     loaded,
@@ -47,10 +52,6 @@ if TYPE_CHECKING:
     from credit_ct_dagster.modeling.answers.calibration import Calibration
     from credit_ct_dagster.modeling.answers.class_weights import ChosenRule
     from credit_ct_dagster.scorer.ordinal import Model
-
-
-_SHOWN = ("val_accuracy", "holdout_accuracy", "holdout_macro_f1", "holdout_log_loss")
-"""Of the figures of a package, those that its materialization shows."""
 
 
 class PackageConfig(dg.Config):
@@ -198,13 +199,11 @@ def bentoml_model(
     return dg.MaterializeResult(
         metadata={
             "bentoml_tag": tag,
-            **{name: value for name, value in figures.items() if name in _SHOWN},
+            **shown_figures(figures),
             **(compared.metadata() if compared else {}),
-            "calibration": calibration.method,
-            "log_loss_per_calibration": dg.MetadataValue.json(dict(calibration.log_losses)),
-            "calibrated_on": record.calibrated_on,
+            **shown_calibration(record),
             "refitted": record.refitted,
-            **_described(rule, policy),
+            **shown_rule(rule, policy),
             "package_sha256": bentoml_store.sha256(tag),
             **identity.labels(),
         }
@@ -251,25 +250,6 @@ def _warn_of_excluded(
             " which EXCLUDED_FEATURES names now. Materialize tuned_runs, bentoml_model and"
             " champion_model for this base date to have one that does without."
         )
-
-
-def _described(rule: "ChosenRule", policy: ModelPolicy) -> dict[str, Any]:
-    """The class rule, for a person."""
-    shown: dict[str, Any] = {
-        "class_rule": f"{rule.data.rule} for {policy.utility.value}"
-        if policy.chosen_for
-        else rule.data.rule
-    }
-    if rule.weights:
-        weights = [row[place] for place, row in enumerate(rule.data.gains)]
-        named = {
-            name: round(weight, 4) for name, weight in zip(schema.CLASSES, weights, strict=True)
-        }
-        shown["class_weights"] = dg.MetadataValue.json(named)
-        shown["class_weights_chosen"] = rule.weights
-    if rule.macro_f1:
-        shown["macro_f1_per_rule"] = dg.MetadataValue.json(dict(rule.macro_f1))
-    return shown
 
 
 def _is_unrecorded(context: dg.AssetExecutionContext, tag: str, run_id: str) -> bool:

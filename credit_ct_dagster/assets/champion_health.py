@@ -96,8 +96,11 @@ def champion_health(
         ).html()
     shown = _metadata(record, str(folder.path / files.HEALTH_PAGE_FILE))
     # The UI's server has Dagster's history, and no artifacts.
-    shown["page_in_browser"] = dg.MetadataValue.url(dagster_ui.health_url(base_dt))
-    shown[PACKED_RECORD] = dg.MetadataValue.json({PACKED_RECORD: record.packed()})
+    shown = {
+        "page_in_browser": dg.MetadataValue.url(dagster_ui.health_path(base_dt)),
+        **shown,
+        PACKED_RECORD: dg.MetadataValue.json({PACKED_RECORD: record.packed()}),
+    }
     return dg.Output({files.HEALTH_FILE: record, files.HEALTH_PAGE_FILE: html}, metadata=shown)
 
 
@@ -115,8 +118,8 @@ def _metadata(record: HealthRecord, page: str) -> dict[str, Any]:
         "worst": record.worst.value,
         "critical": counted["critical"],
         "warnings": counted["warning"],
-        "page": dg.MetadataValue.path(page),
         "sentences": dg.MetadataValue.md("\n".join(lines)),
         "answers": record.today.rows(),
         "open_decisions": len(record.open_decisions),
+        "page": dg.MetadataValue.path(page),
     }

@@ -5,12 +5,20 @@ from typing import Any
 
 import dagster as dg
 
+from credit_ct_dagster.approvals import with_approval
 from credit_ct_dagster.assets.bentoml_model import bentoml_model, reported_packages
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.judged_models import Judge
 from credit_ct_dagster.assets.same_run import require_searched
-from credit_ct_dagster.assets.tables import table_of
-from credit_ct_dagster.contracts.decision import DecisionRecord, Floor
+from credit_ct_dagster.assets.tables import better_by, compared_row, rounded, shown_table, table_of
+from credit_ct_dagster.contracts.decision import (
+    Comparison,
+    DecisionRecord,
+    Floor,
+    FloorVerdict,
+    Ground,
+    ProbabilityComparison,
+)
 from credit_ct_dagster.contracts.drift import ColumnDrift, DriftReport
 from credit_ct_dagster.contracts.files import (
     DECISION_FILE,
@@ -26,13 +34,22 @@ from credit_ct_dagster.errors.models import ExcludedFeaturesError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder, ArtifactsIOManager
 from credit_ct_dagster.io_managers.raw_rows import raw_rows
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
+from credit_ct_dagster.modeling.judging.standing import question_of, serves_already
+from credit_ct_dagster.operations.shown_decisions import ShownDecisions
 from credit_ct_dagster.promotions import Promotions
+from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.resources.model_policy import ModelPolicy
 from credit_ct_dagster.runs.failures import failing_clearly
+from credit_ct_dagster.runs.purposes import AWAITING_APPROVAL
 from credit_ct_dagster.tenures import came_back_on
 
 # What scores and judges is imported where it is used: pandas, scikit-learn and CatBoost take
 # seconds, which whoever only loads the definitions does not need.
+
+
+_WORST_FIRST = [
+    FloorVerdict.below, FloorVerdict.missed, FloorVerdict.uncertain, FloorVerdict.met,
+]  # fmt: skip
 
 
 class GateConfig(GateRules, dg.Config):
@@ -47,7 +64,7 @@ class GateConfig(GateRules, dg.Config):
     kinds={"mlflow", "bentoml"},
     io_manager_key="artifacts",
     metadata={FOLDER: MODEL_FOLDER},
-    required_resource_keys={"base_date_lock", "promotions", "artifacts", "policy"},
+    required_resource_keys={"base_date_lock", "promotions", "artifacts", "policy", "dagster_ui"},
 )
 def champion_model(
     context: dg.AssetExecutionContext, config: GateConfig, tuned_runs: ArtifactFolder
@@ -63,10 +80,12 @@ def champion_model(
     promotions: Promotions = context.resources.promotions
     artifacts: ArtifactsIOManager = context.resources.artifacts
     policy: ModelPolicy = context.resources.policy
+    ui: DagsterUI = context.resources.dagster_ui
     judge = Judge(promotions, artifacts, policy, config, context.log)
+    shown = ShownDecisions(promotions, ui, context.instance.report_runless_asset_event, context.log)
     with failing_clearly(context):
         context.resources.base_date_lock.ensure_held()
-        with promotions.deciding(context.log) as deciding:
+        with shown.deciding(base_dt) as deciding:
             search = tuned_runs.read(SearchSummary)
             challenger = deciding.register(
                 base_dt,
@@ -77,35 +96,36 @@ def champion_model(
             champion = deciding.champion()
             if champion and champion.registered_version == challenger.registered_version:
                 record = deciding.promotion_of(champion.registered_version)
+                outcome = f"{serves_already(record)}."
             else:
                 splits = artifacts.open(PREPROCESSING_FOLDER, base_dt).read(SplitsSummary)
                 require_searched(search, splits)
-                decision = promotions.if_it_serves(
-                    challenger,
-                    decide(
-                        base_dt,
-                        champion,
-                        judge.evidence(challenger, champion, base_dt),
-                        deciding.history(),
-                        config,
-                        came_back_on(promotions.records()),
-                    ),
+                found = decide(
+                    base_dt,
+                    champion,
+                    judge.evidence(challenger, champion, base_dt),
+                    deciding.history(),
+                    config,
+                    came_back_on(promotions.records()),
                 )
+                served = promotions.if_it_serves(challenger, found)
+                decision = with_approval(deciding, challenger, served, config)
                 # A retry decides the same on the same evidence.
                 record = deciding.recorded(challenger, decision) or deciding.record(
                     challenger, decision, dagster_run_id=context.run.run_id
                 )
+                outcome = record.decision.sentence
             drift = _drift(base_dt, record.before, promotions, artifacts)
             excluded = _excluded_in_use(promotions, policy)
             serving = deciding.champion()
-    context.log.info(record.decision.sentence)
+    context.log.info(outcome)
     if drift.not_computed:
         context.log.warning(drift.not_computed)
     if excluded:
         context.log.warning(excluded)
     return dg.Output(
         {DECISION_FILE: record, DRIFT_FILE: drift},
-        metadata=_metadata(record, challenger, serving, drift.columns)
+        metadata=_metadata(record, challenger, serving, drift.columns, ui.card_path(base_dt))
         | ({"excluded_features": excluded} if excluded else {}),
     )
 
@@ -160,56 +180,74 @@ def _metadata(
     challenger: ModelIdentity,
     serving: ModelIdentity | None,
     drift: Sequence[ColumnDrift],
+    card: str,
 ) -> dict[str, Any]:
     decision = record.decision
     shown: dict[str, Any] = {
-        "promoted": decision.promoted,
         "decision": decision.sentence,
+        "promoted": decision.promoted,
+        "model_card": dg.MetadataValue.url(card),
         "champion": f"version {serving.registered_version}" if serving else "none",
         "registered_version": challenger.registered_version,
         "bentoml_tag": challenger.bentoml_tag,
         "decision_number": record.number,
-        "floors": table_of([_floor(each) for each in decision.floors]),
+        "decided_by": record.by,
     }
+    if decision.ground == Ground.awaiting_approval:
+        shown[AWAITING_APPROVAL] = question_of(record)
+    if decision.comparison:
+        shown["comparison"] = table_of(_compared(decision.comparison, decision.probabilities))
+    floors = sorted(decision.floors, key=lambda each: _WORST_FIRST.index(each.verdict))
+    shown |= shown_table("floors", [*map(_floor, floors)], DECISION_FILE)
     if decision.golden_rows is not None:
         shown["served_golden_rows"] = f"{decision.golden_rows} of {decision.golden_rows}"
-    if decision.comparison:
-        shown["comparison"] = dg.MetadataValue.json(decision.comparison.model_dump(mode="json"))
     if decision.windows:
-        shown["windows"] = dg.MetadataValue.json(
-            decision.windows.model_dump() | {"contradict": decision.windows.contradict}
-        )
-    if decision.probabilities:
-        shown["probabilities"] = dg.MetadataValue.json(
-            decision.probabilities.model_dump(mode="json")
-        )
+        shown["windows"] = decision.windows.sentence or "The windows agree."
     if decision.holdouts:
         shown["holdouts"] = ", ".join(decision.holdouts)
-    if drift:
-        shown["drift"] = table_of([_row_of(each) for each in drift])
-    return shown
+    moved = sorted(drift, key=lambda each: (not each.verdict.is_drift, -each.psi))
+    return shown | shown_table("drift", [*map(_row_of, moved)], DRIFT_FILE)
+
+
+def _compared(
+    comparison: Comparison, probabilities: ProbabilityComparison | None
+) -> list[dict[str, Any]]:
+    """Rows of the table that people see: of a loss, the lower one is better."""
+    rows = [compared_row(comparison)]
+    if probabilities:
+        rows.append(
+            {
+                "metric": "log-loss of the calibrated probabilities",
+                "this_model": rounded(probabilities.challenger),
+                "champion": rounded(probabilities.champion),
+                **better_by(probabilities.difference),
+                "rows": probabilities.rows,
+            }
+        )
+    return rows
 
 
 def _floor(floor: Floor) -> dict[str, Any]:
     """A row of the table that people see."""
-    return {
+    shown = {
         "floor": floor.what,
-        "value": round(floor.value, 4),
+        "value": rounded(floor.value),
         "at_least": floor.least,
         "rows": floor.rows,
         "verdict": floor.verdict.value,
-        "p_value": None if floor.p_value is None else round(floor.p_value, 6),
-        "champion": None if floor.champion is None else round(floor.champion, 4),
-        "champion_verdict": floor.champion_verdict.value if floor.champion_verdict else None,
+        "p_value": rounded(floor.p_value),
+    }
+    if floor.champion is None:
+        return shown
+    verdict = floor.champion_verdict
+    return shown | {
+        "champion": rounded(floor.champion),
+        "champion_verdict": verdict.value if verdict else None,
     }
 
 
 def _row_of(drift: ColumnDrift) -> dict[str, Any]:
     """A row of the table that people see."""
-
-    def rounded(value: float | None) -> float | None:
-        return None if value is None else round(float(value), 4)
-
     missing = drift.missing
     return {
         "column": drift.column,

@@ -1,6 +1,7 @@
 """Whether the champion keeps its place, by the labels of answers that were served."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -9,19 +10,22 @@ from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.evaluated_probation import EvaluatedProbation
 from credit_ct_dagster.assets.shadow_scores import shadow_scores
 from credit_ct_dagster.assets.source_tables import credit_score
-from credit_ct_dagster.assets.tables import table_of
+from credit_ct_dagster.assets.tables import compared_row, table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.decision import PROBATION, DecisionRecord, Ground
 from credit_ct_dagster.contracts.probation import ProbationRecord
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
+from credit_ct_dagster.modeling.judging.standing import awaiting, question_of
 from credit_ct_dagster.modeling.watching.probation_rules import ProbationRules
+from credit_ct_dagster.operations.shown_decisions import ShownDecisions
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.promotions import Promotions
+from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.model_policy import ModelPolicy
 from credit_ct_dagster.runs.failures import failing_clearly
-from credit_ct_dagster.runs.purposes import PROMOTED_FROM_SHADOW, ROLLED_BACK
+from credit_ct_dagster.runs.purposes import AWAITING_APPROVAL, PROMOTED_FROM_SHADOW, ROLLED_BACK
 
 
 class ProbationConfig(ProbationRules, dg.Config):
@@ -45,6 +49,7 @@ def champion_probation(
     promotions: dg.ResourceParam[Promotions],
     policy: dg.ResourceParam[ModelPolicy],
     calendar: Calendar,
+    dagster_ui: DagsterUI,
 ) -> dg.Output[dict[str, Any]]:
     """Whether the champion keeps its place, and whether a challenger in the shadow takes it.
 
@@ -55,6 +60,7 @@ def champion_probation(
     """
     day = context.partition_key
     with failing_clearly(context):
+        known = len(promotions.records())
         record = EvaluatedProbation(
             promotions,
             artifacts,
@@ -66,7 +72,14 @@ def champion_probation(
             dagster_run_id=context.run.run_id,
             log=context.log,
         ).record()
-        change = _change_of_champion(record, promotions.records()) if record.may_decide else {}
+        decisions = promotions.records()
+        change = _change_of_champion(record, decisions) if record.may_decide else {}
+        # An attempt before this one may have been killed before it showed what it decided.
+        own = {record.decision, *(each.decision for each in record.challengers)}
+        shown = ShownDecisions(promotions, dagster_ui, context.log_event, context.log)
+        shown.show(
+            [*(each for each in decisions[:known] if each.number in own), *decisions[known:]]
+        )
     context.log.info(record.sentence)
     return dg.Output({files.PROBATION_FILE: record}, metadata=_metadata(record) | change)
 
@@ -74,13 +87,21 @@ def champion_probation(
 def _change_of_champion(
     record: ProbationRecord, decisions: Sequence[DecisionRecord]
 ) -> dict[str, str]:
-    """Why another model is the champion, by this run or an attempt of it that was interrupted."""
+    """Why another model is the champion, or is to be, by a person's approval.
+
+    By this run, or an attempt of it that was interrupted.
+    """
     of_champion = [each for each in decisions if each.number == record.decision]
     if of_champion and of_champion[0].decision.ground == Ground.rolled_back:
         return {ROLLED_BACK: record.sentence}
     numbers = {each.decision for each in record.challengers}
+    waiting = awaiting(decisions, datetime.now(UTC))
     for each in decisions:
-        if each.number in numbers and each.by == PROBATION and each.decision.promoted:
+        if each.number not in numbers or each.by != PROBATION:
+            continue
+        if each == waiting:
+            return {AWAITING_APPROVAL: question_of(each)}
+        if each.decision.promoted:
             sentence = (
                 f"The challenger of base date {each.model.base_dt} is the champion, by decision"
                 f" {each.number}: {each.decision.sentence}"
@@ -102,7 +123,7 @@ def _metadata(record: ProbationRecord) -> dict[str, Any]:
         shown["labelled"] = comparison.rows
         # Numbers by themselves are plotted over the days in the UI.
         shown["difference"] = round(comparison.difference.value, 4)
-        shown["comparison"] = dg.MetadataValue.json(comparison.model_dump(mode="json"))
+        shown["comparison"] = table_of([compared_row(comparison)])
     if record.decision is not None:
         shown["decision_number"] = record.decision
     if record.challengers:

@@ -9,7 +9,7 @@ from pydantic import Field
 from credit_ct_dagster.assets.champion_model import champion_model
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.source_tables import credit_score_features
-from credit_ct_dagster.assets.tables import table_of
+from credit_ct_dagster.assets.tables import counts_table, table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.customer_scores import CustomerScoresSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
@@ -45,8 +45,8 @@ class ScoringConfig(dg.Config):
     )
     reasons: bool = Field(
         default=True,
-        description="Gives reasons for Poor and Standard, which takes most of the time: without"
-        " them, 1,000,000 rows take two minutes",
+        description=f"Gives reasons for {' and '.join(schema.CLASSES[:-1])}, which takes most of"
+        " the time: without them, 1,000,000 rows take two minutes",
     )
     chunk_rows: int = Field(
         default=50_000,
@@ -187,16 +187,18 @@ def _metadata(summary: CustomerScoresSummary, warning: str | None, location: str
     model, quarantine = summary.model, summary.quarantine
     shown: dict[str, Any] = {
         "dagster/partition_row_count": summary.rows,
-        "customers": summary.customers,
-        "table": f"{location} {SCORES}",
         CLASSES_TABLE: table_of(_shares(summary)),
+        "customers": summary.customers,
         "not_most_probable": summary.not_most_probable,
         "refused_rows": quarantine.rows,
-        "refused_rows_per_rule": dg.MetadataValue.json(dict(quarantine.per_rule)),
+        **counts_table(
+            "refused_rows_per_rule", "rule", quarantine.per_rule, files.SCORES_SUMMARY_FILE
+        ),
         "bentoml_tag": model.bentoml_tag,
         "registered_version": model.registered_version,
         "model_base_dt": model.base_dt,
-        "seconds": summary.seconds,
+        "table": f"{location} {SCORES}",
+        "seconds": round(summary.seconds, 1),
         "rows_per_second": round((summary.rows + quarantine.rows) / max(summary.seconds, 1e-3)),
     }
     if summary.flagged is not None:

@@ -169,11 +169,14 @@ class EvaluatedProbation:
             self._of_challenger(each, found, _same(each, champion), records, back)
             for each, found in zip(shadowed, rows, strict=True)
         ]
-        # The best first: whoever is promoted ends the time of the others.
+        # The best first: whoever is promoted ends the time of the others, who have to wait while a
+        # person is asked about it.
+        is_asked = False
         order = sorted(range(len(judged)), key=lambda place: -_gain(judged[place][1]))
         for place in order:
             described, decision = judged[place]
-            if not self._ends(described, decision, shadowed[place]):
+            waits = is_asked and decision.promoted
+            if waits or not self._ends(described, decision, shadowed[place]):
                 continue
             looks = f"{described.in_a_row} evaluations in a row said so."
             final = decision.model_copy(update={"sentence": f"{decision.sentence} {looks}"})
@@ -181,6 +184,7 @@ class EvaluatedProbation:
             if ended:
                 update = {"decision": ended.number, "sentence": ended.decision.sentence}
                 judged[place] = (described.model_copy(update=update), ended.decision)
+                is_asked = is_asked or ended.decision.ground == Ground.awaiting_approval
         return tuple(described for described, _ in judged)
 
     def _of_challenger(

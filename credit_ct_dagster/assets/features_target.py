@@ -16,11 +16,19 @@ from credit_ct_dagster.assets.merged_rows import (
 )
 from credit_ct_dagster.assets.server_ahead import start_server_ahead
 from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
+from credit_ct_dagster.assets.tables import counts_table
+from credit_ct_dagster.errors.inputs import EmptyWindowError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.resources.feature_store.tables import FEATURES as FEATURES_TABLE
+from credit_ct_dagster.resources.feature_store.tables import LABELS as LABELS_TABLE
+from credit_ct_dagster.resources.feature_store.tables import LABELS as LABEL_TABLE
+from credit_ct_dagster.resources.feature_store.tables import TRAINING_ROWS
 from credit_ct_dagster.runs.failures import base_date_of_run, failing_clearly
+
+_SOURCES = {LABELS_TABLE: [*schema.KEY, schema.TARGET], FEATURES_TABLE: schema.FEATURES}
 
 
 class MergeConfig(dg.Config):
@@ -40,8 +48,8 @@ class MergeConfig(dg.Config):
     deps=[credit_score, credit_score_features],
     group_name="feature_store",
     owners=["team:ml-platform"],
-    kinds={"mysql", "sql", "table"},
-    metadata=column_schema(schema.MERGED_COLUMNS),
+    kinds={"sql", "table"},
+    metadata=column_schema(schema.MERGED_COLUMNS, _SOURCES),
 )
 def features_target(
     context: dg.AssetExecutionContext,
@@ -50,7 +58,7 @@ def features_target(
     base_date_lock: BaseDateLock,
     promotions: dg.ResourceParam[Promotions],
 ) -> dg.MaterializeResult:
-    """Rows of `credit_score_features_target` for one base date.
+    """Merged training rows of one base date.
 
     Labels dated from one month before the base date to the base date, both included, joined to
     their features on id and customer: those dated on or before the label's day, never later ones.
@@ -64,8 +72,12 @@ def features_target(
         start_server_ahead(context, promotions)
         merged = feature_store.merge(base_dt, point_in_time=config.point_in_time)
         report_expired(context, feature_store, merged)
-    if not merged.rows_inserted:
-        context.log.warning(f"Base date {base_dt}: no label from {merged.window} has features.")
+        if not merged.rows_inserted:
+            raise EmptyWindowError(
+                f"the window {merged.window} never had rows: no label dated inside it has features"
+                " of its day or before. Load the labels and features that are missing, then run"
+                " this base date again."
+            )
     if merged.labels_with_later_features:
         context.log.warning(
             f"Base date {base_dt}: {merged.labels_with_later_features:,} labels have features, but"
@@ -74,17 +86,19 @@ def features_target(
     context.log.info(f"{merged.rows_inserted} rows merged for {base_dt}, labels {merged.window}")
     return dg.MaterializeResult(
         metadata={
-            "window": str(merged.window),
             ROW_COUNT: merged.rows_inserted,
+            "window": str(merged.window),
             LABELS: merged.labels,
             WITHOUT_FEATURES: merged.labels_without_features,
             LATER_FEATURES: merged.labels_with_later_features,
             POINT_IN_TIME: config.point_in_time,
             "rows_superseded": merged.rows_superseded,
             INVALID_DATES: sum(merged.invalid_dates.values()),
-            "invalid_dates": dict(merged.invalid_dates),
+            **counts_table("invalid_dates", "date", merged.invalid_dates, LABEL_TABLE, "labels"),
             "rows_expired": sum(merged.expired.values()),
-            "expired_base_dates": dict(merged.expired),
-            "table": f"{feature_store.location} credit_score_features_target",
+            **counts_table(
+                "expired_base_dates", "base_dt", merged.expired, "the events of this asset"
+            ),
+            "table": f"{feature_store.location} {TRAINING_ROWS}",
         }
     )

@@ -4,10 +4,12 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from credit_ct_dagster.contracts.approval import ApprovalPolicy
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.errors.models import (
     BrokenPackageError,
     MissingPackageError,
+    UnapprovedPackageError,
     WorsePackageError,
 )
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
@@ -75,6 +77,8 @@ class Judge:
 
         Raises:
             WorsePackageError: It is, beyond doubt.
+            UnapprovedPackageError: It is not, but has other contents, and a person has to approve
+                what takes the place of what serves.
         """
         from credit_ct_dagster.modeling.judging.gate import why_worse
 
@@ -94,6 +98,14 @@ class Judge:
                 f" bentoml_model for {package.base_dt} with the configuration of before"
                 " (calibrate_on), or let a person decide: credit-ct promote --partition"
                 f" {package.base_dt} --by NAME --reason TEXT."
+            )
+        is_required = self._rules.approval == ApprovalPolicy.required
+        if is_required and package.package_sha256 != champion.package_sha256:
+            raise UnapprovedPackageError(
+                f"The champion of base date {package.base_dt} was packaged again with other"
+                f" contents ({package.bentoml_tag}). It is not worse than the package that serves,"
+                " which stays until a person lets the new one take its place (approval: required):"
+                f" credit-ct promote --partition {package.base_dt} --by NAME --reason TEXT."
             )
 
     def answered_holdouts(

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from credit_ct_dagster.assets.tables import table_of
+from credit_ct_dagster.assets.tables import rounded, shown_table, table_of
+from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.assessment import AssessmentReport, ReasonStability
 from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.utility import Utility
@@ -125,22 +126,33 @@ def reasons_compared(
 def figures_of(report: AssessmentReport) -> dict[str, Any]:
     """What the materialization says in figures."""
     holdout, fairness = report.holdout, report.fairness
-    found: dict[str, Any] = {
-        **{f"holdout_{name}": str(estimate) for name, estimate in holdout.metrics.items()},
-        "holdout_ece": holdout.calibrated.ece,
-        "holdout_brier": holdout.calibrated.brier,
+    metrics = {
+        **holdout.metrics,
+        "calibration_error_of_a_perfect_model": holdout.perfect_ece,
+        "reasons_shared_with_the_champion_before": report.reasons and report.reasons.shared,
     }
-    if holdout.perfect_ece:
-        found["ece_of_a_perfect_model"] = str(holdout.perfect_ece)
-    if report.monotonicity:
-        found["rows_that_get_better_as_risk_rises"] = table_of(
+    found: dict[str, Any] = {
+        "holdout": table_of(
             [
-                {"feature": each.feature, "share": round(each.better, 4), "rows": each.rows}
-                for each in report.monotonicity
+                {
+                    "metric": name,
+                    "value": rounded(each.value),
+                    "low": rounded(each.low),
+                    "high": rounded(each.high),
+                }
+                for name, each in metrics.items()
+                if each
             ]
-        )
-    if report.reasons and report.reasons.shared:
-        found["reasons_shared_with_the_champion_before"] = str(report.reasons.shared)
+        ),
+        # Numbers by themselves are plotted over the base dates in the UI.
+        "holdout_log_loss_calibrated": rounded(holdout.calibrated.log_loss),
+        "holdout_calibration_error": rounded(holdout.calibrated.ece),
+    }
     if fairness:
         found["groups_with_adverse_impact"] = len(fairness.adverse)
-    return found
+    better = sorted(report.monotonicity, key=lambda each: -each.better)
+    return found | shown_table(
+        "rows_that_get_better_as_risk_rises",
+        [{"feature": e.feature, "share": rounded(e.better), "rows": e.rows} for e in better],
+        files.ASSESSMENT_FILE,
+    )

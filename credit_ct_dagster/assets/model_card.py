@@ -1,5 +1,6 @@
 """What a person needs to know about the model of a base date."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -14,11 +15,13 @@ from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder, ArtifactsIOManager
 from credit_ct_dagster.io_managers.raw_rows import raw_splits
+from credit_ct_dagster.modeling.judging.standing import standing_since
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 from credit_ct_dagster.resources.model_policy import ModelPolicy
+from credit_ct_dagster.resources.stored_pages import stored_pages
 from credit_ct_dagster.runs.failures import failing_clearly
 
 
@@ -69,6 +72,7 @@ def model_card(
             predicted_rows=len(holdout),
         )
         drift = champion_model.read(DriftReport)
+        standing = standing_since(record, promotions.records(), datetime.now(UTC))
         mlflow_run = tracking.run_url(lineage.mlflow_run_id)
         html = ModelCard(
             lineage=lineage,
@@ -84,6 +88,7 @@ def model_card(
             drift=drift.columns,
             drift_not_computed=drift.not_computed,
             record=record,
+            standing=standing,
         ).html()
         tracking.log_text(lineage.mlflow_run_id, html, files.MODEL_CARD_FILE)
     return dg.Output(
@@ -93,13 +98,16 @@ def model_card(
             files.ASSESSMENT_FILE: report,
         },
         metadata={
-            "card": dg.MetadataValue.path(str(tuned_runs.path / files.MODEL_CARD_FILE)),
+            "model_card": dg.MetadataValue.url(dagster_ui.card_path(base_dt)),
+            "decision": standing.sentence,
+            **figures_of(report),
             "card_in_mlflow": dg.MetadataValue.url(
                 f"{mlflow_run}/artifacts/{files.MODEL_CARD_FILE}"
             ),
-            "decision": record.decision.sentence,
-            "lineage": dg.MetadataValue.json(lineage.model_dump(mode="json")),
+            "card_file": dg.MetadataValue.path(str(tuned_runs.path / files.MODEL_CARD_FILE)),
+            "registered_version": lineage.registered_version,
+            "bentoml_tag": lineage.bentoml_tag,
             "predictions_sha256": lineage.predictions_sha256,
-            **figures_of(report),
+            **stored_pages(artifacts.model_name, {files.MODEL_CARD_FILE: html}),
         },
     )

@@ -1,7 +1,7 @@
 """Scaled train, validation and holdout rows, and the scalers."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import dagster as dg
 from pydantic import Field, model_validator
@@ -10,6 +10,7 @@ from credit_ct_dagster.assets.columns import column_schema
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.features_target import features_target
 from credit_ct_dagster.assets.merged_rows import rows_merged
+from credit_ct_dagster.assets.tables import counts_table, rounded, shown_table, table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.splits import Limits, Quarantine, RecentRows, SplitsSummary
 from credit_ct_dagster.errors.inputs import EmptyWindowError, UnusableRowsError
@@ -92,7 +93,9 @@ class SplitConfig(RowRules, dg.Config):
             io_manager_key="artifacts",
             metadata={
                 FOLDER: files.PREPROCESSING_FOLDER,
-                **column_schema(schema.MERGED_COLUMNS),
+                **column_schema(
+                    schema.MERGED_COLUMNS, {features_target.key.path[-1]: schema.MERGED_COLUMNS}
+                ),
             },
         ),
         "robust_scalers": dg.AssetOut(
@@ -156,7 +159,7 @@ def preprocessing(
     yield dg.Output(
         {files.SCALERS_FILE: record_of(scalers), files.SCALERS_FOR_OTHERS_FILE: scalers},
         "robust_scalers",
-        metadata={"scalers": _table_of(scalers)},
+        metadata=_table_of(scalers),
     )
 
 
@@ -217,7 +220,7 @@ def _present(rows: "pd.DataFrame") -> dict[str, float]:
 def _recent(rows: "pd.DataFrame", base_dt: str) -> RecentRows | None:
     """The rows of the last week; a window of a month hides for weeks what a delivery lacks."""
     since = LabelWindow.of(base_dt).days[-_RECENT_DAYS]
-    recent = rows[rows["date"].astype(str).str[:10] >= since]
+    recent = rows[rows[schema.DATE].astype(str).str[:10] >= since]
     if recent.empty:
         return None
     return RecentRows(since=since, rows=len(recent), present=_present(recent))
@@ -231,31 +234,37 @@ def limits_of(rules: RowRules) -> dict[str, Limits]:
     }
 
 
-def _metadata(summary: SplitsSummary) -> dict[str, dg.MetadataValue | str | int]:
-    values = summary.model_dump(mode="json")
+def _metadata(summary: SplitsSummary) -> dict[str, Any]:
+    quarantine = summary.quarantine
+    splits = [
+        {
+            "split": name,
+            "rows": rows,
+            "customers": summary.customers[name],
+            **summary.labels[name],
+        }
+        for name, rows in summary.rows.items()
+    ]
     return {
         "dagster/partition_row_count": sum(summary.rows.values()),
-        "rows_quarantined": summary.quarantine.rows,
-        "quarantined_per_rule": dg.MetadataValue.json(values["quarantine"]["per_rule"]),
+        "splits": table_of(splits),
+        "rows_quarantined": quarantine.rows,
+        **counts_table("quarantined_per_rule", "rule", quarantine.per_rule, SplitsSummary.FILE),
         "window": summary.window,
         "data_fingerprint": summary.data_fingerprint,
-        **{key: dg.MetadataValue.json(values[key]) for key in ("rows", "customers", "labels")},
     }
 
 
-def _table_of(scalers: "Scalers") -> dg.TableMetadataValue:
-    return dg.MetadataValue.table(
-        [
-            dg.TableRecord(
-                {
-                    "feature": name,
-                    "median": float(scaler.center_[0]),
-                    "interquartile_range": float(scaler.scale_[0]),
-                }
-            )
-            for name, scaler in scalers.items()
-        ]
-    )
+def _table_of(scalers: "Scalers") -> dict[str, Any]:
+    rows = [
+        {
+            "feature": name,
+            "median": rounded(float(scaler.center_[0])),
+            "interquartile_range": rounded(float(scaler.scale_[0])),
+        }
+        for name, scaler in scalers.items()
+    ]
+    return shown_table("scalers", rows, files.SCALERS_FILE)
 
 
 def _why_empty(context: dg.AssetExecutionContext, feature_store: FeatureStore) -> str:

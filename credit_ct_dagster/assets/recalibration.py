@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from credit_ct_dagster.assets.tables import rounded
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
@@ -98,8 +99,14 @@ class Recalibration:
         """As the materialization shows it."""
         shown: dict[str, Any] = {"recalibration_rows": self.rows}
         if self.before is not None:
-            shown |= {"log_loss_before": self.before.log_loss, "ece_before": self.before.ece}
-        return shown | {"log_loss_after": self.after.log_loss, "ece_after": self.after.ece}
+            shown |= {
+                "log_loss_before": rounded(self.before.log_loss),
+                "ece_before": rounded(self.before.ece),
+            }
+        return shown | {
+            "log_loss_after": rounded(self.after.log_loss),
+            "ece_after": rounded(self.after.ece),
+        }
 
 
 def recalibration_of(

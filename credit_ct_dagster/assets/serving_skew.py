@@ -9,7 +9,7 @@ import dagster as dg
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.customer_scores import customer_scores
 from credit_ct_dagster.assets.source_tables import credit_score_features
-from credit_ct_dagster.assets.tables import table_of
+from credit_ct_dagster.assets.tables import shown_table
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.serving_skew import FeatureSkew, ServedDrift, ServingSkew
@@ -179,13 +179,13 @@ def _metadata(record: ServingSkew) -> dict[str, Any]:
         "not_known_then": record.not_known_then,
         # Numbers by themselves are plotted over the days in the UI.
         "disagreeing_features": len(record.skewed),
-        "highest_disagreeing_share": round(highest, 6),
+        "highest_disagreeing_share": round(highest, 4),
         "drifted_features": sum(map(len, record.drifted.values())),
     }
-    if record.features:
-        shown["features"] = table_of([_row_of(each) for each in record.features])
-    if record.drift:
-        shown["drift"] = table_of([*_rows_of(record.drift)])
+    features = sorted(record.features, key=lambda each: -each.share.value)
+    shown |= shown_table("features", [*map(_row_of, features)], ServingSkew.FILE)
+    drift = sorted(_rows_of(record.drift), key=lambda row: (not row["drifted"], -row["psi"]))
+    shown |= shown_table("drift", drift, ServingSkew.FILE)
     if record.drift_not_computed:
         shown["drift_not_computed"] = record.drift_not_computed
     return shown

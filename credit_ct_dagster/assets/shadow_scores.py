@@ -14,6 +14,7 @@ from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.probation import ProbationPolicy, Role
+from credit_ct_dagster.contracts.scorer import CLASS_COLUMN
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
@@ -198,7 +199,7 @@ def _answers(
 
     if rows.empty:
         return
-    answers = package.scorer.answer_rows(rows).rename(columns={"credit_score": PREDICTED})
+    answers = package.scorer.answer_rows(rows).rename(columns={CLASS_COLUMN: PREDICTED})
     named = {MODEL_TAG: package.identity.bentoml_tag, "role": role.value}
     yield rows[[SOURCE, KEY, schema.CUSTOMER]].join(answers).assign(**named)
 

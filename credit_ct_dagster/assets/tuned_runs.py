@@ -1,17 +1,21 @@
 """The search for the best model of a base date."""
 
 import time
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field, field_validator
 
 from credit_ct_dagster.assets.config import refuses_bad_values
-from credit_ct_dagster.assets.tables import table_of
+from credit_ct_dagster.assets.tables import MOST_ROWS, counts_table, rounded, table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder
 from credit_ct_dagster.modeling.search.search_space import TuningParameters
+from credit_ct_dagster.resources.dagster_ui import DagsterUI
+from credit_ct_dagster.resources.stored_pages import stored_pages
 from credit_ct_dagster.runs.failures import failing_clearly
 
 # What searches and draws is imported where it is used: MLflow takes seconds.
@@ -22,8 +26,18 @@ if TYPE_CHECKING:
     from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
     from credit_ct_dagster.search.search import SearchRequest, SearchResult
 
-_TRIALS_SHOWN = 10
-_IN_FILE_ONLY = ("run_id", "reason", "seconds", "tracking_seconds")
+_COLUMNS = {
+    "trial": "trial",
+    "state": "state",
+    "depth": "depth",
+    "rsm": "rsm",
+    "l2_leaf_reg": "l2",
+    "iterations": "trees",
+    "val_accuracy": "accuracy",
+    "val_macro_f1": "macro_f1",
+    "val_log_loss": "log_loss",
+}
+"""Of the table of trials, with the short words that people see. Figures are of validation rows."""
 
 
 class TuningConfig(TuningParameters, dg.Config):
@@ -69,7 +83,8 @@ class TuningConfig(TuningParameters, dg.Config):
     metadata={FOLDER: files.MODEL_FOLDER},
     # dagster-mlflow's resource has no type to be injected by.
     required_resource_keys={
-        "artifacts", "base_date_lock", "dask", "mlflow", "policy", "study_storage", "tracking",
+        "artifacts", "base_date_lock", "dagster_ui", "dask", "mlflow", "policy", "study_storage",
+        "tracking",
     },
 )  # fmt: skip
 def tuned_runs(
@@ -79,9 +94,10 @@ def tuned_runs(
 
     The best has the highest validation accuracy, then the lowest log-loss, then the lowest number.
     Metrics are those of the model itself, not of the best iteration per metric, and of the class of
-    its highest raw score: the class rule is chosen when the model is packaged. Only the best model
-    is scored on the holdout. Trials that an interrupted search of the same rows finished are
-    retained.
+    its highest raw score: the class rule is chosen when the model is packaged. Log-loss is that of
+    the raw scores, divided by their sum; trees are counted, and candidates stopped, by the
+    minimised loss (loss_function), which has another scale. Only the best model is scored on the
+    holdout. Trials that an interrupted search of the same rows finished are retained.
     """
     from credit_ct_dagster.modeling.search.trials import trials_table
     from credit_ct_dagster.search.search import SearchStores, search
@@ -103,6 +119,7 @@ def tuned_runs(
             "mlflow_best_run": tracking.run_url(result.best_run_id),
         }
     table = trials_table(result.trials)
+    pictures = _pictures(request, result)
     return dg.Output(
         {
             files.TRIALS_FILE: table,
@@ -110,25 +127,34 @@ def tuned_runs(
             files.SEARCH_SUMMARY_FILE: summary,
         },
         metadata={
-            "val_accuracy": result.best.metrics["accuracy"],
-            "holdout_accuracy": result.holdout["accuracy"],
-            "holdout_macro_f1": result.holdout["macro_f1"],
-            "best_params": dg.MetadataValue.json(
-                {**result.best.params, "iterations": result.best.iterations}
-            ),
-            **{name: dg.MetadataValue.url(url) for name, url in urls.items()},
-            **_others(summary),
+            "val_accuracy": rounded(result.best.metrics["accuracy"]),
+            "holdout_accuracy": rounded(result.holdout["accuracy"]),
+            "holdout_macro_f1": rounded(result.holdout["macro_f1"]),
+            "trials_by_state": _by_state(summary),
+            "model_card": dg.MetadataValue.url(resources.dagster_ui.card_path(request.base_dt)),
+            **shown_pictures(resources.dagster_ui, request.base_dt, pictures),
             "trials": _best_of(table),
-            **_pictures(request, result),
+            **{name: dg.MetadataValue.url(url) for name, url in urls.items()},
+            # Where texts are counted: kinds that count as any other, which none names.
+            **counts_table("rows_with_other_kinds", "split", summary.other_kinds, summary.FILE),
+            **stored_pages(tracking.model_name, pictures),
         },
     )
 
 
-def _others(summary: "SearchSummary") -> dict[str, dg.MetadataValue]:
-    """Where texts are counted: the rows with kinds that count as any other, which none names."""
-    if not summary.other_kinds:
-        return {}
-    return {"rows_with_other_kinds": dg.MetadataValue.json(dict(summary.other_kinds))}
+def _by_state(summary: "SearchSummary") -> str:
+    counts = summary.trials.model_dump(exclude={"total"})
+    return ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
+
+
+def shown_pictures(
+    ui: DagsterUI, base_dt: str, names: Iterable[str]
+) -> dict[str, dg.MetadataValue]:
+    """Pictures that the page shows by itself: Dagster does that with Markdown which is short."""
+    return {
+        Path(name).stem: dg.MetadataValue.md(f"![{name}]({ui.picture_path(base_dt, name)})")
+        for name in names
+    }
 
 
 def _request(
@@ -156,40 +182,39 @@ def _request(
         resume=config.resume,
         parent_run_id=context.resources.mlflow.active_run().info.run_id,
         dagster_run_id=context.run.run_id,
+        card_url=context.resources.dagster_ui.card_url(context.partition_key),
     )
 
 
-def _pictures(request: "SearchRequest", result: "SearchResult") -> dict[str, dg.MetadataValue]:
+def _pictures(request: "SearchRequest", result: "SearchResult") -> dict[str, str]:
+    """SVG by the name of the file."""
     from credit_ct_dagster.modeling.judging.evaluation import confusion, feature_importances
     from credit_ct_dagster.modeling.pages.plots import (
         confusion_matrix_svg,
         importances_svg,
-        markdown_of,
         search_svg,
     )
 
     counts = confusion(result.model, request.rows["holdout"])
-    pictures = {
-        "search": search_svg(result.trials, result.curves),
-        "confusion_matrix": confusion_matrix_svg(counts, f"Holdout, {request.base_dt}"),
-        "feature_importances": importances_svg(feature_importances(result.model)),
-    }
+    loss = str(request.parameters.fixed()["loss_function"])
     return {
-        name: dg.MetadataValue.md(markdown_of(name.replace("_", " "), svg))
-        for name, svg in pictures.items()
+        "search.svg": search_svg(result.trials, result.curves, loss),
+        "confusion_matrix.svg": confusion_matrix_svg(counts, f"Holdout, {request.base_dt}"),
+        "feature_importances.svg": importances_svg(feature_importances(result.model)),
     }
 
 
 def _best_of(table: "pd.DataFrame") -> dg.TableMetadataValue:
-    """The first rows, completed trials with the highest accuracy before all others.
+    """The first rows: the best trial, other completed ones by their rank, then all others.
 
     All of them, with their times and the reasons of those that failed, are in the file. The page of
     events loads the metadata of a hundred base dates at once.
     """
     ordered = table.sort_values(
-        ["state", "val_accuracy", "trial"], ascending=[True, False, True], na_position="last"
+        ["state", "val_accuracy", "val_log_loss", "trial"],
+        ascending=[True, False, True, True],
+        na_position="last",
     )
-    left_out = [name for name in ordered if name in _IN_FILE_ONLY or name.startswith("val_f1_")]
-    few = ordered.head(_TRIALS_SHOWN).drop(columns=left_out)
-    rounded = few.round(4).astype(object)
-    return table_of(rounded.where(rounded.notna(), None).to_dict("records"))
+    few = ordered.head(MOST_ROWS)[[name for name in _COLUMNS if name in ordered]]
+    short = few.rename(columns=_COLUMNS).round(4).astype(object)
+    return table_of(short.where(short.notna(), None).to_dict("records"))

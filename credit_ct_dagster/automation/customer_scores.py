@@ -18,10 +18,8 @@ from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.partitions import TIMEZONE, Calendar
 from credit_ct_dagster.runs.cursors import stored_cursor
+from credit_ct_dagster.runs.hours import Hours, cron, shown
 from credit_ct_dagster.runs.purposes import CUSTOMER_SCORES
-
-_HOUR = 8
-"""Training begins at 06:00 at the latest; whatever it promotes later is scored by the sensor."""
 
 
 class ChampionCursor(Record):
@@ -38,15 +36,21 @@ class ChampionCursor(Record):
     champion: str | None
 
 
-@dg.schedule(
-    job_name=CUSTOMER_SCORES,
-    cron_schedule=f"0 {_HOUR} * * *",
-    execution_timezone=TIMEZONE,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description=f"Scores the customers of yesterday's base date every day at 0{_HOUR}:00"
-    " Asia/Seoul, unless the champion of then has scored them already.",
-)
-def daily_customer_scores_schedule(
+def daily_customer_scores_schedule(hours: Hours) -> dg.ScheduleDefinition:
+    """The schedule of scoring; whatever training promotes later is scored by the sensor."""
+    moment = hours.daily_customer_scores_schedule
+    return dg.schedule(
+        name="daily_customer_scores_schedule",
+        job_name=CUSTOMER_SCORES,
+        cron_schedule=cron(moment),
+        execution_timezone=TIMEZONE,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Scores the customers of yesterday's base date every day at {shown(moment)},"
+        " unless the champion of then has scored them already.",
+    )(_newest_customers)
+
+
+def _newest_customers(
     context: dg.ScheduleEvaluationContext,
     calendar: Calendar,
     artifacts: dg.ResourceParam[ArtifactsIOManager],

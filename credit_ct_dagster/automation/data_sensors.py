@@ -71,7 +71,7 @@ class ArrivalCursor(Record):
     minimum_interval_seconds=_MINUTE,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Starts yesterday's base date once its labels have arrived and no further row came"
-    " for NEW_DATA_STABLE_MINUTES. The schedule at 06:00 is the fallback.",
+    " for NEW_DATA_STABLE_MINUTES. daily_training_schedule is the fallback.",
 )
 def new_data_sensor(
     context: dg.SensorEvaluationContext,

@@ -16,11 +16,10 @@ from credit_ct_dagster.partitions import PARTITION_TAG, TIMEZONE, Calendar, day_
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.trained_model import TrainedModel
 from credit_ct_dagster.runs.cursors import stored_cursor
+from credit_ct_dagster.runs.hours import Hours, cron, shown
 from credit_ct_dagster.runs.model_runs import ModelRuns
 from credit_ct_dagster.runs.purposes import CUSTOMER_SCORES, MATURING_LABELS, MONITORING
 
-_FIRST_HOUR, _LAST_HOUR, _MINUTE = 9, 10, 30
-"""Scores of customers begin at 08:00; who looks at eleven finds the page."""
 _DAYS = 62
 """Two label windows: of older answers, hardly a label is still to come."""
 _OVERLAP = timedelta(minutes=10)
@@ -45,17 +44,33 @@ class MaturingCursor(Record):
     requested: Mapping[str, str] = {}
 
 
-@dg.schedule(
-    job_name=MONITORING,
-    cron_schedule=f"{_MINUTE} {_FIRST_HOUR},{_LAST_HOUR} * * *",
-    execution_timezone=TIMEZONE,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description=f"Looks every day at 0{_FIRST_HOUR}:{_MINUTE} Asia/Seoul at what was served"
-    " yesterday: compared with the feature store, with labels as far as they arrived, and with the"
-    " model before. An hour later, if customers were being scored until then, or the run failed.",
-)
-def daily_monitoring_schedule(
-    context: dg.ScheduleEvaluationContext, calendar: Calendar, trained_model: TrainedModel
+def daily_monitoring_schedule(hours: Hours) -> dg.ScheduleDefinition:
+    """The schedule of looking at what was served."""
+    moment = hours.daily_monitoring_schedule
+
+    @dg.schedule(
+        name="daily_monitoring_schedule",
+        job_name=MONITORING,
+        cron_schedule=cron(moment, and_later=True),
+        execution_timezone=TIMEZONE,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Looks every day at {shown(moment)} at what was served yesterday: compared"
+        " with the feature store, with labels as far as they arrived, and with the model before."
+        " An hour later, if customers were being scored until then, or the run failed.",
+    )
+    def schedule(
+        context: dg.ScheduleEvaluationContext, calendar: Calendar, trained_model: TrainedModel
+    ) -> dg.RunRequest | dg.SkipReason:
+        return _newest_day(context, calendar, trained_model, moment.hour)
+
+    return schedule
+
+
+def _newest_day(
+    context: dg.ScheduleEvaluationContext,
+    calendar: Calendar,
+    trained_model: TrainedModel,
+    first_hour: int,
 ) -> dg.RunRequest | dg.SkipReason:
     """Request a run of the newest day that has ended, once its scores are complete."""
     day = calendar.newest(context.scheduled_execution_time)
@@ -65,7 +80,7 @@ def daily_monitoring_schedule(
         return dg.SkipReason(f"{day} was looked at already")
     scored = all(each.is_finished for each in found if each.job_name == CUSTOMER_SCORES)
     local = context.scheduled_execution_time.astimezone(ZoneInfo(TIMEZONE))
-    if not scored and local.hour < _LAST_HOUR:
+    if not scored and local.hour <= first_hour:
         return dg.SkipReason(f"Customers of {day} are being scored: waiting for an hour")
     return dg.RunRequest(run_key=day, partition_key=day)
 

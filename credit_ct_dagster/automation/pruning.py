@@ -7,11 +7,10 @@ import dagster as dg
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.partitions import TIMEZONE
 from credit_ct_dagster.runs.failures import failure
+from credit_ct_dagster.runs.hours import Hours, cron, shown
 
 PRUNING = "pruning"
 """The name of the job."""
-
-_HOUR = 3  # the training of the day begins at 06:00, and that of the night has ended
 
 
 @dg.op(
@@ -93,21 +92,23 @@ def pruning_job(tags: dict[str, str]) -> dg.JobDefinition:
     return job
 
 
-def nightly_pruning_schedule(job: dg.JobDefinition, *, switched_on: bool) -> Any:
+def nightly_pruning_schedule(job: dg.JobDefinition, hours: Hours, *, switched_on: bool) -> Any:
     """When the job runs.
 
     Args:
         job: The job.
+        hours: Those of all schedules.
         switched_on: Whether the schedule is on unless a person switches it.
     """
     status = dg.DefaultScheduleStatus
     return dg.ScheduleDefinition(
         name="nightly_pruning_schedule",
         job=job,
-        cron_schedule=f"0 {_HOUR} * * *",
+        cron_schedule=cron(hours.nightly_pruning_schedule),
         execution_timezone=TIMEZONE,
         default_status=status.RUNNING if switched_on else status.STOPPED,
         description="Deletes base dates older than PRUNE_KEEP_DAYS, and predictions older than"
         " PREDICTIONS_KEEP_DAYS with what was found about their days, unless later days are judged"
-        f" by it, every day at 0{_HOUR}:00 Asia/Seoul. It is off unless PRUNE_ON_SCHEDULE is true.",
+        f" by it, every day at {shown(hours.nightly_pruning_schedule)}. It is off unless"
+        " PRUNE_ON_SCHEDULE is true.",
     )

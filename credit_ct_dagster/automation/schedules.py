@@ -5,18 +5,25 @@ import dagster as dg
 from credit_ct_dagster.automation.base_date_runs import was_started
 from credit_ct_dagster.partitions import TIMEZONE, Calendar
 from credit_ct_dagster.resources.trained_model import TrainedModel
+from credit_ct_dagster.runs.hours import Hours, cron, shown
 from credit_ct_dagster.runs.purposes import CONTINUOUS_TRAINING
 
 
-@dg.schedule(
-    job_name=CONTINUOUS_TRAINING,
-    cron_schedule="0 6 * * *",
-    execution_timezone=TIMEZONE,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Trains yesterday's base date every day at 06:00 Asia/Seoul, unless its data"
-    " arrived earlier and new_data_sensor has started it.",
-)
-def daily_training_schedule(
+def daily_training_schedule(hours: Hours) -> dg.ScheduleDefinition:
+    """The schedule of training."""
+    moment = hours.daily_training_schedule
+    return dg.schedule(
+        name="daily_training_schedule",
+        job_name=CONTINUOUS_TRAINING,
+        cron_schedule=cron(moment),
+        execution_timezone=TIMEZONE,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Trains yesterday's base date every day at {shown(moment)}, unless its data"
+        " arrived earlier and new_data_sensor has started it.",
+    )(_newest_base_date)
+
+
+def _newest_base_date(
     context: dg.ScheduleEvaluationContext, calendar: Calendar, trained_model: TrainedModel
 ) -> dg.RunRequest | dg.SkipReason:
     """Request a run of the newest base date that has ended."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from credit_ct_dagster.assets.champion_health import champion_health
-from credit_ct_dagster.checks.results import base_date_of, result
+from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
 from credit_ct_dagster.contracts.files import MONITORING_FOLDER
 from credit_ct_dagster.contracts.health import HealthRecord, HealthSentence, Severity, Topic
 from credit_ct_dagster.contracts.triggers import TriggerKind, Watch
@@ -56,7 +56,9 @@ _OTHERS = {
             (_USUAL, _OTHERS[_USUAL]),
         ]
     ],
+    can_subset=True,
 )
+@needs_base_date
 def champion_health_checks(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
 ) -> Iterator[dg.AssetCheckResult]:
@@ -69,10 +71,14 @@ def champion_health_checks(
         if each.severity.rank <= Severity.warning.rank and each.code not in CODES.values()
     ]
     serving = [each for each in urgent if each.topic == Topic.serving]
-    yield _of_sentences(context, _SERVED, serving)
-    for name, (kind, _) in _RULES.items():
-        yield _of_rule(context, name, kind, health.watch)
-    yield _of_sentences(context, _USUAL, [each for each in urgent if each not in serving])
+    others = [each for each in urgent if each not in serving]
+    results = [
+        _of_sentences(context, _SERVED, serving),
+        *(_of_rule(context, name, kind, health.watch) for name, (kind, _) in _RULES.items()),
+        _of_sentences(context, _USUAL, others),
+    ]
+    selected = {key.name for key in context.selected_asset_check_keys}
+    yield from (each for each in results if each.check_name in selected)
 
 
 def _of_rule(

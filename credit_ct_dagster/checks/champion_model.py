@@ -3,7 +3,7 @@
 import dagster as dg
 
 from credit_ct_dagster.assets.champion_model import champion_model
-from credit_ct_dagster.checks.results import base_date_of, result
+from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
 from credit_ct_dagster.contracts.decision import (
     DecisionRecord,
     ProbabilityComparison,
@@ -26,6 +26,7 @@ _MONOTONE = "It is monotone, and a monotone model is not calibrated."
     " on much drift, unless a chi-square test, adjusted for all columns, says that it may be"
     " chance. A failure only warns.",
 )
+@needs_base_date
 def drift_is_small(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
 ) -> dg.AssetCheckResult:
@@ -68,6 +69,7 @@ def drift_is_small(
     " of earlier ones only while they are too few), with a paired interval."
     " A failure only warns, and proposes a recalibration; it changes no decision.",
 )
+@needs_base_date
 def probabilities_are_reliable(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
 ) -> dg.AssetCheckResult:

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from credit_ct_dagster.assets.champion_probation import champion_probation
-from credit_ct_dagster.checks.results import base_date_of, result
+from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
 from credit_ct_dagster.contracts.files import MONITORING_FOLDER
 from credit_ct_dagster.contracts.probation import ProbationPolicy, ProbationRecord
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
@@ -17,6 +17,7 @@ from credit_ct_dagster.runs.failures import failing_clearly
     " evaluations of all days together, and several in a row have to agree. Only the newest"
     " prediction day can fail. A failure only warns: what follows is for `probation` to say.",
 )
+@needs_base_date
 def champion_passes_probation(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
 ) -> dg.AssetCheckResult:

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from credit_ct_dagster.assets.customer_scores import customer_scores
-from credit_ct_dagster.checks.results import base_date_of, result
+from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
 from credit_ct_dagster.contracts.customer_scores import CustomerScoresSummary
 from credit_ct_dagster.contracts.drift import SIGNIFICANCE, SOME
 from credit_ct_dagster.contracts.files import SCORES_FOLDER
@@ -19,6 +19,7 @@ from credit_ct_dagster.runs.failures import failing_clearly
     description="Every customer of the base date has a score in credit_customer_scores, by the"
     " champion that scored them all, or is in quarantine.",
 )
+@needs_base_date
 def customers_are_scored(
     context: dg.AssetCheckExecutionContext,
     artifacts: dg.ResourceParam[ArtifactsIOManager],
@@ -59,6 +60,7 @@ def customers_are_scored(
     f" training rows. From a PSI of {SOME} on it is drift, unless a chi-square test says that it"
     " may be chance. A failure only warns.",
 )
+@needs_base_date
 def class_shares_are_stable(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
 ) -> dg.AssetCheckResult:

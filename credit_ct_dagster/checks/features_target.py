@@ -8,7 +8,7 @@ from pydantic import Field
 
 from credit_ct_dagster.assets.features_target import features_target
 from credit_ct_dagster.assets.merged_rows import EXPIRY_CHECK, labels_not_merged, rows_merged
-from credit_ct_dagster.checks.results import base_date_of, result
+from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.partitions import LabelWindow
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
@@ -45,6 +45,7 @@ class WindowConfig(dg.Config):
     description="The window has enough rows to train on, also in comparison with earlier base"
     " dates.",
 )
+@needs_base_date
 def window_has_enough_rows(
     context: dg.AssetCheckExecutionContext, config: WindowConfig
 ) -> dg.AssetCheckResult:
@@ -99,6 +100,7 @@ class UnmergedConfig(dg.Config):
     description="Nearly all labels of the window have features that were known on their day, and a"
     " day that exists, so that the training rows are not a selection of them.",
 )
+@needs_base_date
 def window_labels_are_merged(
     context: dg.AssetCheckExecutionContext, config: UnmergedConfig, feature_store: FeatureStore
 ) -> dg.AssetCheckResult:
@@ -139,6 +141,7 @@ def window_labels_are_merged(
     description="The merged rows are still in the feature store. A failure only warns; a later"
     " merge whose retention deletes them reports it for their base date.",
 )
+@needs_base_date
 def rows_have_not_expired(
     context: dg.AssetCheckExecutionContext, feature_store: FeatureStore
 ) -> dg.AssetCheckResult:

@@ -4,7 +4,8 @@ from itertools import combinations
 
 import dagster as dg
 
-from credit_ct_dagster.checks.results import base_date_of, result
+from credit_ct_dagster.assets.tables import counts_table, table_of
+from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
 from credit_ct_dagster.contracts.files import (
     PREPROCESSING_FOLDER,
     QUARANTINE_FILE,
@@ -16,6 +17,7 @@ from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
 
 _ASSET = "preprocessed_splits"
+_NUMBER = ("two", "three", "four", "five", "six", "seven", "eight")[len(schema.CLASSES) - 2]
 
 
 @dg.asset_check(
@@ -23,6 +25,7 @@ _ASSET = "preprocessed_splits"
     blocking=True,
     description="The share of rows that break a rule is within max_quarantined_share.",
 )
+@needs_base_date
 def quarantine_is_within_limit(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
 ) -> dg.AssetCheckResult:
@@ -43,13 +46,17 @@ def quarantine_is_within_limit(
         observed=quarantine.share,
         limit=quarantine.max_share,
         sentence=sentence,
-        rows_per_rule=dg.MetadataValue.json(dict(quarantine.per_rule)),
+        **counts_table("rows_per_rule", "rule", quarantine.per_rule, SplitsSummary.FILE),
     )
 
 
 @dg.asset_check(
-    asset=_ASSET, blocking=True, description="Every split has labels of all three classes."
+    asset=_ASSET,
+    name=f"labels_hold_{_NUMBER}_classes",
+    blocking=True,
+    description=f"Every split has labels of all {_NUMBER} classes.",
 )
+@needs_base_date
 def labels_hold_three_classes(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
 ) -> dg.AssetCheckResult:
@@ -62,7 +69,7 @@ def labels_hold_three_classes(
         for name, count in labels[split].items()
         if not count
     ]
-    sentence = "every split has labels of all three classes."
+    sentence = f"every split has labels of all {_NUMBER} classes."
     if absent:
         sentence = (
             f"{'; '.join(absent)}. Check the labels of this window and load those that are missing,"
@@ -75,13 +82,14 @@ def labels_hold_three_classes(
         observed=fewest,
         limit=1,
         sentence=sentence,
-        labels=dg.MetadataValue.json(labels),
+        labels=table_of([{"split": split, **counts} for split, counts in labels.items()]),
     )
 
 
 @dg.asset_check(
     asset=_ASSET, blocking=True, description="No customer is in two splits of this base date."
 )
+@needs_base_date
 def splits_share_no_customer(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
 ) -> dg.AssetCheckResult:

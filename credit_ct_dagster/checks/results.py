@@ -1,31 +1,65 @@
 """What every check reports."""
 
+from collections.abc import Callable, Iterator
+from functools import wraps
+from inspect import isgeneratorfunction
 from typing import Any
 
 import dagster as dg
 
 from credit_ct_dagster.errors.base import with_reference
-from credit_ct_dagster.errors.inputs import NoBaseDateError
-from credit_ct_dagster.runs.failures import check_code, failure, reference_metadata
+from credit_ct_dagster.runs.failures import blocked, check_code, reference_metadata
 from credit_ct_dagster.runs.history import BASE_DATE
 
 OBSERVED = "observed"
 LIMIT = "limit"
 
 
-def base_date_of(context: dg.AssetCheckExecutionContext) -> str:
-    """The base date of the run.
+_NOT_EVALUATED = (
+    "Not evaluated: this run has no base date. Materialize the asset for a base date: its checks"
+    " are evaluated then."
+)
 
-    Raises:
-        dagster.Failure: The run has none, as when the UI executes a check by itself.
+
+def needs_base_date(check: Callable[..., Any]) -> Any:  # Dagster expects other types of it
+    """Report what a check found of a base date, in the log of its run as on its page.
+
+    In a run without a base date, as the UI's "Execute all" starts it, the check reports nothing and
+    succeeds. One that blocks and failed also fails its step with its sentence: Dagster itself only
+    names the check, above a stack trace.
+
+    Args:
+        check: Returns its result; one of several checks yields them, and can be subset.
     """
-    if not context.has_partition_key:
-        raise failure(
-            NoBaseDateError(
-                "A check needs a base date: materialize its asset for that base date instead of"
-                " executing the check by itself."
-            )
-        )
+    several = isgeneratorfunction(check)
+
+    @wraps(check)
+    def evaluated(
+        context: dg.AssetCheckExecutionContext, *given: Any, **named: Any
+    ) -> Iterator[Any]:
+        if context.has_partition_key:
+            found = check(context, *given, **named)
+            for each in found if several else [found]:
+                yield each
+                _fail_if_blocked(context, each)
+        else:
+            context.log.warning(_NOT_EVALUATED)
+            if not several:  # Dagster expects something of it
+                yield dg.Output(None)
+
+    return evaluated
+
+
+def _fail_if_blocked(context: dg.AssetCheckExecutionContext, found: dg.AssetCheckResult) -> None:
+    [spec, *others] = context.check_specs
+    if others or found.passed or not spec.blocking:
+        return
+    if found.severity == dg.AssetCheckSeverity.ERROR:
+        raise blocked(spec.name, found.description or "")
+
+
+def base_date_of(context: dg.AssetCheckExecutionContext) -> str:
+    """The base date of the run, which has one (`needs_base_date`)."""
     return context.partition_key
 
 
@@ -63,5 +97,15 @@ def result(
         check_name=name,
         severity=severity,
         description=description,
-        metadata={BASE_DATE: base_dt, OBSERVED: observed, LIMIT: limit, **metadata},
+        metadata={
+            BASE_DATE: base_dt,
+            OBSERVED: _for_people(observed),
+            LIMIT: _for_people(limit),
+            **metadata,
+        },
     )
+
+
+def _for_people(value: Any) -> Any:
+    """A share may be small: four digits that count, and no sixteen."""
+    return float(f"{value:.4g}") if isinstance(value, float) else value

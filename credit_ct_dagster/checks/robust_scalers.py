@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from credit_ct_dagster.checks.results import base_date_of, result
+from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
 from credit_ct_dagster.contracts.files import SCALERS_FOLDER
 from credit_ct_dagster.contracts.splits import ScalersRecord
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
@@ -14,6 +14,7 @@ from credit_ct_dagster.modeling import schema
     blocking=True,
     description="Every numeric feature has a scaler with a finite median and range.",
 )
+@needs_base_date
 def scalers_are_finite(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
 ) -> dg.AssetCheckResult:

@@ -6,7 +6,8 @@ from statistics import median
 import dagster as dg
 from pydantic import Field, field_validator
 
-from credit_ct_dagster.checks.results import base_date_of, result
+from credit_ct_dagster.assets.tables import rounded, shown_table
+from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.errors.base import CreditCtError
@@ -83,6 +84,7 @@ class ValuesConfig(dg.Config):
     blocking=True,
     description="The splits have the shares of the rows that were configured.",
 )
+@needs_base_date
 def splits_have_their_shares(
     context: dg.AssetCheckExecutionContext,
     config: SharesConfig,
@@ -106,8 +108,8 @@ def splits_have_their_shares(
     if not passed:
         sentence += (
             f" The share of {worst} may differ by {limits[str(worst)]:.1%}. Some customers have far"
-            " more rows than others: look for a placeholder in customer_id, correct the source"
-            " tables, then run this base date again."
+            " more rows than others: look for a placeholder in {schema.CUSTOMER}, correct the"
+            " source tables, then run this base date again."
         )
     return result(
         context,
@@ -123,6 +125,7 @@ def splits_have_their_shares(
     blocking=True,
     description="No single customer has many of the rows, altogether or in a split.",
 )
+@needs_base_date
 def no_customer_dominates(
     context: dg.AssetCheckExecutionContext,
     config: CustomerConfig,
@@ -144,7 +147,8 @@ def no_customer_dominates(
     if not passed:
         sentence += (
             f" The limit is {config.max_customer_share:.1%} (max_customer_share). Look for a"
-            " placeholder in customer_id, correct the source tables, then run this base date again."
+            f" placeholder in {schema.CUSTOMER}, correct the source tables, then run this base date"
+            " again."
         )
     return result(
         context,
@@ -161,6 +165,7 @@ def no_customer_dominates(
     description="Every feature that models are trained on has values, and in about as many rows as"
     " on earlier base dates and as before the last week.",
 )
+@needs_base_date
 def columns_have_values(
     context: dg.AssetCheckExecutionContext,
     config: ValuesConfig,
@@ -201,9 +206,21 @@ def columns_have_values(
         observed=len(found),
         limit=0,
         sentence=sentence,
-        share_with_value=dg.MetadataValue.json(dict(summary.present)),
-        usual_share_with_value=dg.MetadataValue.json(usual),
-        share_before_the_last_week=dg.MetadataValue.json(before),
+        **shown_table(
+            "share_with_value",
+            [
+                {
+                    "feature": name,
+                    "now": rounded(summary.present[name]),
+                    "usually": rounded(usual.get(name)),
+                    "before_the_last_week": rounded(before.get(name)),
+                }
+                for name in sorted(
+                    summary.present, key=lambda name: (name not in found, summary.present[name])
+                )
+            ],
+            SplitsSummary.FILE,
+        ),
     )
 
 

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from credit_ct_dagster.assets.serving_skew import serving_skew
-from credit_ct_dagster.checks.results import base_date_of, result
+from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
 from credit_ct_dagster.contracts.files import MONITORING_FOLDER
 from credit_ct_dagster.contracts.serving_skew import ServingSkew
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
@@ -21,6 +21,7 @@ _REMEDY = (
     " share of the values than the limit, by more than chance explains. Single precision and"
     " rounding to a fine digit are no disagreement. A failure only warns.",
 )
+@needs_base_date
 def served_features_agree_with_the_store(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
 ) -> dg.AssetCheckResult:

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from credit_ct_dagster.assets.same_run import require_searched
-from credit_ct_dagster.checks.results import base_date_of, result
+from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
 from credit_ct_dagster.contracts.files import (
     BEST_MODEL_FILE,
     MODEL_FOLDER,
@@ -23,6 +23,7 @@ from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
     " interval of the gain is above 0) and than a tree of the best single feature. Its class is"
     " that of the highest raw score: the class rule is chosen when it is packaged.",
 )
+@needs_base_date
 def model_beats_baselines(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
 ) -> dg.AssetCheckResult:

@@ -6,16 +6,18 @@ from typing import Any
 import click
 from rich.table import Table
 
-from credit_ct_dagster.cli.console import console, silence_libraries
-from credit_ct_dagster.cli.options import model_option
+from credit_ct_dagster.cli.console import console, print_table
+from credit_ct_dagster.cli.options import examples, model_option
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.errors.inputs import RefusedRowsError, UnknownCustomerError
+from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.operations.model_choice import ChosenModel, chosen_model
+from credit_ct_dagster.resources.feature_store.tables import FEATURES
 from credit_ct_dagster.scorer.reasons import protected_features
 
 
-@click.command("explain")
-@click.option("--customer", required=True, metavar="ID", help="The customer_id.")
+@click.command("explain", epilog=examples("credit-ct explain --customer CUS_0001"))
+@click.option("--customer", required=True, metavar="ID", help=f"The {schema.CUSTOMER}.")
 @model_option
 @click.option(
     "--date", "until", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD",
@@ -24,7 +26,6 @@ from credit_ct_dagster.scorer.reasons import protected_features
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def command(customer: str, model: str, until: Any, as_json: bool) -> None:
     """Explain the credit score of a customer, by the newest features in the feature store."""
-    silence_libraries()
     wiring = wired()
     day = until.strftime("%Y-%m-%d") if until else None
     found = wiring.feature_store.newest_features(customer, day)
@@ -32,7 +33,7 @@ def command(customer: str, model: str, until: Any, as_json: bool) -> None:
         raise UnknownCustomerError(
             f"The feature store at {wiring.feature_store.location} has no features of this customer"
             + (f" dated {day} or before." if day else ".")
-            + " Check the customer_id; credit-ct load brings features."
+            + f" Check the {schema.CUSTOMER}; credit-ct load brings features."
         )
     chosen = chosen_model(model, wiring)
     explained = _explained(customer, *found, chosen)
@@ -47,15 +48,15 @@ def _explained(customer: str, date: str, features: Any, chosen: ChosenModel) -> 
     if problems:
         raise RefusedRowsError(
             f"The features of this customer, dated {date}, cannot be scored:"
-            f" {'; '.join(map(str, problems))}. Correct them in the table credit_score_features."
+            f" {'; '.join(map(str, problems))}. Correct them in the table {FEATURES}."
         )
     row = chosen.contract.features_of(features)
     answer = chosen.packaged.scorer.score(row)
     identity = chosen.packaged.identity
     return {
-        "customer_id": customer,
+        schema.CUSTOMER: customer,
         "feature_date": date,
-        "credit_score": answer.credit_score,
+        schema.TARGET: answer.credit_score,
         "is_most_probable": answer.is_most_probable,
         "probabilities": answer.probabilities,
         "reasons": [reason.as_dict() for reason in answer.reasons],
@@ -69,14 +70,14 @@ def _print(explained: dict[str, Any], model: str) -> None:
     def line(text: str) -> None:
         console.print(text, markup=False)
 
-    line(f"Customer {explained['customer_id']}, by the features of {explained['feature_date']}")
+    line(f"Customer {explained[schema.CUSTOMER]}, by the features of {explained['feature_date']}")
     line(f"Model {model}")
     line("")
-    probabilities = Table("credit score", "probability", "", box=None)
+    probabilities = Table(schema.TARGET.replace("_", " "), "probability", "", box=None)
     for name, probability in explained["probabilities"].items():
-        chosen = name == explained["credit_score"]
+        chosen = name == explained[schema.TARGET]
         probabilities.add_row(name, f"{probability:.4f}", "the score" if chosen else "")
-    console.print(probabilities)
+    print_table(probabilities)
     if not explained["is_most_probable"]:
         line("")
         line(
@@ -91,7 +92,7 @@ def _print(explained: dict[str, Any], model: str) -> None:
             reasons.add_row(
                 reason["feature"], reason["direction"], contribution, reason["sentence"]
             )
-        console.print(reasons)
+        print_table(reasons)
     else:
         line("There are no reasons: it is the best score.")
     if explained["compliance_flags"]:

@@ -10,15 +10,23 @@ import click
 import pandas as pd
 
 from credit_ct_dagster.cli.console import console
-from credit_ct_dagster.cli.options import separator_option
+from credit_ct_dagster.cli.options import examples, separator_option
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.errors.base import CreditCtError
+from credit_ct_dagster.first_base_date import (
+    begin_with_labels,
+    earliest_first_label,
+    record_first_label,
+)
 from credit_ct_dagster.loading import csv_files, sample_data
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.partitions import exists
 from credit_ct_dagster.resources.feature_store.arrival_lines import ARRIVALS
 from credit_ct_dagster.resources.feature_store.tables import FEATURES, LABELS
 
 if TYPE_CHECKING:  # Dagster takes a second to import, which --help does not need
     from credit_ct_dagster.resources.feature_store.store import FeatureStore
+    from credit_ct_dagster.wiring import Wiring
 
 _SAMPLE_ROWS = 20_000
 _WAIT_SECONDS = 60
@@ -26,9 +34,15 @@ _WAIT_SECONDS = 60
 _file = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.command("load")
-@click.option("--labels", type=_file, help="CSV file of credit_score.")
-@click.option("--features", type=_file, help="CSV file of credit_score_features.")
+@click.command(
+    "load",
+    epilog=examples(
+        "credit-ct load --labels labels.csv --features features.csv",
+        "credit-ct load --sample --rows 5000",
+    ),
+)
+@click.option("--labels", type=_file, help=f"CSV file of {LABELS}.")
+@click.option("--features", type=_file, help=f"CSV file of {FEATURES}.")
 @separator_option("Between the cells of the files: one character, or tab.")
 @click.option("--sample", is_flag=True, help="Make realistic rows instead.")
 @click.option(
@@ -70,10 +84,28 @@ def command(
         }
         rows = {name: check(path, separator) for name, (check, path) in checks.items() if path}
     store = wiring.feature_store
+    begins = LABELS in rows and begin_with_labels(wiring.settings)
+    is_first_load = begins and store.oldest_label_date(earliest_first_label()) is None
     for name, count in store.upsert(rows).items():
         console.print(f"{name}: {count:,} rows, {_described(rows[name])}")
+    if begins:
+        _begin_base_dates(wiring, _days(rows[LABELS])[0], is_first_load=is_first_load)
     _record_arrivals(store, rows)
     console.print(f"in {store.location}, {time.perf_counter() - started:.1f} s")
+
+
+def _begin_base_dates(wiring: "Wiring", loaded: str, *, is_first_load: bool) -> None:
+    """With the oldest label whose date can be meant; `loaded` is the oldest of this load."""
+    earliest = earliest_first_label()
+    day = wiring.feature_store.oldest_label_date(earliest)
+    if day and record_first_label(wiring.settings, day, is_first_load=is_first_load):
+        console.print(f"base dates begin on {day} (reload the definitions in an open UI)")
+    if loaded < earliest or not exists(loaded):
+        console.print(
+            f"No base date begins on {loaded}, which does not exist or lies before {earliest}:"
+            " correct such dates, or set PARTITIONS_START.",
+            style="yellow", markup=False,
+        )  # fmt: skip
 
 
 def _record_arrivals(
@@ -97,7 +129,7 @@ def _record_arrivals(
 def _days(rows: pd.DataFrame | csv_files.CsvFile) -> tuple[str, str]:
     """The earliest and the latest date."""
     if isinstance(rows, pd.DataFrame):
-        return str(rows["date"].min()), str(rows["date"].max())
+        return str(rows[schema.DATE].min()), str(rows[schema.DATE].max())
     return rows.first, rows.last
 
 

@@ -19,6 +19,9 @@ COMMANDS = {
     "report": "Open the model card of a base date.",
     "promote": "Make the model of a base date the champion, on record.",
     "rollback": "Let the previous champion serve again, on record.",
+    "approve": "Let the model that awaits approval serve, on record.",
+    "reject": "Refuse the model that awaits approval, on record.",
+    "history": "List every decision: when, who, what, and why.",
     "doctor": "Check everything the platform depends on.",
     "prune": "Delete everything that belongs to old base dates.",
 }
@@ -29,6 +32,9 @@ class _Group(click.Group):
     """Imports a command when it is called, and prints a failure as one line with exit code 1."""
 
     def invoke(self, ctx: click.Context) -> object:
+        from credit_ct_dagster.cli.console import silence_libraries
+
+        silence_libraries()
         try:
             return super().invoke(ctx)
         except CreditCtError as error:
@@ -45,6 +51,17 @@ class _Group(click.Group):
         with no_search_for_garbage():
             return import_module(f"credit_ct_dagster.cli.{cmd_name}").command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            # Click looks for similar names among the commands that have been imported.
+            raise click.exceptions.NoSuchCommand(
+                error.command_name, possibilities=COMMANDS, ctx=ctx
+            ) from None
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -53,7 +70,21 @@ class _Group(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "credit-ct",
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="\b\n".join(
+        [
+            "",
+            "Begin with: credit-ct doctor, then credit-ct run --sample-if-empty.",
+            "Each command has examples: credit-ct run --help.",
+            "Completion of commands, options and base dates, in ~/.bashrc (zsh, fish alike):",
+            '  eval "$(_CREDIT_CT_COMPLETE=bash_source credit-ct)"',
+        ]
+    ),
+)
+@click.version_option(package_name="credit-ct-dagster", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of a failure.")
 def main(debug: bool) -> None:
     """Continuous training of a credit-score classifier."""

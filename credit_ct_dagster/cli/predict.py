@@ -15,8 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from credit_ct_dagster.cli.console import silence_libraries
-from credit_ct_dagster.cli.options import model_option, separator_option
+from credit_ct_dagster.cli.options import examples, model_option, separator_option
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.disk import replacing
 from credit_ct_dagster.errors.inputs import FileError
@@ -37,7 +36,14 @@ _LEFT_OUT = 3
 _formats = click.Choice([each.value for each in Format])
 
 
-@click.command("predict")
+@click.command(
+    "predict",
+    epilog=examples(
+        "credit-ct predict --example > customers.csv",
+        "credit-ct predict customers.csv --reasons",
+        "credit-ct predict customers.csv --output scores.parquet --bad-rows skip",
+    ),
+)
 @click.argument("file", metavar="FILE|-", required=False)
 @click.option("--output", metavar="FILE", help="Where to. [default: the terminal]")
 @model_option
@@ -97,7 +103,6 @@ def command(
     _require_usable(source, target, to_format)
     if refused:
         _require_other(Path(refused), source, target)
-    silence_libraries()
     with ExitStack() as stack:
         stack.enter_context(_ended_by_sigterm())
         name, stream = stack.enter_context(_reading(source))

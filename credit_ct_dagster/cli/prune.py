@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.filesize import decimal
-from rich.table import Table
 
-from credit_ct_dagster.cli.console import console, silence_libraries
+from credit_ct_dagster.cli.console import console, figures, print_table
+from credit_ct_dagster.cli.options import AnyDay, examples
 from credit_ct_dagster.cli.wired import wired
+from credit_ct_dagster.runs.history import RunHistory
 from credit_ct_dagster.runs.instance import configured_instance
 
 if TYPE_CHECKING:  # MLflow takes seconds to import, which --help does not need
@@ -20,27 +21,43 @@ if TYPE_CHECKING:  # MLflow takes seconds to import, which --help does not need
     from credit_ct_dagster.operations.prune_predictions import ExpiredPredictions
 
 
-@click.command("prune")
+@click.command(
+    "prune",
+    epilog=examples("credit-ct prune --keep-days 365", "credit-ct prune --keep-days 365 --yes"),
+)
 @click.option(
     "--keep-days",
     type=click.IntRange(min=1),
     help="Retain base dates of the last N days. [default: PRUNE_KEEP_DAYS]",
 )
+@click.option(
+    "--failed-runs-of",
+    type=AnyDay(trained=False),
+    metavar="YYYY-MM-DD",
+    help="Delete only the failed and cancelled runs of one base date, as of one that was run by"
+    " mistake, and all that Dagster recorded of them: the UI shows it as failed until then. A run"
+    " that made what is still in use is retained.",
+)
 @click.option("--yes", is_flag=True, help="Delete; without it, only list what would be deleted.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-def command(keep_days: int | None, yes: bool, as_json: bool) -> None:
+def command(keep_days: int | None, failed_runs_of: str | None, yes: bool, as_json: bool) -> None:
     """Delete everything that belongs to old base dates, and old predictions.
 
     Scores of customers, artifacts, packages, MLflow runs, studies and Dagster runs. Retained are
-    the base dates of the champion and of its predecessor, of challengers in the shadow, those with
-    any alias in MLflow, the holdouts on which models are judged, and all records of decisions.
+    the base dates of the champion and of its predecessor, of challengers in the shadow, of a model
+    that awaits approval, those with any alias in MLflow, the holdouts on which models are judged,
+    and all records of decisions.
     From the log of the service, predictions older than PREDICTIONS_KEEP_DAYS are deleted, and with
     them what was found about the days on which they were made, unless a probation or the health of
     the champion is still judged by it. Nothing is deleted from the ledger credit_arrivals.
     If it is interrupted, start it again: it continues where it stopped. The exit code is 1 if a
     base date could not be deleted.
     """
-    silence_libraries()
+    if failed_runs_of and keep_days:
+        raise click.UsageError("Give --keep-days or --failed-runs-of: each deletes something else.")
+    if failed_runs_of:
+        _delete_failed(failed_runs_of, yes, as_json)
+        return
     from credit_ct_dagster.operations.prune import Retention
     from credit_ct_dagster.operations.prune_monitoring import MonitoringRetention
     from credit_ct_dagster.operations.prune_predictions import PredictionRetention
@@ -91,6 +108,37 @@ def command(keep_days: int | None, yes: bool, as_json: bool) -> None:
     sys.exit(int(bool(failed)))
 
 
+def _delete_failed(base_dt: str, yes: bool, as_json: bool) -> None:
+    """The runs, and their events and checks, which Dagster itself retains.
+
+    The base date need not exist: that is how it may have failed. What a run materialized would be
+    unknown without its events: one whose materializations are the newest is retained.
+    """
+    with configured_instance() as instance:
+        history = RunHistory(instance, wired().settings.model_name)
+        failed = history.failed(base_dt)
+        run_ids = [run_id for run_id, in_use in failed.items() if not in_use]
+        for run_id in run_ids if yes else ():
+            history.remove(run_id)
+        if yes:
+            history.forget_status()
+    if as_json:
+        retained = [run_id for run_id in failed if run_id not in run_ids]
+        found = {"base_dt": base_dt, "runs": run_ids, "retained": retained, "deleted": yes}
+        click.echo(json.dumps(found, indent=2))
+        return
+    for run_id, in_use in failed.items():
+        if in_use:
+            console.print(
+                f"Run {run_id} is retained: what it materialized is in use ({', '.join(in_use)}).",
+                markup=False,
+            )
+    done = "They are deleted" if yes else "Nothing was deleted: --yes deletes them"
+    console.print(
+        f"Failed or cancelled runs of base date {base_dt}: {len(run_ids)}. {done}.", markup=False
+    )
+
+
 def _conclude(
     retention: "Retention",
     plan: "Plan",
@@ -130,11 +178,13 @@ def _print(plan: "Plan") -> None:
         console.print(f"No base date up to {plan.last_expired} has anything to delete.")
         return
     total = plan.total()
-    table = Table("base date", *total, "bytes", box=None)
-    for base_dt, amounts in [*plan.expired.items(), ("total", total)]:
-        table.add_row(
+    rows = [
+        [
             base_dt,
             *(f"{amounts[name].items:,}" if name in amounts else "" for name in total),
             decimal(sum(amount.bytes for amount in amounts.values())),
-        )
-    console.print(table)
+        ]
+        for base_dt, amounts in [*plan.expired.items(), ("total", total)]
+    ]
+    titles = (name.replace("registered", "MLflow") for name in total)
+    print_table(figures(["base date", *titles, "size"], rows))

@@ -5,13 +5,19 @@ import webbrowser
 import click
 
 from credit_ct_dagster.cli.console import console
+from credit_ct_dagster.cli.options import BaseDate, examples
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.contracts.files import MODEL_CARD_FILE, MODEL_FOLDER
 from credit_ct_dagster.errors.stores import MissingArtifactError
 
 
-@click.command("report")
-@click.option("--partition", metavar="D", help="Base date. [default: the newest with a card]")
+@click.command("report", epilog=examples("credit-ct report --partition 2025-07-01"))
+@click.option(
+    "--partition",
+    type=BaseDate(trained=True),
+    metavar="D",
+    help="Base date. [default: the newest with a card]",
+)
 @click.option("--open/--no-open", "opens", default=True, help="Open it, or only print its path.")
 def command(partition: str | None, opens: bool) -> None:
     """Open the model card of a base date."""

@@ -2,22 +2,25 @@
 
 import click
 
-from credit_ct_dagster.cli.console import console, silence_libraries
+from credit_ct_dagster.cli.console import console
+from credit_ct_dagster.cli.deciding import by_option, decided, reason_option
+from credit_ct_dagster.cli.options import examples
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.contracts.decision import Ground
 from credit_ct_dagster.probation import roll_back
 
 
-@click.command("rollback")
-@click.option("--by", required=True, metavar="NAME", help="Who decides.")
-@click.option("--reason", required=True, metavar="TEXT", help="Why.")
+@click.command(
+    "rollback", epilog=examples('credit-ct rollback --by "Jo Kim" --reason "recall of Poor fell"')
+)
+@by_option
+@reason_option
 def command(by: str, reason: str) -> None:
     """Let the previous champion serve again; it is recorded, and can itself be rolled back."""
-    silence_libraries()
-    promotions = wired().promotions
-    with promotions.deciding() as deciding:
+    wiring = wired()
+    with decided(wiring) as deciding:
         record = roll_back(
-            promotions,
+            wiring.promotions,
             deciding,
             by=by,
             ground=Ground.person,

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,7 +12,8 @@ import dagster as dg
 import yaml
 from rich.table import Table
 
-from credit_ct_dagster.cli.console import console, silence_libraries
+from credit_ct_dagster.cli.console import console, print_table
+from credit_ct_dagster.cli.options import BaseDate, examples
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.decision import DecisionRecord
@@ -21,6 +23,7 @@ from credit_ct_dagster.errors.operation import RunFailedError
 from credit_ct_dagster.errors.stores import NoLabelsError
 from credit_ct_dagster.garbage import no_search_for_garbage
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder
+from credit_ct_dagster.modeling.judging.standing import Standing, serves_already, standing_since
 from credit_ct_dagster.runs.instance import configured_instance
 from credit_ct_dagster.runs.model_runs import ModelRuns
 from credit_ct_dagster.runs.processes import fail_abandoned_runs, run_tags
@@ -30,9 +33,15 @@ _JOB = "continuous_training"
 _BEST_SHOWN = 5
 
 
-@click.command("run")
+@click.command(
+    "run",
+    epilog=examples("credit-ct run", "credit-ct run --partition 2025-07-01 --config quick.yaml"),
+)
 @click.option(
-    "--partition", metavar="YYYY-MM-DD", help="The base date. [default: the newest that has labels]"
+    "--partition",
+    type=BaseDate(trained=False),
+    metavar="YYYY-MM-DD",
+    help="The base date. [default: the newest that has labels]",
 )
 @click.option(
     "--sample-if-empty", is_flag=True, help="Load sample rows first when there is no label at all."
@@ -70,10 +79,12 @@ def command(
         packaged = _packaged(wiring, instance, base_dt) if if_missing else None
         if packaged and _is_complete(wiring, base_dt, packaged):
             console.print(f"Base date {base_dt} is packaged already; its result:")
+            began = None
         else:
+            began = datetime.now(UTC)
             console.print(f"Base date {base_dt}")
             packaged = _execute(wiring, instance, base_dt, _read(config) if config else {})
-        _report(wiring, base_dt, packaged, time.perf_counter() - started)
+        _report(wiring, base_dt, packaged, began, time.perf_counter() - started)
 
 
 def _newest_with_labels(wiring: Wiring) -> str:
@@ -110,27 +121,24 @@ def _execute(
     wiring: Wiring, instance: dg.DagsterInstance, base_dt: str, run_config: dict[str, Any]
 ) -> str:
     """Run the job; returns the BentoML tag."""
-    silence_libraries()
     with no_search_for_garbage():
         from credit_ct_dagster.definitions import build
+        from credit_ct_dagster.runs.code_location import execute_run_here
+        from credit_ct_dagster.runs.config_errors import shortly
         from credit_ct_dagster.runs.reasons import reason_of
 
     run_id = str(uuid4())
     try:
-        result = (
-            build(wiring.settings)
-            .resolve_job_def(_JOB)
-            .execute_in_process(
-                partition_key=base_dt,
-                instance=instance,
-                run_id=run_id,
-                tags=run_tags(run_id, wiring.settings.model_name),
-                run_config={"loggers": {"terminal": {}}} | run_config,
-                raise_on_error=False,
-            )
+        result = execute_run_here(
+            build(wiring.settings).resolve_job_def(_JOB),
+            instance,
+            run_id,
+            base_dt,
+            tags=run_tags(run_id, wiring.settings.model_name),
+            run_config={"loggers": {"terminal": {}}} | run_config,
         )
     except dg.DagsterInvalidConfigError as error:
-        raise RunConfigError(f"The run configuration is not valid: {error}") from error
+        raise RunConfigError(f"The run configuration is not valid: {shortly(error)}.") from error
     if not result.success:
         reason = reason_of(result.all_events)
         raise RunFailedError(
@@ -170,9 +178,12 @@ def _results(wiring: Wiring, base_dt: str) -> ArtifactFolder:
     return wiring.artifacts.open(files.MODEL_FOLDER, base_dt)
 
 
-def _report(wiring: Wiring, base_dt: str, tag: str, seconds: float) -> None:
+def _report(wiring: Wiring, base_dt: str, tag: str, began: datetime | None, seconds: float) -> None:
+    """Print the result; `began` is when the job was started, if it was."""
     folder = _results(wiring, base_dt)
     summary, trials = folder.read(SearchSummary), folder[files.TRIALS_FILE]
+    record, records = folder.read(DecisionRecord), wiring.promotions.records()
+    standing = standing_since(record, records, datetime.now(UTC))
     _print_trials(trials)
     rows = summary.rows
     for name, value in {
@@ -180,7 +191,7 @@ def _report(wiring: Wiring, base_dt: str, tag: str, seconds: float) -> None:
         "Rows": f"{sum(rows.values()):,} ({', '.join(f'{n:,} {k}' for k, n in rows.items())})",
         "Accuracy": _accuracy(wiring, base_dt, tag),
         "BentoML tag": tag,
-        "Decision": folder.read(DecisionRecord).decision.sentence,
+        "Decision": _decision(standing, began),
         "Model card": folder.path / files.MODEL_CARD_FILE,
         "Artifacts": folder.path,
         "Took": f"{seconds:.0f} s",
@@ -189,12 +200,18 @@ def _report(wiring: Wiring, base_dt: str, tag: str, seconds: float) -> None:
         console.print(f"{name:<12}  {value}", markup=False)
 
 
+def _decision(standing: Standing, began: datetime | None) -> str:
+    """Where the model stands; what an earlier run decided is named as that."""
+    if began and standing.serves and standing.decision.time < began:
+        return f"{serves_already(standing.decision)}; packaged again."
+    return standing.sentence
+
+
 def _accuracy(wiring: Wiring, base_dt: str, tag: str) -> str:
-    """Of the classes that the package gives; a search measures those of the highest raw score."""
     [metrics] = [each.metrics for each in wiring.bentoml_store.packaged(base_dt) if each.tag == tag]
     named = {"val_accuracy": "validation", "holdout_accuracy": "the holdout"}
     found = [f"{metrics[key]:.4f} on {name}" for key, name in named.items() if key in metrics]
-    return ", ".join(found)
+    return f"{', '.join(found)} (by the package's class rule)"
 
 
 def _print_trials(trials: Any) -> None:
@@ -203,7 +220,7 @@ def _print_trials(trials: Any) -> None:
     ranked = completed.sort_values(
         ["val_accuracy", "val_log_loss", "trial"], ascending=[False, True, True]
     ).head(_BEST_SHOWN)
-    table = Table(*["trial", *searched, "trees", "accuracy", "macro F1", "log-loss"], box=None)
+    table = Table(*["trial", *searched, "trees", "accuracy", "macro F1", "log-loss, raw"], box=None)
     for row in ranked.itertuples():
         table.add_row(
             str(row.trial),
@@ -211,8 +228,10 @@ def _print_trials(trials: Any) -> None:
             f"{row.iterations:.0f}",
             *(f"{x:.4f}" for x in (row.val_accuracy, row.val_macro_f1, row.val_log_loss)),
         )
-    console.print(f"\nThe best {len(ranked)} of {len(trials)} trials, on validation:")
-    console.print(table)
+    # A search knows no class rule yet, so that its accuracy is not the one of the package.
+    best = f"The best {len(ranked)} of {len(trials)} trials"
+    console.print(f"\n{best}, on validation, by the highest raw score:")
+    print_table(table)
     console.print()
 
 

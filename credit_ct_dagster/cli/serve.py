@@ -6,11 +6,12 @@ from functools import partial
 import click
 
 from credit_ct_dagster.cli.console import console
+from credit_ct_dagster.cli.options import examples
 from credit_ct_dagster.cli.service import api_keys
 from credit_ct_dagster.settings import set_up_process
 
 
-@click.command("serve")
+@click.command("serve", epilog=examples("credit-ct serve --port 8000 --workers 2"))
 @click.option("--host", help="Address to listen on.  [default: SERVING_HOST, or 127.0.0.1]")
 @click.option("--port", type=click.IntRange(1, 65535), help="[default: SERVING_PORT, or 8000]")
 @click.option("--workers", type=click.IntRange(1, 256), help="[default: SERVING_WORKERS, or 2]")
@@ -35,7 +36,9 @@ def command(host: str | None, port: int | None, workers: int | None) -> None:
         # prometheus-client reads it when a worker imports it.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder.metrics)
         address = f"[{host}]" if ":" in host else host
-        console.print(f"The service: http://{address}:{port} (Ctrl-C ends it)")
+        url = f"http://{address}:{port}"
+        console.print(f"The service: {url} (Ctrl-C ends it); loading models, for some 20 s")
+        supervisor.when_started(folder.path, lambda: console.print(f"The service answers: {url}"))
         supervisor.serve(
             partial(service_app.app, folder.path, host),
             listener,

@@ -1,16 +1,17 @@
 """`credit-ct status`: how far every base date has come."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 
 import click
 import dagster as dg
-from rich.table import Table
 
 from credit_ct_dagster.assets.merged_rows import EXPIRY_CHECK
-from credit_ct_dagster.cli.console import console
+from credit_ct_dagster.cli.console import console, print_table, width
+from credit_ct_dagster.cli.options import AnyDay, examples
 from credit_ct_dagster.cli.service import service_of
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.contracts import files
@@ -19,6 +20,7 @@ from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.garbage import no_search_for_garbage
+from credit_ct_dagster.modeling.judging.standing import Standing, standings
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.resources.bentoml_packages import Package
 from credit_ct_dagster.runs.history import RunHistory
@@ -27,6 +29,7 @@ from credit_ct_dagster.runs.model_runs import ModelRuns
 from credit_ct_dagster.runs.purposes import is_training_job
 from credit_ct_dagster.wiring import Wiring
 
+_SHOWN = 20
 _UNFINISHED = {
     dg.DagsterRunStatus.QUEUED: "queued",
     dg.DagsterRunStatus.NOT_STARTED: "queued",
@@ -54,7 +57,8 @@ class BaseDateStatus:
         mlflow_run_id: The run of the same model.
         bentoml_tag: The newest package.
         role: `champion` or `previous`; None for all others.
-        decision: What the gate or a person decided about its model, and why.
+        decision: Where its model stands by all decisions, those on other models included: what was
+            decided, and why, or what took its place.
         checks: Per check of its assets, whether it passed when it last ran.
         problems: Files of it that cannot be read, each with what makes it again.
     """
@@ -74,13 +78,30 @@ class BaseDateStatus:
     problems: list[str] = field(default_factory=list)
 
 
-@click.command("status")
+@click.command(
+    "status", epilog=examples("credit-ct status --since 2025-07-01", "credit-ct status --json")
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help=f"Only the N newest base dates. [default: {_SHOWN}; with --json, all]",
+)
+@click.option(
+    "--since",
+    type=AnyDay(trained=False),
+    metavar="DATE",
+    help="Only base dates from then on.",
+)
 @click.option(
     "--service", is_flag=True, help="Only the HTTP service; with --json, as a JSON object."
 )
-def command(as_json: bool, service: bool) -> None:
-    """List the base dates, newest first, and what the HTTP service serves."""
+def command(as_json: bool, limit: int | None, since: str | None, service: bool) -> None:
+    """Show the champion, the HTTP service, what needs attention, and the base dates, newest first.
+
+    Accuracy is that on the holdout. A wide terminal shows more columns, --json all.
+    """
     wiring = wired()
     if service:
         _show_service(wiring, as_json)
@@ -90,17 +111,29 @@ def command(as_json: bool, service: bool) -> None:
         found = _collect(wiring, packages)
     for error in broken:
         click.echo(str(error), err=True)
+    wanted = [status for status in found if status.base_dt >= (since or "")]
     if as_json:
-        click.echo(json.dumps([asdict(status) for status in found], indent=2))
-    elif found:
-        console.print(_table(found))
-        for status in found:
-            for problem in status.problems:
-                console.print(f"Base date {status.base_dt}: {problem}", markup=False)
-    else:
+        click.echo(json.dumps([asdict(status) for status in wanted[:limit]], indent=2))
+        return
+    _print(found, wanted, limit or _SHOWN, f"Service:  {_service(wiring)}")
+
+
+def _print(
+    found: list[BaseDateStatus], wanted: list[BaseDateStatus], limit: int, service: str
+) -> None:
+    from credit_ct_dagster.cli.status_table import attention, champion_lines, table_of
+
+    shown = wanted[:limit]
+    for line in (*champion_lines(found), service, *attention(shown)):
+        console.print(line, markup=False)
+    if not found:
         console.print("No base date yet: credit-ct run trains the newest one that has labels.")
-    if not as_json:
-        _show_service(wiring, as_json)
+    if shown:
+        console.print()
+        print_table(table_of(shown, width()))
+    if len(wanted) > limit:
+        more = len(wanted) - limit
+        console.print(f"{more:,} older: credit-ct status --limit {len(wanted)} shows them as well.")
 
 
 def _show_service(wiring: Wiring, as_json: bool) -> None:
@@ -157,6 +190,10 @@ def _collect(wiring: Wiring, packages: Sequence[Package]) -> list[BaseDateStatus
                 outcome = "promoted" if decision.promoted else "not promoted"
                 of(base_dt).decision = f"{outcome}: {decision.ground.value}"
 
+    # Later decisions, on this model or on another one, are in no file of its base date.
+    for base_dt, standing in _standings(wiring).items():
+        if base_dt in found:
+            of(base_dt).decision = standing.summary
     for package in packages:
         status = of(package.identity.base_dt)
         status.state, status.bentoml_tag = "packaged", package.tag
@@ -179,6 +216,17 @@ def _collect(wiring: Wiring, packages: Sequence[Package]) -> list[BaseDateStatus
     return sorted(found.values(), key=lambda status: status.base_dt, reverse=True)
 
 
+def _standings(wiring: Wiring) -> Mapping[str, Standing]:
+    """Where the models stand; a decision that cannot be read hides nothing else."""
+    try:
+        return standings(wiring.promotions.records(), datetime.now(UTC))
+    except UnavailableError:
+        raise
+    except CreditCtError as error:
+        click.echo(str(error), err=True)
+        return {}
+
+
 def _states_of_newest_runs(runs: ModelRuns) -> dict[str, str | None]:
     """Per base date, the state of its newest run; None when that run succeeded.
 
@@ -196,34 +244,3 @@ def _states_of_newest_runs(runs: ModelRuns) -> dict[str, str | None]:
         dg.DagsterRunStatus.CANCELED: "canceled",
     }
     return {base_dt: states.get(status) for base_dt, status in newest.items()}
-
-
-def _summed_up(checks: dict[str, bool]) -> str:
-    failed = [name for name, passed in checks.items() if not passed]
-    return f"{len(checks) - len(failed)} passed" + (
-        f", failed: {', '.join(failed)}" if failed else ""
-    )
-
-
-def _table(found: list[BaseDateStatus]) -> Table:
-    table = Table(
-        "base date", "state", "rows", "train / val / holdout", "val acc.", "holdout acc.",
-        "BentoML tag", "role", "decision", "checks", box=None,
-    )  # fmt: skip
-    for status in found:
-        splits = " / ".join(f"{n:,}" for n in status.splits.values()) if status.splits else ""
-        table.add_row(
-            status.base_dt,
-            status.state,
-            "expired" if status.expired else f"{status.rows:,}",
-            splits,
-            *(
-                "" if accuracy is None else f"{accuracy:.4f}"
-                for accuracy in (status.val_accuracy, status.holdout_accuracy)
-            ),
-            status.bentoml_tag or "",
-            status.role or "",
-            status.decision or "",
-            _summed_up(status.checks) if status.checks else "",
-        )
-    return table

@@ -5,12 +5,13 @@ from pathlib import Path
 import click
 
 from credit_ct_dagster.cli.console import console
+from credit_ct_dagster.cli.options import examples
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.errors.operation import DaemonSilentError
-from credit_ct_dagster.runs.instance import configured_instance
+from credit_ct_dagster.runs.instance import configured_instance, place_of_history
 
 
-@click.command("ui")
+@click.command("ui", epilog=examples("credit-ct ui --port 3000"))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=3000, show_default=True, help="Port to listen on.")
 @click.option(
@@ -45,6 +46,7 @@ def command(host: str, port: int, workspace: Path, daemon: bool) -> None:
     )
     with configured_instance() as instance:
         console.print(f"Dagster's UI: http://{host}:{port} (Ctrl-C ends it)")
+        console.print(f"Its history stays: it is {place_of_history()}", markup=False)
         interrupted = serve(instance, workspace.absolute(), access, host, port, daemon)
     if not interrupted:
         raise DaemonSilentError(

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import click
 
+from credit_ct_dagster.cli.options import BaseDate, examples
 from credit_ct_dagster.cli.service import service_of
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.contracts.files import HEALTH_FILE, HEALTH_PAGE_FILE, MONITORING_FOLDER
@@ -15,9 +16,12 @@ from credit_ct_dagster.errors.base import runbook_section
 from credit_ct_dagster.errors.inputs import BaseDateError
 from credit_ct_dagster.errors.watching import NoHealthRecordError, OutdatedHealthRecordError
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder
+from credit_ct_dagster.modeling.watching.decision_health import decision_sentences
 from credit_ct_dagster.modeling.watching.health import in_order
 from credit_ct_dagster.modeling.watching.serving_health import moment_of, serving_sentences
-from credit_ct_dagster.partitions import HEALTH_DUE_HOUR, TIMEZONE
+from credit_ct_dagster.partitions import TIMEZONE, day_of
+from credit_ct_dagster.runs import dagster_internals
+from credit_ct_dagster.runs.instance import configured_instance
 from credit_ct_dagster.wiring import Wiring
 
 _WIDTH = 80
@@ -29,10 +33,19 @@ _COLORS = {
     Severity.ok: "green",
 }
 _LAST_DAYS = 7
+_SCHEDULE = "daily_monitoring_schedule"
+_OF_NOW = (Topic.serving, Topic.decisions)
 
 
-@click.command("watch")
-@click.option("--day", metavar="DATE", help="A prediction day. [default: the newest one]")
+@click.command(
+    "watch", epilog=examples("credit-ct watch", "credit-ct watch --day 2025-07-01 --json")
+)
+@click.option(
+    "--day",
+    type=BaseDate(trained=False),
+    metavar="DATE",
+    help="A prediction day. [default: the newest one]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the record as a JSON object.")
 def command(day: str | None, as_json: bool) -> None:
     """Tell how the champion does: the most urgent first, with what to do.
@@ -41,10 +54,16 @@ def command(day: str | None, as_json: bool) -> None:
     is asked again how it is now.
 
     Exits with 0 if the champion is healthy, and with 1 if somebody has to act or to look, or if
-    there is no record.
+    there is no record although there should be one. As long as none is due, as on the first day, it
+    exits with 0 and says by when there will be one (--json: healthy is null).
     """
     wiring = wired()
-    record, folder = _of_day(wiring, day) if day else _newest(wiring)
+    found = _of_day(wiring, day) if day else _newest(wiring)
+    if found is None:
+        text = _without_record(wiring)
+        click.echo(json.dumps({"healthy": None, "text": text}) if as_json else text)
+        return
+    record, folder = found
     if day is None:
         record = _as_of_now(wiring, record)
     if as_json:
@@ -69,13 +88,38 @@ def _of_day(wiring: Wiring, text: str) -> tuple[HealthRecord, ArtifactFolder]:
     return folder.read(HealthRecord), folder
 
 
-def _newest(wiring: Wiring) -> tuple[HealthRecord, ArtifactFolder]:
+def _newest(wiring: Wiring) -> tuple[HealthRecord, ArtifactFolder] | None:
     for _, folder in reversed([*wiring.artifacts.open_all(MONITORING_FOLDER)]):
         if HEALTH_FILE in folder:
             return folder.read(HealthRecord), folder
-    raise NoHealthRecordError(
-        "There is no record yet of how the champion does: switch daily_monitoring_schedule on, or"
-        " start monitoring_job for yesterday in the UI."
+    return None
+
+
+def _without_record(wiring: Wiring) -> str:
+    """By when there will be a first record.
+
+    Raises:
+        NoHealthRecordError: Nobody makes one, or it is late.
+    """
+    with configured_instance() as instance:
+        is_on = dagster_internals.switched_instigators(instance).get(_SCHEDULE, True)
+    if not is_on:
+        raise NoHealthRecordError(
+            f"There is no record yet of how the champion does: switch {_SCHEDULE} on, or start"
+            " monitoring_job for yesterday in the UI."
+        )
+    calendar, decisions = wiring.scheduled_calendar, wiring.promotions.records()
+    due = calendar.newest_due(calendar.health_due)
+    if due and decisions and day_of(decisions[0].time.timestamp()) <= due:
+        raise NoHealthRecordError(
+            f"There is no record yet of how the champion does, although that of {due} is due: check"
+            f" that the daemon runs (credit-ct doctor) and why runs of {_SCHEDULE} failed, or start"
+            " monitoring_job for that day in the UI."
+        )
+    hours, minutes = divmod(calendar.health_due, 60)
+    return (
+        "No day has been looked at yet; the next is looked at by"
+        f" {hours:02}:{minutes:02} {TIMEZONE}."
     )
 
 
@@ -86,14 +130,16 @@ def _as_of_now(wiring: Wiring, record: HealthRecord) -> HealthRecord:
     sentences = [
         *_outdated(wiring, record, now),
         *serving_sentences(record.champion, service, record.days[-_LAST_DAYS:]),
-        *(each for each in record.sentences if each.topic != Topic.serving),
+        *decision_sentences(wiring.promotions.records(), record.base_dt, now),
+        *(each for each in record.sentences if each.topic not in _OF_NOW),
     ]
     return record.model_copy(update={"service": service, "sentences": in_order(iter(sentences))})
 
 
 def _outdated(wiring: Wiring, record: HealthRecord, now: datetime) -> Iterator[HealthSentence]:
     try:
-        due = wiring.calendar.newest(now - timedelta(hours=HEALTH_DUE_HOUR))
+        calendar = wiring.scheduled_calendar
+        due = calendar.newest(now - timedelta(minutes=calendar.health_due))
     except BaseDateError:  # no day is due yet
         return
     late = (date.fromisoformat(due) - date.fromisoformat(record.base_dt)).days
@@ -104,7 +150,7 @@ def _outdated(wiring: Wiring, record: HealthRecord, now: datetime) -> Iterator[H
             text=f"The newest record is of {record.base_dt}, {late} day{'s' if late > 1 else ''}"
             " older than what is due: nobody has looked at the champion since.",
             code=OutdatedHealthRecordError.code,
-            action="Check that daily_monitoring_schedule is on, and why its last run failed.",
+            action=f"Check that {_SCHEDULE} is on, and why its last run failed.",
         )
 
 

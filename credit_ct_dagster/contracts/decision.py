@@ -1,12 +1,11 @@
 """Decisions on the champion, with their evidence."""
 
-from collections.abc import Mapping
-from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from pydantic import AwareDatetime, computed_field, model_validator
 
+from credit_ct_dagster.contracts.approval import Approval
 from credit_ct_dagster.contracts.files import DECISION_FILE
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.record import Part, Record
@@ -17,6 +16,10 @@ GATE = "gate"
 """Who decided when no person did, and the evidence was that of holdouts."""
 PROBATION = "probation"
 """Who decided when no person did, and the evidence was that of answers which were served."""
+RETRAINING = "retraining"
+"""Who decided that a model is trained, because of how the champion did."""
+PLATFORM = (GATE, PROBATION, RETRAINING)
+"""Who decides without a person; no person has such a name."""
 
 
 class Ground(StrEnum):
@@ -36,11 +39,20 @@ class Ground(StrEnum):
     confirmed = "confirmed"
     rolled_back = "rolled back"
     registered_again = "registered again"
+    awaiting_approval = "awaiting approval"
+    rejected = "rejected"
+    expired = "approval expired"
 
     @classmethod
     def of_better(cls) -> "set[Ground]":
         """Those of a challenger that was found to be better, whatever was decided."""
         return {cls.better, cls.cooling_down, cls.no_agreement}
+
+    @property
+    def record_version(self) -> int:
+        """The version of a record with this ground: releases with version 1 know no approval."""
+        of_approval = {Ground.awaiting_approval, Ground.rejected, Ground.expired}
+        return DecisionRecord.VERSION if self in of_approval else 1
 
 
 class Estimate(Part):
@@ -196,13 +208,16 @@ class Decision(Part):
         floors: What the challenger had to reach.
         golden_rows: How many golden rows its package answered as the pipeline does, in a server;
             None if it was not promoted, or by an earlier release.
-        by_evidence: The ground for which it would have been promoted, if its package served.
+        by_evidence: The ground for which it would have been promoted, if its package served, or if
+            nobody had to approve that.
         probabilities: How the probabilities compare with the champion's; None without one, or in
             what earlier releases wrote.
         holdouts: Base dates whose holdout rows were pooled, this one first; empty in what earlier
             releases wrote.
         prediction_days: The first and the last prediction day of answers that were served, and that
             another model had scored in the shadow, if their labels were evidence; else None.
+        despite: What speaks against it, which a person was told and overruled, each in a few words.
+        approval: What it has to do with an approval; None if nothing.
         windows: Whether the newest evidence agrees with the older; where it does not, floors and
             comparison are those of the newest. None if that was not tested.
     """
@@ -217,6 +232,8 @@ class Decision(Part):
     probabilities: ProbabilityComparison | None = None
     holdouts: tuple[str, ...] = ()
     prediction_days: tuple[str, str] | None = None
+    despite: tuple[str, ...] = ()
+    approval: Approval | None = None
     windows: WindowContrast | None = None
 
 
@@ -238,6 +255,7 @@ class DecisionRecord(Record):
             seen; None in what earlier releases wrote.
     """
 
+    VERSION: ClassVar[int] = 2
     FILE: ClassVar[str] = DECISION_FILE
     REMEDY: ClassVar[str] = (
         "restore it from a backup if it lies in promotions/, or materialize champion_model for"
@@ -256,34 +274,7 @@ class DecisionRecord(Record):
     previous: str | None
     preceding_sha256: str | None = None
 
-    def after_registering_again(
-        self,
-        number: int,
-        time: datetime,
-        by: str,
-        model: ModelIdentity,
-        sentence: str,
-        versions: Mapping[str, str],
-    ) -> Self:
-        """The record that follows this one when a model that serves has a new version.
-
-        Args:
-            number: Its number.
-            time: When it was registered.
-            by: Who registered it.
-            model: With its new version.
-            sentence: Why.
-            versions: The new version per former one.
-        """
-        return type(self)(
-            number=number,
-            time=time,
-            by=by,
-            reason=None,
-            dagster_run_id=None,
-            model=model,
-            before=None,
-            decision=Decision(promoted=False, ground=Ground.registered_again, sentence=sentence),
-            champion=versions.get(self.champion or "", self.champion),
-            previous=versions.get(self.previous or "", self.previous),
-        )
+    @property
+    def by_person(self) -> bool:
+        """Whether a person decided."""
+        return self.by not in PLATFORM

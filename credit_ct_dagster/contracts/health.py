@@ -34,6 +34,7 @@ class Topic(StrEnum):
     """What a sentence is about, in the order in which a person asks."""
 
     serving = "serving"
+    decisions = "decisions"
     volume = "volume"
     latency = "latency"
     classes = "classes"

@@ -9,6 +9,9 @@ from credit_ct_dagster.contracts.record import Part, Record
 from credit_ct_dagster.contracts.splits import Limits, Scale
 from credit_ct_dagster.contracts.utility import Matrix, Utility
 
+CLASS_COLUMN = "credit_score"
+"""What the code inside packages calls the class, whatever the bank calls it."""
+
 
 class Sigmoid(Part):
     """A score s becomes 1 / (1 + exp(slope * s + intercept)) (Platt 1999)."""

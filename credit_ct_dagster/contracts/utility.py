@@ -9,10 +9,11 @@ from pydantic_core import from_json
 from credit_ct_dagster.contracts.record import Part
 
 Matrix = Sequence[Sequence[float]]
-"""Three rows, one per true class, of three numbers, one per predicted class, from Poor to Good."""
+"""A row per true class of a number per predicted class, from worst to best."""
 
 DEFAULT_COSTS: Matrix = [[0.0, 2.0, 5.0], [1.0, 0.0, 1.0], [2.0, 1.0, 0.0]]
-"""A Poor customer who is taken for Good weighs the most."""
+"""Of Poor, Standard and Good, in records that say nothing else: a Poor customer who is taken for
+Good weighs the most."""
 
 MOST = 1e6
 """No cost is higher, so that sums and differences of costs stay numbers that can be stored."""
@@ -26,15 +27,29 @@ class Metric(StrEnum):
     expected_cost = "expected_cost"
 
 
-def require_three_classes(matrix: Matrix) -> None:
+def require_square(matrix: Matrix) -> None:
     """Make sure that a matrix has a finite number per true and predicted class, up to `MOST`."""
+    number = len(matrix)
     numbers = [number for row in matrix for number in row]
     # What is not a number is not within bounds.
     within = all(-MOST <= number <= MOST for number in numbers)
-    if [len(row) for row in matrix] != [3, 3, 3] or not within:
+    if number < 2 or [len(row) for row in matrix] != [number] * number or not within:
         raise ValueError(
-            f"must be three rows of three finite numbers, from -{MOST:,.0f} to {MOST:,.0f}"
+            f"must be a row per class of as many finite numbers, from -{MOST:,.0f} to {MOST:,.0f}"
         )
+
+
+def require_costs(costs: Matrix, classes: Sequence[str]) -> None:
+    """Make sure that costs tell being right on each class from some error on it."""
+    require_square(costs)
+    if len(costs) != len(classes):
+        raise ValueError(f"must have a row for each of {', '.join(classes)}")
+    for name, row, right in zip(classes, costs, range(len(costs)), strict=True):
+        if min(row) < row[right]:
+            raise ValueError(f"to be right on a {name} customer must not cost more than an error")
+        # Otherwise every answer would be as good as any other, and the first class be given.
+        if max(row) == row[right]:
+            raise ValueError(f"some error on a {name} customer must cost more than to be right")
 
 
 def matrix_of(value: object) -> object:
@@ -64,8 +79,8 @@ class Utility(Part):
 
     @field_validator("costs")
     @classmethod
-    def _of_three_classes(cls, costs: Matrix) -> Matrix:
-        require_three_classes(costs)
+    def _is_square(cls, costs: Matrix) -> Matrix:
+        require_square(costs)
         return costs
 
 

@@ -144,3 +144,33 @@ class ExcludedFeaturesError(CreditCtError):
     """The champion uses features that the bank has excluded since it was trained."""
 
     code = "CT-CHAMPION-7"
+
+
+class NotAwaitingApprovalError(CreditCtError):
+    """A person answered a request for an approval that waits no more, or never did."""
+
+    code = "CT-CHAMPION-8"
+
+
+class ChangedSinceRequestError(CreditCtError):
+    """A model, or the champion that it was compared with, is another one than when it was asked."""
+
+    code = "CT-CHAMPION-9"
+
+
+class OverruledFindingsError(CreditCtError):
+    """Something speaks against what a person decided, who did not say that this is known."""
+
+    code = "CT-CHAMPION-10"
+
+
+class DecisionNotShownError(CreditCtError):
+    """A decision stands, but Dagster's history or a model card does not show it yet."""
+
+    code = "CT-CHAMPION-11"
+
+
+class UnapprovedPackageError(CreditCtError):
+    """The champion was packaged again, and a person has to approve the new package."""
+
+    code = "CT-CHAMPION-12"

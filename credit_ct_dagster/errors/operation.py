@@ -57,6 +57,12 @@ class AutomationOffError(CreditCtError):
     code = "CT-DAGSTER-3"
 
 
+class BackfillFailedError(CreditCtError):
+    """A backfill failed before it had started all of its runs; only ever an alert."""
+
+    code = "CT-DAGSTER-4"
+
+
 class UnexpectedError(CreditCtError):
     """A failure that the platform does not know."""
 

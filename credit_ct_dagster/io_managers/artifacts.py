@@ -123,14 +123,12 @@ class ArtifactsIOManager(dg.ConfigurableIOManager):
         """
         template, base_dt = context.definition_metadata[FOLDER], context.partition_key
         try:
-            folder, sizes = self.write(template, base_dt, obj)
+            folder, _ = self.write(template, base_dt, obj)
         except CreditCtError as error:
             attempts = context.step_context.previous_attempt_count
             raised = failure_or_retry(error, base_dt, attempts, context.log)
             raise raised from raised.__cause__
-        context.add_output_metadata(
-            {"folder": dg.MetadataValue.path(str(folder)), "bytes_per_file": sizes}
-        )
+        context.add_output_metadata({"folder": dg.MetadataValue.path(str(folder))})
 
     def write(
         self, template: str, base_dt: str, files: Mapping[str, Any]

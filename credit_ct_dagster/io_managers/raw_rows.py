@@ -28,7 +28,7 @@ HOLDOUT_FILES = (
 )
 """What `raw_holdouts` reads of a base date, below its preprocessing folder."""
 
-_KEYS = ["id", schema.CUSTOMER]
+_KEYS = [schema.ID, schema.CUSTOMER]
 
 _NAMED = 3
 """So many base dates that are passed over are named, each with its reason."""

@@ -51,8 +51,8 @@ def check_cells(frame: pd.DataFrame, path: Path) -> int:
             expected = ", ".join(schema.CLASSES)
             unknown = ~cells.isin(schema.CLASSES)
             _reject(frame, path, name, unknown, f"is not a label: expected {expected}")
-    not_a_date = ~frame["date"].str.fullmatch(_DATE).astype(bool)
-    _reject(frame, path, "date", not_a_date, "is not written YYYY-MM-DD")
+    not_a_date = ~frame[schema.DATE].str.fullmatch(_DATE).astype(bool)
+    _reject(frame, path, schema.DATE, not_a_date, "is not written YYYY-MM-DD")
     return trimmed
 
 

@@ -98,7 +98,7 @@ class CsvFile:
 
 
 def check_labels(path: Path, separator: str = COMMA) -> CsvFile:
-    """Check a file of rows of `credit_score`.
+    """Check a file of labels.
 
     Args:
         path: A CSV file, either with a header naming the columns in any order, or without one and
@@ -112,7 +112,7 @@ def check_labels(path: Path, separator: str = COMMA) -> CsvFile:
 
 
 def check_features(path: Path, separator: str = COMMA) -> CsvFile:
-    """Check a file of rows of `credit_score_features`; see `check_labels`.
+    """Check a file of features; see `check_labels`.
 
     A header may leave out personal data, which then stays unchanged.
     """
@@ -126,7 +126,7 @@ def _check(lines: CsvLines) -> CsvFile:
         file.columns = batch.rows.column_names
         file.rows += len(batch.lines)
         file.trimmed += batch.trimmed
-        dates = pc.min_max(batch.rows["date"]).as_py()
+        dates = pc.min_max(batch.rows[schema.DATE]).as_py()
         file.first = min(file.first or dates["min"], dates["min"])
         file.last = max(file.last, dates["max"])
     if not file.columns:

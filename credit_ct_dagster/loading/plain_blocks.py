@@ -121,7 +121,7 @@ def _plain(column: pa.Array, name: str) -> pa.Array | None:
         return None
     if name == schema.TARGET and not _all(pc.is_in(column, value_set=_CLASSES)):
         return None
-    if name == "date" and not _are_dates(offsets, data):
+    if name == schema.DATE and not _are_dates(offsets, data):
         return None
     return column
 

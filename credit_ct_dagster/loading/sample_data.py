@@ -33,7 +33,7 @@ def generate(rows: int, until: date, seed: int) -> tuple[pd.DataFrame, pd.DataFr
         seed: The same seed gives the same rows.
 
     Returns:
-        The rows of `credit_score` and of `credit_score_features`, with the columns of the tables.
+        Labels and features, with the columns of the two source tables.
     """
     rng = np.random.default_rng(seed)
     customers = max(1, -(-rows // _MONTHS_PER_CUSTOMER))
@@ -57,14 +57,16 @@ def generate(rows: int, until: date, seed: int) -> tuple[pd.DataFrame, pd.DataFr
     number = rng.choice(9 * customers, size=customers, replace=False) + customers
     keys = pd.DataFrame(
         {
-            "id": (number[customer] * _ID_STEP + month).astype(str),
+            schema.ID: (number[customer] * _ID_STEP + month).astype(str),
             schema.CUSTOMER: number[customer].astype(str),
-            "date": _dates(rng, month, until),
+            schema.DATE: _dates(rng, month, until),
         }
     )
     features["name"] = "Customer " + keys[schema.CUSTOMER]
     features["ssn"] = "000-00-" + pd.Series(number[customer] % 10_000).astype(str).str.zfill(4)
     labels = _labels(rng, quality, until)[customer, month]
+    if list(real.LABEL_SHARES) != schema.CLASSES:  # what is drawn above are credit scores
+        features = features[[]]
     _add_remaining(rng, features, quality, customer)
     return (
         keys.assign(**{schema.TARGET: np.array(schema.CLASSES, dtype=object)[labels]}),
@@ -201,7 +203,7 @@ def _add_remaining(
             marginal = real.ADDED_MARGINALS.get(name) or _generic(BOUNDS.get(name, Bounds()))
             features[name] = _draw(rng, marginal, quality, customer)
             continue
-        words = np.array(column.words or real.GENERIC_WORDS, dtype=object)
+        words = np.array(column.words or column.kinds or real.GENERIC_WORDS, dtype=object)
         texts = pd.Series(rng.choice(words, len(customer)), dtype=object)
         if column.separator is not None:
             texts = texts + column.separator + rng.choice(words, len(customer))
@@ -233,8 +235,11 @@ def _dates(rng: np.random.Generator, month: np.ndarray, until: date) -> np.ndarr
 def _labels(rng: np.random.Generator, quality: np.ndarray, until: date) -> np.ndarray:
     """Class positions, customers x months: an autoregressive noise around the quality.
 
-    No customer falls from Good to Poor in one month.
+    No customer falls from the best class to the worst in one month, where there is one between.
     """
+    # Of classes that nobody has counted, each is as frequent as the others.
+    even = dict.fromkeys(schema.CLASSES, 1 / len(schema.CLASSES))
+    shares = real.LABEL_SHARES if list(real.LABEL_SHARES) == schema.CLASSES else even
     customers = len(quality)
     noise = rng.standard_normal(customers)
     scale = np.sqrt(1 - real.LABEL_LOADING**2)
@@ -243,9 +248,9 @@ def _labels(rng: np.random.Generator, quality: np.ndarray, until: date) -> np.nd
         quarter_starts = _month_end(until, MONTHS - 1 - number).month % 3 == 1
         persistence = real.LABEL_PERSISTENCE_QUARTER if quarter_starts else real.LABEL_PERSISTENCE
         noise = persistence * noise + np.sqrt(1 - persistence**2) * rng.standard_normal(customers)
-        label = _cut(real.LABEL_LOADING * quality + scale * noise, real.LABEL_SHARES)
-        if months:
-            fell = (months[-1] == 2) & (label == 0)
+        label = _cut(real.LABEL_LOADING * quality + scale * noise, shares)
+        if months and len(shares) > 2:
+            fell = (months[-1] == len(shares) - 1) & (label == 0)
             label = np.where(fell, 1, label)
         months.append(label)
     return np.stack(months, axis=1)

@@ -68,6 +68,7 @@ class Examination:
         promotions: MLflow, the packages, the artifacts and the champion.
         instance: Opens the Dagster instance.
         instigators: The schedules and sensors that should be on.
+        optional: Those that may be off.
         service: Answers over HTTP; None is not asked.
         excluded_features: What the champion must not use.
     """
@@ -77,6 +78,7 @@ class Examination:
     promotions: Promotions
     instance: Callable[[], AbstractContextManager[dg.DagsterInstance]]
     instigators: Sequence[Instigator]
+    optional: Sequence[Instigator] = ()
     service: Service | None = None
     excluded_features: Sequence[str] = ()
 
@@ -127,7 +129,8 @@ class Examination:
 
     def _optuna(self) -> str:
         names = self.studies.names(self.promotions.tracking.model_name)
-        return f"{sum(map(len, names.values())):,} studies at {self.studies.location}"
+        held = _counted(sum(map(len, names.values())), "study", "studies")
+        return f"{held} at {self.studies.location}"
 
     def _artifacts(self) -> str:
         artifacts = self.promotions.artifacts
@@ -153,8 +156,8 @@ class Examination:
         broken = packages.broken()
         if broken:
             raise broken[0]
-        held = f"{len(packages.packaged()):,} packages; {packages.home} can be written"
-        return held + _free_space(free, "BENTOML_HOME")
+        held = _counted(len(packages.packaged()), "package", "packages")
+        return f"{held}; {packages.home} can be written" + _free_space(free, "BENTOML_HOME")
 
     def _champion(self) -> str:
         agreed = self.promotions.agreement()
@@ -163,7 +166,7 @@ class Examination:
 
     def _dagster(self) -> str:
         with self.instance() as instance:
-            return f"{instance.get_runs_count():,} runs in its history"
+            return f"{_counted(instance.get_runs_count(), 'run', 'runs')} in its history"
 
     def _daemon(self) -> str:
         with self.instance() as instance:
@@ -179,13 +182,24 @@ class Examination:
     def _schedules_and_sensors(self) -> str:
         with self.instance() as instance:
             switched = dagster_internals.switched_instigators(instance)
-        off = [each.name for each in self.instigators if not _is_on(each, switched.get(each.name))]
+        off, may_be_off = (
+            [each.name for each in group if not _is_on(each, switched.get(each.name))]
+            for group in (self.instigators, self.optional)
+        )
         if off:
             # `dagster schedule start` finds the embedded instance only by DAGSTER_HOME.
             raise AutomationOffError(
                 f"Switched off: {', '.join(off)}. Switch them on in the UI, under Automation."
             )
-        return f"all {len(self.instigators)} are switched on"
+        known = len(self.instigators) + len(self.optional)
+        if not may_be_off:
+            return f"all {known} are switched on"
+        on = known - len(may_be_off)
+        return f"{on} of {known} are switched on; off, as they may be: {', '.join(may_be_off)}"
+
+
+def _counted(number: int, one: str, more: str) -> str:
+    return f"{number:,} {one if number == 1 else more}"
 
 
 def _is_on(instigator: Instigator, switched: bool | None) -> bool:

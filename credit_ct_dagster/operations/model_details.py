@@ -1,6 +1,7 @@
 """What is known of a model that serves, besides its names."""
 
 import logging
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -10,6 +11,8 @@ from credit_ct_dagster.contracts.files import MODEL_CARD_FILE, MODEL_FOLDER
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.io_managers.decisions import DecisionRecords
+from credit_ct_dagster.modeling.judging.standing import Standing, standing_since
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 from credit_ct_dagster.serving.follower import ServedModel
@@ -62,7 +65,7 @@ def _card(
         holdout = folder.read(AssessmentReport).holdout
         return {
             "url": _url(tracking, identity),
-            "decision": folder.read(DecisionRecord).decision.sentence,
+            "decision": _standing(artifacts, folder.read(DecisionRecord)).sentence,
             "holdout_rows": holdout.rows,
             "holdout": {
                 name: estimate.model_dump(mode="json") for name, estimate in holdout.metrics.items()
@@ -72,6 +75,11 @@ def _card(
     except CreditCtError as error:  # whoever asks for the model gets the rest
         logger.warning(str(error), extra={"code": error.code})
         return None
+
+
+def _standing(artifacts: ArtifactsIOManager, record: DecisionRecord) -> Standing:
+    """Where a model stands by all decisions: a person may have decided after its card was made."""
+    return standing_since(record, DecisionRecords(artifacts).read().records, datetime.now(UTC))
 
 
 def _is_of(card: ModelIdentity, model: ModelIdentity) -> bool:
@@ -88,7 +96,7 @@ def _is_of(card: ModelIdentity, model: ModelIdentity) -> bool:
 def _url(tracking: MlflowTracking, identity: ModelIdentity) -> str | None:
     """Where a person opens the card; None while MLflow does not answer."""
     try:
-        return f"{tracking.run_url(identity.mlflow_run_id)}/artifacts/{MODEL_CARD_FILE}"
+        return tracking.run_url(identity.mlflow_run_id, f"/artifacts/{MODEL_CARD_FILE}")
     except CreditCtError as error:
         logger.warning(str(error), extra={"code": error.code})
         return None

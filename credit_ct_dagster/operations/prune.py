@@ -86,7 +86,7 @@ class Retention:
         Raises:
             UnavailableError: A store does not answer. Started again, it deletes the rest.
         """
-        with self._promotions.deciding():
+        with self._promotions.deciding(ends_requests=False):
             reasons = self._reasons_to_retain()
             if base_dt in reasons:
                 return Outcome(base_dt, deleted=False)

@@ -8,7 +8,9 @@ from credit_ct_dagster.contracts.golden import GoldenRows
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
 from credit_ct_dagster.contracts.scorer import ScorerRecord
+from credit_ct_dagster.errors.inputs import SettingsError
 from credit_ct_dagster.errors.models import BrokenPackageError
+from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.bentoml_internals import DESCRIPTION, PYFUNC, broken_package
 from credit_ct_dagster.resources.bentoml_packages import PackagedModel
 from credit_ct_dagster.serving.packaging import SCORER
@@ -31,6 +33,7 @@ def contents_of(folder: Path, identity: ModelIdentity, metadata: dict[str, Any])
         BrokenPackageError: It is damaged.
         NewerRecordError: A later release packaged it.
         UnreadableRecordError: A record in it is not valid.
+        SettingsError: It gives other classes than this process has declared.
     """
     # CatBoost takes a second to import.
     from catboost import CatBoostError
@@ -40,6 +43,12 @@ def contents_of(folder: Path, identity: ModelIdentity, metadata: dict[str, Any])
 
     scorer = folder / PYFUNC / SCORER
     data = ScorerRecord.from_json(_json(folder, scorer / ScorerRecord.FILE), str(scorer))
+    if list(data.classes) != schema.CLASSES:
+        raise SettingsError(
+            f"Package {identity.bentoml_tag} of base date {identity.base_dt} gives the classes"
+            f" {', '.join(data.classes)}, but DATA_SCHEMA declares {', '.join(schema.CLASSES)} in"
+            " this process. Give every process the DATA_SCHEMA with which its models are trained."
+        )
     golden = None
     if (scorer / GoldenRows.FILE).exists():
         golden = GoldenRows.from_json(_json(folder, scorer / GoldenRows.FILE), str(scorer))

@@ -7,6 +7,10 @@ from pydantic import Field
 
 HEALTH_PATH = "/champion-health"
 """Where `credit-ct ui` serves the pages on the champion's health, a page per prediction day."""
+CARD_PATH = "/model-card"
+"""Likewise the model cards, a page per base date."""
+PICTURES_PATH = "/search-pictures"
+"""Likewise the pictures of searches, by base date and name."""
 PERFORMANCE_PATH = "/served-performance"
 """Likewise on what labels say of the answers of a prediction day."""
 PACKED_RECORD = "packed_record"
@@ -27,6 +31,10 @@ class DagsterUI(dg.ConfigurableResource):
     def run_url(self, run_id: str) -> str:
         """The page of a run."""
         return f"{self.url.rstrip('/')}/runs/{run_id}"
+
+    def backfill_url(self, backfill_id: str) -> str:
+        """The page of a backfill."""
+        return f"{self.url.rstrip('/')}/runs/b/{backfill_id}"
 
     def asset_url(self, asset: dg.AssetKey, shown: dict[str, str]) -> str:
         """The page of an asset.
@@ -49,12 +57,28 @@ class DagsterUI(dg.ConfigurableResource):
         Args:
             day: The prediction day. [default: the newest one that has a page]
         """
-        return self._page_url(f"{HEALTH_PATH}/{day}" if day else HEALTH_PATH)
+        return f"{self.url.rstrip('/')}{self.health_path(day)}"
+
+    def health_path(self, day: str | None = None) -> str:
+        """The same for pages of the same server."""
+        return f"{HEALTH_PATH}/{day}{self._of_model}" if day else f"{HEALTH_PATH}{self._of_model}"
 
     def performance_url(self, day: str) -> str:
         """The page on what labels say of a day's answers, which `credit-ct ui` serves."""
-        return self._page_url(f"{PERFORMANCE_PATH}/{day}")
+        return f"{self.url.rstrip('/')}{PERFORMANCE_PATH}/{day}{self._of_model}"
 
-    def _page_url(self, path: str) -> str:
-        query = f"?{urlencode({'model': self.model_name})}" if self.model_name else ""
-        return f"{self.url.rstrip('/')}{path}{query}"
+    def card_path(self, base_dt: str) -> str:
+        """The model card of a base date, for pages of the same server."""
+        return f"{CARD_PATH}/{base_dt}{self._of_model}"
+
+    def card_url(self, base_dt: str) -> str:
+        """The same, for pages of other servers."""
+        return f"{self.url.rstrip('/')}{self.card_path(base_dt)}"
+
+    def picture_path(self, base_dt: str, name: str) -> str:
+        """A picture of the search of a base date; as `card_path`."""
+        return f"{PICTURES_PATH}/{base_dt}/{name}{self._of_model}"
+
+    @property
+    def _of_model(self) -> str:
+        return f"?{urlencode({'model': self.model_name})}" if self.model_name else ""

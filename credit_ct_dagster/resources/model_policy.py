@@ -5,12 +5,7 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field, field_validator
 
-from credit_ct_dagster.contracts.utility import (
-    DEFAULT_COSTS,
-    Metric,
-    Utility,
-    require_three_classes,
-)
+from credit_ct_dagster.contracts.utility import Metric, Utility, require_costs
 from credit_ct_dagster.modeling import schema
 
 
@@ -23,10 +18,9 @@ class ModelPolicy(dg.ConfigurableResource):
         " by: macro_f1 (the default: each class counts the same), accuracy or expected_cost",
     )
     cost_matrix: list[list[float]] = Field(
-        default=[list(row) for row in DEFAULT_COSTS],
+        default=schema.COSTS,
         description="Cost of each kind of error, for expected_cost: rows are true classes, columns"
-        " predicted ones, in the order Poor, Standard, Good. The default weighs a Poor customer who"
-        " is taken for Good the most",
+        f" predicted ones, in the order {', '.join(schema.CLASSES)}",
     )
     class_rule: Literal["utility", "highest_score"] = Field(
         default="utility",
@@ -39,7 +33,7 @@ class ModelPolicy(dg.ConfigurableResource):
         " still grouped by them",
     )
     protected_features: list[str] = Field(
-        default=["age"],
+        default=schema.PROTECTED,
         description="Features that the bank marks as protected (12 CFR 1002.6(b)(2) limits the use"
         " of age). A reason that rests on one of them is given, and raises a compliance flag",
     )
@@ -47,15 +41,7 @@ class ModelPolicy(dg.ConfigurableResource):
     @field_validator("cost_matrix")
     @classmethod
     def _reasonable(cls, costs: list[list[float]]) -> list[list[float]]:
-        require_three_classes(costs)
-        for name, row, right in zip(schema.CLASSES, costs, range(len(costs)), strict=True):
-            if min(row) < row[right]:
-                raise ValueError(
-                    f"to be right on a {name} customer must not cost more than an error"
-                )
-            # Otherwise every answer would be as good as any other, and the first class be given.
-            if max(row) == row[right]:
-                raise ValueError(f"some error on a {name} customer must cost more than to be right")
+        require_costs(costs, schema.CLASSES)
         return costs
 
     @field_validator("excluded_features", "protected_features")

@@ -1,16 +1,14 @@
-"""The only module of the package that imports `dagster._…`: each internal by a name and a reason.
+"""What the package needs of `dagster._…`: each internal by a name and a reason.
 
 An internal that an upgrade moved is an ImportError that names this module;
 `docs/decisions/0001-dependencies.md` tells how to raise Dagster's version.
 """
 
-import json
 import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -18,7 +16,6 @@ import sqlalchemy as sa
 
 if TYPE_CHECKING:
     from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
-    from dagster._core.workspace.context import WorkspaceProcessContext
 
 
 @contextmanager
@@ -42,6 +39,7 @@ def internals_of_dagster() -> Iterator[None]:
 with internals_of_dagster():
     from dagster._config import EvaluateValueResult
     from dagster._core.definitions.definition_config_schema import ConfiguredDefinitionConfigSchema
+    from dagster._core.errors import DagsterUserCodeProcessError
     from dagster._core.event_api import PartitionKeyFilter
     from dagster._core.instance import InstanceRef
     from dagster._core.instance.utils import RUNLESS_RUN_ID
@@ -52,7 +50,7 @@ with internals_of_dagster():
     )
     from dagster._utils.error import SerializableErrorInfo
 
-__all__ = ["CheckRunHealthResult", "SerializableErrorInfo", "WorkerStatus"]
+__all__ = ["RUNLESS_RUN_ID", "CheckRunHealthResult", "SerializableErrorInfo", "WorkerStatus"]
 
 # The storages take a third of a second to import, which the code location does not need: they are
 # imported where they are used.
@@ -65,33 +63,6 @@ def open_instance(folder: Path, config_dir: Path) -> dg.DagsterInstance:
     """Open an instance whose `dagster.yaml` is not where its files are (`from_config`: it is)."""
     reference = InstanceRef.from_dir(str(folder.absolute()), config_dir=str(config_dir))
     return dg.DagsterInstance.from_ref(reference)
-
-
-def workspace_of(instance: dg.DagsterInstance, file: Path) -> "WorkspaceProcessContext":
-    """The code locations that a workspace file names, for a web server; close it in the end."""
-    with internals_of_dagster():
-        from dagster._core.workspace.context import WorkspaceProcessContext
-        from dagster._core.workspace.load_target import WorkspaceFileTarget
-
-    return WorkspaceProcessContext(instance, WorkspaceFileTarget([str(file)]), dg.__version__)
-
-
-@contextmanager
-def shared_code_servers(instance: dg.DagsterInstance, file: Path) -> Iterator[Path]:
-    """A workspace file that names running code servers, one for each code location of another.
-
-    As `dagster dev` does: by itself, a daemon starts code servers of its own, and replaces them
-    every minute.
-    """
-    with internals_of_dagster():
-        from dagster._cli.proxy_server_manager import ProxyServerManager
-        from dagster._core.workspace.load_target import WorkspaceFileTarget
-
-    target = WorkspaceFileTarget([str(file)])
-    with ProxyServerManager(instance, target, "WARNING") as servers, TemporaryDirectory() as folder:
-        shared = Path(folder) / "workspace.yaml"
-        shared.write_text(json.dumps({"load_from": servers.get_code_server_specs()}))
-        yield shared
 
 
 def daemon_signs(instance: dg.DagsterInstance, within_seconds: float) -> dict[str, bool]:
@@ -150,6 +121,22 @@ def check_config_when_planned(
         check: Gets the configuration, and raises to refuse it.
     """
     assets.op._config_schema = _CheckedSchema(config_class, check)
+
+
+# Failures
+
+
+class PlainFailure(DagsterUserCodeProcessError, dg.Failure):  # noqa: N818 - as Dagster's own
+    """A failure whose run shows its description only: it is no bug, and its stack trace no help.
+
+    Dagster has no option for it. It shows the error of another process as that one reported it, and
+    takes this failure for one.
+    """
+
+    def __init__(self, description: str, metadata: dict[str, Any]) -> None:
+        dg.Failure.__init__(self, description, metadata, allow_retries=False)
+        shown = SerializableErrorInfo(f"{description}\n", [], "Failure")
+        self.user_code_process_error_infos = [shown]
 
 
 # Results of asset checks

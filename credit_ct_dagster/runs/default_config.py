@@ -1,6 +1,6 @@
 """Run configuration that a bank declares once: the defaults of every run (RUN_CONFIG)."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -9,9 +9,14 @@ import dagster as dg
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from credit_ct_dagster.errors.inputs import SettingsError
+from credit_ct_dagster.errors.inputs import RunConfigError, SettingsError
+from credit_ct_dagster.runs.config_errors import shortly, unexpected
+from credit_ct_dagster.runs.hours import Hours
 
 _Rules = TypeVar("_Rules", bound=BaseModel)
+
+_BINDING = {"approval": "required"}
+"""Values that no run takes back: whoever may start one would else decide without that person."""
 
 
 @dataclass(frozen=True)
@@ -24,18 +29,20 @@ class DefaultConfig:
 
     Attributes:
         ops: The configuration of each op that has some, by name.
+        hours: When the schedules start their runs.
         path: The file that they are from.
     """
 
     ops: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    hours: Hours = field(default_factory=Hours)
     path: Path | None = None
 
     @classmethod
     def read(cls, path: Path | None) -> Self:
-        """Read the configuration of ops, as in the launchpad; an empty file changes nothing.
+        """Read `ops`, as in the launchpad, and `schedules`; an empty file changes nothing.
 
         Raises:
-            SettingsError: There is no such file, or it holds no configuration of ops.
+            SettingsError: There is no such file, or it cannot be used.
         """
         if path is None:
             return cls()
@@ -45,8 +52,14 @@ class DefaultConfig:
             raise _unusable(path, f"cannot be read ({error.strerror})") from error
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise _unusable(path, f"is not YAML: {' '.join(str(error).split())}") from error
-        ops = _only(path, content, "ops", "it")
-        return cls({name: _only(path, op, "config", name) for name, op in ops.items()}, path)
+        holder = _mapping(path, content, "it", ("ops", "schedules"))
+        ops = _mapping(path, holder.get("ops"), "ops")
+        hours = _mapping(path, holder.get("schedules"), "schedules", Hours.model_fields)
+        try:
+            at = Hours.model_validate(hours)
+        except ValidationError as error:
+            raise _refused(path, "schedules", error) from error
+        return cls({name: _config_of(path, name, op) for name, op in ops.items()}, at, path)
 
     def inherited(self, by: str, of: str, names: Collection[str]) -> Self:
         """The same, with values of an op as those of another one that has none of its own.
@@ -85,11 +98,7 @@ class DefaultConfig:
         known = {each.op.name for each in definitions if _fields(each.op)}
         unknown = sorted(map(str, set(self.ops) - known))
         if unknown:
-            raise _unusable(
-                self.path,
-                f"configures {', '.join(unknown)}, but the ops that can be configured are"
-                f" {', '.join(sorted(known))}",
-            )
+            raise _unexpected(self.path, unknown, "ops", sorted(known))
 
     def given_to(self, definitions: Iterable[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
         """The same assets or checks, with these defaults.
@@ -107,10 +116,7 @@ class DefaultConfig:
         fields = _fields(op)
         unknown = sorted(map(str, set(values) - set(fields)))
         if unknown:
-            raise _unusable(
-                self.path,
-                f"sets {', '.join(unknown)} of {op.name}, whose options are {', '.join(fields)}",
-            )
+            raise _unexpected(self.path, unknown, f"ops.{op.name}.config", list(fields))
         changed = {name: self._option(op.name, name, fields[name]) for name in values}
         defaults = dg.Field(fields | changed)
         try:
@@ -119,33 +125,68 @@ class DefaultConfig:
             raise _refused(self.path, op.name, error) from error
         # What a run sets besides is judged by the op's own schema, as if it had set all of it.
         configured = op.configured(
-            lambda given: given, op.name, config_schema=defaults, description=op.description
+            self._obeyed(values), op.name, config_schema=defaults, description=op.description
         )
         # As `map_asset_specs` replaces a part of a definition.
         return dg.AssetsDefinition.dagster_internal_init(
             **{**definition.get_attributes_dict(), "node_def": configured}
         )
 
+    def _obeyed(self, values: Mapping[str, Any]) -> Callable[[Any], Any]:
+        """Gives the configuration of an op, unless a run takes back what binds it."""
+        binding = {each: value for each, value in _BINDING.items() if values.get(each) == value}
+
+        def obey(given: Any) -> Any:
+            for name, value in binding.items():
+                if given[name] != value:
+                    error = RunConfigError(
+                        f"{name}: RUN_CONFIG says {value}, which no run can change. Leave it out."
+                    )
+                    raise dg.DagsterInvalidConfigError(str(error), errors=[], config_value=given)
+            return given
+
+        return obey
+
     def _option(self, op: str, name: str, option: Any) -> dg.Field:
         value = self.ops[op][name]
         try:
             return dg.Field(option.config_type, value, description=option.description)
         except dg.DagsterInvalidConfigError as error:
-            found = "; ".join(each.message.rstrip(".") for each in error.errors)
-            raise _unusable(self.path, f"cannot be used for {op}: {name}: {found}") from error
+            raise _unusable(
+                self.path, f"cannot be used for {op}: {name}: {shortly(error)}"
+            ) from error
 
 
-def _only(path: Path, content: Any, name: str, where: str) -> dict[str, Any]:
-    """The mapping below the one name that may be there; nothing at all is an empty one."""
-    holder = {} if content is None else content
-    if not isinstance(holder, dict) or set(holder) - {name}:
-        raise _unusable(path, f"may only have {name} in {where}, as in the launchpad")
-    below = holder.get(name)
-    if below is None:
-        return {}
-    if not isinstance(below, dict):
-        raise _unusable(path, f"must give the values in {name} of {where} by name")
-    return below
+def _config_of(path: Path, op: str, content: Any) -> dict[str, Any]:
+    """The configuration of an op, below the one name that may be there."""
+    return _mapping(path, _mapping(path, content, f"ops.{op}", ("config",)).get("config"), op)
+
+
+def _mapping(
+    path: Path, content: Any, where: str, names: Collection[str] | None = None
+) -> dict[str, Any]:
+    """A mapping of the file; nothing at all is an empty one.
+
+    Args:
+        path: The file.
+        content: What the file has there.
+        where: For a person.
+        names: Those that may be in it. [default: any]
+    """
+    found = {} if content is None else content
+    if not isinstance(found, dict):
+        raise _unusable(path, f"must give the values in {where} by name")
+    unknown = sorted(map(str, set(found) - set(names or found)))
+    if unknown:
+        raise _unexpected(path, unknown, where, list(names or ()))
+    return found
+
+
+def _unexpected(
+    path: Path | None, names: Sequence[str], where: str, expected: Sequence[str]
+) -> SettingsError:
+    problem = "; ".join(unexpected(name, where, expected) for name in names)
+    return _unusable(path, f"cannot be used: {problem}")
 
 
 def _fields(op: dg.OpDefinition) -> dict[str, Any]:

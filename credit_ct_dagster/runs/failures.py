@@ -6,8 +6,14 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from credit_ct_dagster.errors.base import CreditCtError, UnavailableError, runbook_section
-from credit_ct_dagster.errors.inputs import NoBaseDateError
+from credit_ct_dagster.errors.base import (
+    CreditCtError,
+    UnavailableError,
+    runbook_section,
+    with_reference,
+)
+from credit_ct_dagster.errors.inputs import BaseDateError, EmptyWindowError, NoBaseDateError
+from credit_ct_dagster.runs.dagster_internals import PlainFailure
 from credit_ct_dagster.runs.uncaught import NO_BASE_DATE
 
 CODE = "code"
@@ -23,14 +29,22 @@ OUTAGE_RETRIES = dg.RetryPolicy(
 def failure(error: CreditCtError, base_dt: str | None = None) -> dg.Failure:
     """What a step, a check or a resource raises so that Dagster fails it and does not retry it.
 
+    The run's page shows the sentence, with the code and the place in the runbook, and no stack
+    trace: it is no bug.
+
     Args:
         error: The cause; its code and the place in the runbook are in the failure's metadata.
         base_dt: The base date that it happened to. [default: the sentence already names it]
     """
     subject = f"Base date {base_dt}: " if base_dt else ""
-    made = dg.Failure(
-        f"{subject}{error}", metadata=reference_metadata(error.code), allow_retries=False
-    )
+    text = str(error)
+    if base_dt and isinstance(error, BaseDateError | EmptyWindowError):
+        cleared = (
+            "If the base date was a mistake, the lineage shows it as failed until"
+            f" credit-ct prune --failed-runs-of {base_dt} --yes."
+        )
+        text = with_reference(f"{error.sentence} {cleared}", error.code)
+    made = PlainFailure(f"{subject}{text}", reference_metadata(error.code))
     made.__cause__ = error
     return made
 
@@ -57,6 +71,16 @@ def reference_metadata(code: str) -> dict[str, dg.MetadataValue]:
 def check_code(name: str) -> str:
     """The code of a failed check: its name, as in `CT-CHECK-DRIFT-IS-SMALL`."""
     return f"CT-CHECK-{name.upper().replace('_', '-')}"
+
+
+def blocked(check: str, description: str) -> dg.Failure:
+    """What a check that blocks raises when it has reported that it failed.
+
+    Args:
+        check: Its name.
+        description: Of its result.
+    """
+    return PlainFailure(f"{check}: {description}", reference_metadata(check_code(check)))
 
 
 @contextmanager

@@ -18,11 +18,8 @@ from credit_ct_dagster.runs.recorded import completed_checks, evaluations
 BASE_DATE = "base_dt"
 """Metadata of a check's result: the base date that it is about."""
 
-_FINISHED = {
-    dg.DagsterRunStatus.SUCCESS,
-    dg.DagsterRunStatus.FAILURE,
-    dg.DagsterRunStatus.CANCELED,
-}
+_FAILED = {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+_FINISHED = {dg.DagsterRunStatus.SUCCESS, *_FAILED}
 
 
 class RunHistory:
@@ -91,6 +88,35 @@ class RunHistory:
             file.unlink(missing_ok=True)
         self._instance.run_storage.delete_run(run_id)
 
+    def failed(self, base_dt: str) -> dict[str, list[str]]:
+        """The runs of a base date that failed or were cancelled, newest first.
+
+        Returns:
+            Per run id, the assets that no later run has materialized: what is known of them would
+            be deleted with the run.
+        """
+        wanted = dg.RunsFilter(tags={PARTITION_TAG: base_dt}, statuses=[*_FAILED])
+        runs = (each.dagster_run for each in self._runs.all_records(wanted))
+        return {
+            run.run_id: self._in_use(run.run_id, base_dt) for run in runs if self._runs.owns(run)
+        }
+
+    def _in_use(self, run_id: str, base_dt: str) -> list[str]:
+        made = self._instance.get_records_for_run(
+            run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
+        )
+        assets = {each.asset_key for each in made.records if each.asset_key}
+        newest = {asset: self._runs.materialized(asset, base_dt) for asset in assets}
+        return sorted(
+            asset.to_user_string()
+            for asset, record in newest.items()
+            if record and record.run_id == run_id
+        )
+
+    def forget_status(self) -> None:
+        """Let the UI count base dates again, as after runs were deleted."""
+        self._instance.wipe_asset_cached_status(self._instance.all_asset_keys())
+
     def remove_reported_checks(self, base_dt: str) -> None:
         """Delete what was reported of a base date outside of runs, as that its rows have expired.
 
@@ -100,8 +126,10 @@ class RunHistory:
         wanted = dg.RunsFilter(tags={PARTITION_TAG: base_dt})
         if not all(self._runs.owns(each.dagster_run) for each in self._runs.all_records(wanted)):
             return
-        dagster_internals.delete_check_results(self._instance, partition=base_dt)
-        self._instance.wipe_asset_cached_status(self._instance.all_asset_keys())
+        dagster_internals.delete_check_results(
+            self._instance, partition=base_dt, run_id=dagster_internals.RUNLESS_RUN_ID
+        )
+        self.forget_status()
 
     def report_check_result(self, evaluation: dg.AssetCheckEvaluation) -> None:
         """Report outside of a run what a check would find, in place of an earlier such report."""

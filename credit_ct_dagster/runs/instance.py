@@ -16,6 +16,12 @@ _EMBEDDED_FOLDER = Path("var/dagster")
 _WAIT_SECONDS = 120
 
 
+def place_of_history() -> str:
+    """Where the history of that instance is, for people."""
+    home = os.environ.get("DAGSTER_HOME")
+    return f"where {home}/dagster.yaml says" if home else f"in {_EMBEDDED_FOLDER.absolute()}"
+
+
 @contextmanager
 def configured_instance() -> Iterator[dg.DagsterInstance]:
     """The instance of DAGSTER_HOME, or else the one that `./dagster.yaml` describes.

@@ -8,6 +8,7 @@ import dagster as dg
 
 from credit_ct_dagster.contracts.model_name import DEFAULT_MODEL_NAME
 from credit_ct_dagster.partitions import PARTITION_TAG
+from credit_ct_dagster.runs.purposes import TRIGGER_TAG
 from credit_ct_dagster.runs.recorded import RecordedRun, recorded_runs
 
 MODEL_TAG = "credit_ct/model"
@@ -60,14 +61,26 @@ class ModelRuns:
             yield from page
             cursor = page[-1].dagster_run.run_id
 
+    def triggered(self) -> Iterator[dg.RunRecord]:
+        """The runs of this model that a trigger started, newest first."""
+        tagged = dict(self.instance.get_run_tags(tag_keys=[TRIGGER_TAG])).get(TRIGGER_TAG, set())
+        return (
+            self.records(dg.RunsFilter(tags={TRIGGER_TAG: sorted(tagged)})) if tagged else iter(())
+        )
+
     def materialization(self, asset: dg.AssetKey, base_dt: str) -> dg.AssetMaterialization | None:
         """The newest materialization of an asset by a run of this model; None if there is none."""
+        found = self.materialized(asset, base_dt)
+        return found and found.asset_materialization
+
+    def materialized(self, asset: dg.AssetKey, base_dt: str) -> dg.EventLogRecord | None:
+        """As `materialization`, with the run that made it."""
         wanted, cursor = dg.AssetRecordsFilter(asset, asset_partitions=[base_dt]), None
         while True:
             found = self.instance.fetch_materializations(wanted, limit=_PAGE, cursor=cursor)
             for record in found.records:
                 if self.owns_by_id(record.run_id):
-                    return record.asset_materialization
+                    return record
             if not found.has_more:
                 return None
             cursor = found.cursor

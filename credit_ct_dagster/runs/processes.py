@@ -7,6 +7,7 @@ import dagster as dg
 
 from credit_ct_dagster.errors.base import with_reference
 from credit_ct_dagster.errors.operation import ProcessKilledError
+from credit_ct_dagster.runs.code_location import join_code_location
 from credit_ct_dagster.runs.model_runs import MODEL_TAG
 from credit_ct_dagster.runs.process_identity import ProcessIdentity
 from credit_ct_dagster.runs.purposes import trains
@@ -32,7 +33,7 @@ def run_tags(run_id: str, model_name: str) -> dict[str, str]:
 
 
 def record_run(instance: dg.DagsterInstance, run: dg.DagsterRun, model_name: str) -> None:
-    """Tag a run with the model and with its process, unless that was done before.
+    """Tag a run with the model and with its process, and make it one of the code location.
 
     Called in the process of the run, or in that of a step, which is its child.
     """
@@ -44,6 +45,7 @@ def record_run(instance: dg.DagsterInstance, run: dg.DagsterRun, model_name: str
     missing = {name: value for name, value in tags.items() if run.tags.get(name) != value}
     if missing:
         instance.add_run_tags(run.run_id, missing)
+    join_code_location(instance, run)
 
 
 def is_over(instance: dg.DagsterInstance, run_id: str) -> bool:

@@ -46,6 +46,9 @@ ROLLED_BACK = "rolled_back"
 PROMOTED_FROM_SHADOW = "promoted_from_shadow"
 """Metadata of one by which a challenger in the shadow took the champion's place: why, likewise."""
 
+AWAITING_APPROVAL = "awaiting_approval"
+"""Metadata of one by which a challenger waits for a person: the question, with its commands."""
+
 _OTHER_JOBS = {CUSTOMER_SCORES, MONITORING, MATURING_LABELS}
 _OTHER_ASSETS = {dg.AssetKey(name) for name in ("customer_scores", *MONITORING_ASSETS)}
 _MONITORING = {dg.AssetKey(name) for name in MONITORING_ASSETS}
@@ -55,12 +58,17 @@ def trains(run: dg.DagsterRun) -> bool:
     """Whether a run may change what was trained for its base date.
 
     One that scores customers, or that monitors, does not; nor does one in which a person selected
-    such assets only.
+    such assets, or checks, only.
     """
     selected = run.asset_selection
-    if selected and selected <= _OTHER_ASSETS:
+    if only_checks(run) or (selected and selected <= _OTHER_ASSETS):
         return False
     return is_training_job(run.job_name)
+
+
+def only_checks(run: dg.DagsterRun) -> bool:
+    """Whether a person executed checks by themselves."""
+    return bool(run.asset_check_selection) and not run.asset_selection
 
 
 def is_training_job(name: str) -> bool:

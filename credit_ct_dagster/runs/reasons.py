@@ -70,13 +70,14 @@ def sentence_of_check(check: dg.AssetCheckEvaluation) -> str:
 def _of_step(event: dg.DagsterEvent, blocking: list[dg.AssetCheckEvaluation]) -> Reason:
     data = event.step_failure_data
     raised = data.user_failure_data
+    named = raised.metadata.get(CODE) if raised else None
+    if blocking and (raised is None or (named and named.value == code_of_check(blocking[0]))):
+        return Reason(" ".join(map(sentence_of_check, blocking)), code_of_check(blocking[0]))
     if raised and raised.description:
         sentence = f"{event.step_key}: {raised.description}"
-        if CODE in raised.metadata:
-            return Reason(sentence, str(raised.metadata[CODE].value))
+        if named:
+            return Reason(sentence, str(named.value))
         return _referred(sentence, UnexpectedError.code)
-    if blocking:
-        return Reason(" ".join(map(sentence_of_check, blocking)), code_of_check(blocking[0]))
     message = _message(data.error) if data.error else "The step failed."
     return _referred(f"{event.step_key}: {message}", UnexpectedError.code)
 

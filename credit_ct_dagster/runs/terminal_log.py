@@ -1,13 +1,17 @@
 """A Dagster logger for a person at a terminal: messages of steps, without Dagster's own events."""
 
 import logging
+import textwrap
 
 import dagster as dg
 
 from credit_ct_dagster import logs
 
+_WIDTH = 80
+_INDENT = " " * len("HH:MM:SS  ")
 
-@dg.logger({}, description="Messages of steps, one short line each, or JSON (LOG_FORMAT)")
+
+@dg.logger({}, description="Messages of steps, within 80 columns, or JSON (LOG_FORMAT)")
 def terminal_logger(_context: dg.InitLoggerContext) -> logging.Logger:
     """Log to standard error."""
     handler = logging.StreamHandler()
@@ -33,7 +37,15 @@ class _StepFormatter(logging.Formatter):
         meta = _meta(record)
         step = f"{meta['step_key']}: " if meta.get("step_key") else ""
         message = meta.get("orig_message", record.getMessage())
-        return f"{self.formatTime(record, self.datefmt)}  {step}{message}"
+        lines = f"{self.formatTime(record, self.datefmt)}  {step}{message}".splitlines()
+        return "\n".join(map(_wrapped, lines))
+
+
+def _wrapped(line: str) -> str:
+    """What has no blank, as an address, stays whole."""
+    return textwrap.fill(
+        line, _WIDTH, subsequent_indent=_INDENT, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _meta(record: logging.LogRecord) -> dict:

@@ -25,6 +25,7 @@ from credit_ct_dagster.resources.feature_store.scores import (
     CustomerScores,
     ScoredBy,
 )
+from credit_ct_dagster.resources.feature_store.tables import FEATURES
 from credit_ct_dagster.serving.batch import ScoredChunk, score_chunk
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def _why_refused(summary: CustomerScoresSummary) -> str:
     return (
         f"No customer was scored, and earlier scores stay: {summary.quarantine.sentence} The limit"
         f" is {summary.quarantine.max_share:.2%} (max_quarantined_share). Correct the rows in"
-        " credit_score_features, then materialize customer_scores for this base date again."
+        f" {FEATURES}, then materialize customer_scores for this base date again."
     )
 
 
@@ -204,7 +205,7 @@ class _Counted:
     def add(self, chunk: ScoredChunk) -> None:
         answers = chunk.answers
         self.scored += len(answers)
-        self.classes.update(answers["credit_score"].value_counts().to_dict())
+        self.classes.update(answers[schema.TARGET].value_counts().to_dict())
         self.not_most_probable += int((~answers["is_most_probable"].astype(bool)).sum())
         self.flagged += int((~answers["compliance_flags"].isin([None, "[]"])).sum())
         self.per_rule.update(chunk.per_rule)

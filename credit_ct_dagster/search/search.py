@@ -19,10 +19,9 @@ from credit_ct_dagster.modeling.search.search_space import Params, TuningParamet
 from credit_ct_dagster.modeling.search.training import TrainingData
 from credit_ct_dagster.modeling.search.trials import TrialTracker
 from credit_ct_dagster.modeling.search.tuning import best_of, completed_of, retained_trials, tune
+from credit_ct_dagster.resources.mlflow.abandoned import settle
 from credit_ct_dagster.resources.mlflow.tags import (
     BASE_DATE_TAG,
-    BEST_RUN_TAG,
-    BEST_TAG,
     DAGSTER_RUN_TAG,
     FINGERPRINT_TAG,
     SEARCH_TAG,
@@ -31,6 +30,7 @@ from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 from credit_ct_dagster.resources.mlflow.trials import Nesting
 from credit_ct_dagster.resources.study_storage import StudyStorage, search_id, study_name
 from credit_ct_dagster.scorer.ordinal import Model
+from credit_ct_dagster.search.recorded import record_result, record_start
 
 _CURVES_SHOWN = 10
 
@@ -82,6 +82,7 @@ class SearchRequest:
         resume: Whether trials of earlier attempts with the same rows and parameters are retained.
         parent_run_id: The MLflow run under which trials are nested.
         dagster_run_id: The Dagster run that searches.
+        card_url: Where people open the model card that follows.
     """
 
     base_dt: str
@@ -94,6 +95,7 @@ class SearchRequest:
     resume: bool
     parent_run_id: str
     dagster_run_id: str
+    card_url: str = ""
 
     def described(self) -> dict[str, str]:
         """What MLflow shows of a search besides the parameters of CatBoost."""
@@ -116,7 +118,7 @@ class SearchResult:
         best_run_id: Its MLflow run.
         model: Its model.
         holdout: The metrics of the model on the holdout.
-        curves: Validation loss after each tree, per number of the best completed trials.
+        curves: Minimised loss on validation per tree, by number of the best completed trials.
         seconds: Duration per part; that of fits and of recording, summed over trials.
     """
 
@@ -158,10 +160,9 @@ def search(
     model = tracking.load_model(best.run_id)
     holdout = evaluate(model, request.rows["holdout"])
     clock.lap("evaluate")
-    tracking.settle(
-        identifier, {trial.run_id for trial in trials if trial.run_id}, request.parent_run_id
-    )
-    _record_best(tracking, request.parent_run_id, best, best.run_id, holdout)
+    run_ids = {trial.run_id for trial in trials if trial.run_id}
+    settle(tracking, identifier, run_ids, request.parent_run_id)
+    record_result(tracking, request, trials, best, holdout)
     curves = {
         trial.number: tracking.curve(trial.run_id)
         for trial in completed_of(trials)[:_CURVES_SHOWN]
@@ -207,7 +208,7 @@ def run_trials(
             },
             fixed={**parameters.fixed(), **request.described()},
         )
-        tracking.describe(request.parent_run_id, nesting.tags, nesting.fixed, {})
+        record_start(tracking, request, nesting.tags, nesting.fixed)
         tracker = observed(tracking.tracker(nesting))
         if machines.scheduler:
             # Dask takes a second to import, which only these searches need.
@@ -262,20 +263,6 @@ def _last_winner(
                 log.warning(f"The winner of base date {earlier} is not tried first. {error}")
                 return []
     return []
-
-
-def _record_best(
-    tracking: MlflowTracking,
-    parent_run_id: str,
-    best: Trial,
-    best_run_id: str,
-    holdout: Mapping[str, float],
-) -> None:
-    """Write the result of a search to its MLflow runs; the parent has succeeded from then on."""
-    on_holdout = {f"holdout_{name}": value for name, value in holdout.items()}
-    on_val = {f"val_{name}": value for name, value in best.metrics.items()}
-    tracking.describe(best_run_id, {BEST_TAG: "true"}, {}, on_holdout)
-    tracking.describe(parent_run_id, {BEST_RUN_TAG: best_run_id}, {}, on_holdout | on_val)
 
 
 class _Stopwatch:

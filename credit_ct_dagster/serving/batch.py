@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from credit_ct_dagster.contracts.scorer import CLASS_COLUMN
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.rows.row_rules import RowRules
 
@@ -31,7 +32,7 @@ class ScoredChunk:
     """Feature rows, scored.
 
     Attributes:
-        answers: Of the rows that break no rule: `schema.KEY`, `credit_score`, `is_most_probable`,
+        answers: Of the rows that break no rule: `schema.KEY`, `schema.TARGET`, `is_most_probable`,
             a probability per class, `reasons` and `compliance_flags` (JSON texts; None unless
             asked for).
         quarantined: The other rows, with their reasons.
@@ -65,13 +66,13 @@ def score_chunk(
     checked = check_features(rows, rules, scorer.columns)
     accepted = checked.accepted
     found = scorer.answer_rows(accepted, reasons=reasons)
-    probabilities = [f"probability_{name.lower()}" for name in schema.CLASSES]
+    probabilities = list(schema.PROBABILITIES.values())
     highest = found[probabilities].to_numpy()
-    numbers = found["credit_score"].map(schema.CLASSES.index).to_numpy(dtype=int)
+    numbers = found[CLASS_COLUMN].map(schema.CLASSES.index).to_numpy(dtype=int)
     answers = pd.DataFrame(
         {
             **{name: accepted[name] for name in schema.KEY},
-            "credit_score": found["credit_score"],
+            schema.TARGET: found[CLASS_COLUMN],
             # Of equally probable classes the first counts, as in an answer to one customer.
             "is_most_probable": highest.argmax(axis=1) == numbers,
             **{name: found[name] for name in probabilities},

@@ -11,7 +11,7 @@ import yaml
 from credit_ct_dagster import scorer, serving
 from credit_ct_dagster.contracts.files import GOLDEN_FILE
 from credit_ct_dagster.contracts.golden import GoldenRows
-from credit_ct_dagster.contracts.scorer import ScorerRecord
+from credit_ct_dagster.contracts.scorer import CLASS_COLUMN, ScorerRecord
 
 # MLflow and pandas take seconds to import; only who writes a package needs them.
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _signature(record: ScorerRecord) -> "ModelSignature":
         inputs=Schema([ColSpec(AnyType(), name, required=False) for name in record.features]),
         outputs=Schema(
             [
-                ColSpec("string", "credit_score"),
+                ColSpec("string", CLASS_COLUMN),
                 *(ColSpec("double", f"probability_{name.lower()}") for name in record.classes),
             ]
         ),

@@ -11,7 +11,8 @@ _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 def statements(file_name: str) -> dict[str, str]:
     """The statements of one SQL file, by the name on the `-- name:` line above each.
 
-    Lists of columns are placeholders such as `{merged_columns}`, for `str.format`.
+    Names of tables and columns, and lists of them, are placeholders such as `{labels_table}` and
+    `{merged_columns}`, for `str.format`.
 
     Args:
         file_name: A file of this folder, such as `features_target.sql`.

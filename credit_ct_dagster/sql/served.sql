@@ -6,42 +6,36 @@
 -- Of the features as scored only what slices are cut by: a document has some 700 characters.
 SELECT
     prediction.request_id AS {key},
-    prediction.customer_id AS customer_id,
+    prediction.{customer_column} AS {customer_column},
     prediction.feature_date AS feature_date,
     prediction.model_tag AS model_tag,
-    prediction.credit_score AS predicted,
+    prediction.{target_column} AS predicted,
     {probabilities} AS probabilities,
-    {logged_age} AS age,
-    {logged_occupation} AS occupation,
     prediction.latency_ms AS latency_ms,
-    {answered_at} AS answered_at
+    {answered_at} AS answered_at{logged_groups}
 FROM credit_predictions AS prediction
 WHERE {is_request_of_day} AND {request_in_sample};
 
 -- name: scores_of_day
 -- With the row of features that was scored, where it is still there.
 SELECT
-    score.id AS id,
-    score.customer_id AS customer_id,
-    score.date AS feature_date,
+    score.{id_column} AS {id_column},
+    score.{customer_column} AS {customer_column},
+    score.{date_column} AS feature_date,
     score.model_tag AS model_tag,
-    score.credit_score AS predicted,
-    score.probability_poor AS probability_poor,
-    score.probability_standard AS probability_standard,
-    score.probability_good AS probability_good,
-    {age} AS age,
-    {occupation} AS occupation
+    score.{target_column} AS predicted,
+    {score_probabilities}{groups}
 FROM credit_customer_scores AS score
 {with_features}
 WHERE {is_score_of_day} AND {score_in_sample};
 
 -- name: labels
-SELECT {label_id} AS id, {label_customer} AS customer_id, {label_day} AS day, {label_class} AS label
-FROM credit_score AS label
+SELECT {label_id} AS {id_column}, {label_customer} AS {customer_column}, {label_day} AS day, {label_class} AS label
+FROM {labels_table} AS label
 WHERE {label_in_window} AND {label_in_sample} AND {label_is_known};
 
 -- name: number_of_requests
-SELECT COUNT(*) AS requests, COUNT(prediction.customer_id) AS of_customers
+SELECT COUNT(*) AS requests, COUNT(prediction.{customer_column}) AS of_customers
 FROM credit_predictions AS prediction
 WHERE {is_request_of_day};
 
@@ -61,7 +55,7 @@ GROUP BY {score_hash} >> 16;
 -- name: logged_features
 SELECT
     prediction.request_id AS {key},
-    prediction.customer_id AS customer_id,
+    prediction.{customer_column} AS {customer_column},
     prediction.feature_date AS feature_date,
     {answered_at} AS answered_at,
     {logged_features} AS features
@@ -71,13 +65,13 @@ WHERE {is_request_of_day} AND {may_be_of_nobody} AND {request_in_sample};
 -- name: scored_features
 SELECT {feature_columns}
 FROM credit_customer_scores AS score
-INNER JOIN credit_score_features AS feature ON {is_row_of_score}
+INNER JOIN {features_table} AS feature ON {is_row_of_score}
 WHERE {is_score_of_day} AND {score_in_sample};
 
 -- name: features_of_customers
 -- Once per state in which the ledger saw the row.
 SELECT {feature_columns}, {seen_at} AS seen_at
-FROM credit_score_features AS feature
+FROM {features_table} AS feature
 {with_arrivals}
 WHERE {feature_in_window} AND {feature_is_among};
 
@@ -85,7 +79,7 @@ WHERE {feature_in_window} AND {feature_is_among};
 SELECT
     {prediction_day} AS day,
     prediction.model_tag AS model_tag,
-    prediction.credit_score AS predicted,
+    prediction.{target_column} AS predicted,
     {rounded_latency} AS latency_ms,
     COUNT(*) AS answers,
     {first_answered_at} AS first_time,
@@ -95,25 +89,25 @@ WHERE {is_request_of_day}
 GROUP BY
     {prediction_day},
     prediction.model_tag,
-    prediction.credit_score,
+    prediction.{target_column},
     {rounded_latency};
 
 -- name: volumes_of_scores
 SELECT
     score.base_dt AS day,
     score.model_tag AS model_tag,
-    score.credit_score AS predicted,
+    score.{target_column} AS predicted,
     COUNT(*) AS answers,
     {first_scored_at} AS first_time,
     {last_scored_at} AS last_time
 FROM credit_customer_scores AS score
 WHERE score.model_name = :model_name AND score.base_dt >= :first_day AND score.base_dt <= :last_day
-GROUP BY score.base_dt, score.model_tag, score.credit_score;
+GROUP BY score.base_dt, score.model_tag, score.{target_column};
 
 -- name: arrived_label_days
-SELECT DISTINCT arrival.date AS label_day
+SELECT DISTINCT arrival.{date_column} AS label_day
 FROM credit_arrivals AS arrival
-WHERE arrival.table_name = 'credit_score' AND arrival.first_seen > :moment;
+WHERE arrival.table_name = '{labels_table}' AND arrival.first_seen > :moment;
 
 -- name: some_dates_of_requests
 SELECT prediction.feature_date AS feature_date
@@ -122,7 +116,7 @@ WHERE {is_request_of_day}
 LIMIT :most;
 
 -- name: some_dates_of_scores
-SELECT score.date AS feature_date
+SELECT score.{date_column} AS feature_date
 FROM credit_customer_scores AS score
 WHERE {is_score_of_day}
 LIMIT :most;

@@ -15,7 +15,8 @@ from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.errors.watching import NoHealthRecordError
 from credit_ct_dagster.partitions import exists
 from credit_ct_dagster.resources.dagster_ui import HEALTH_PATH, DagsterUI
-from credit_ct_dagster.ui.packed_records import HEADERS, PackedRecords
+from credit_ct_dagster.ui.headers import PAGE_HEADERS
+from credit_ct_dagster.ui.packed_records import PackedRecords
 from credit_ct_dagster.ui.performance_pages import PERFORMANCE_ASSET
 
 _ASSET = dg.AssetKey("champion_health")
@@ -50,11 +51,11 @@ class _HealthPages:
         try:
             found = self._newest(model)
         except CreditCtError as error:
-            return PlainTextResponse(str(error), 500, HEADERS)
+            return PlainTextResponse(str(error), 500, PAGE_HEADERS)
         if found is None:
             return _missing(None)
         url = DagsterUI(url="", model_name=model).health_url(found.base_dt)
-        return RedirectResponse(url, 307, HEADERS)
+        return RedirectResponse(url, 307, PAGE_HEADERS)
 
     def of_day(self, request: Request) -> Response:
         """The page of a prediction day, with what the newest record knows of it."""
@@ -62,7 +63,7 @@ class _HealthPages:
 
         day, model = request.path_params["day"], request.query_params.get("model") or ""
         if not exists(day):
-            return PlainTextResponse("Write the day as YYYY-MM-DD.", 404, HEADERS)
+            return PlainTextResponse("Write the day as YYYY-MM-DD.", 404, PAGE_HEADERS)
         try:
             record = next(self._records.of_day(model, day), None)
             if record is None:
@@ -70,7 +71,7 @@ class _HealthPages:
             newest = self._newest(model or record.model_name) or record
             has_performance = any(self._performance.of_day(record.model_name, day))
         except CreditCtError as error:
-            return PlainTextResponse(str(error), 500, HEADERS)
+            return PlainTextResponse(str(error), 500, PAGE_HEADERS)
         links = DagsterUI(url="", model_name=model)
         page = HealthPage(
             record,
@@ -80,7 +81,7 @@ class _HealthPages:
             newest=newest,
             newest_url=links.health_url(newest.base_dt),
         )
-        return HTMLResponse(page.html(), 200, HEADERS)
+        return HTMLResponse(page.html(), 200, PAGE_HEADERS)
 
     def _newest(self, model: str) -> HealthRecord | None:
         """The record of the newest day that has one."""
@@ -96,4 +97,4 @@ def _missing(day: str | None) -> Response:
         else "There is no page yet on how the champion did: start monitoring_job for yesterday in"
         " the UI."
     )
-    return PlainTextResponse(str(error), 404, HEADERS)
+    return PlainTextResponse(str(error), 404, PAGE_HEADERS)

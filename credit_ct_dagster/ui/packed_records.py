@@ -10,13 +10,6 @@ import dagster as dg
 from credit_ct_dagster.partitions import exists
 from credit_ct_dagster.resources.dagster_ui import PACKED_RECORD
 
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none';"
-    " form-action 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-}
-"""Of pages that are made from them."""
 _LOOKED_AT = 50
 """Materializations of a day: those of other models are passed over."""
 

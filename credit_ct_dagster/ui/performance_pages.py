@@ -17,7 +17,8 @@ from credit_ct_dagster.errors.watching import NoHealthRecordError
 from credit_ct_dagster.modeling.watching.performance_rules import AnswerRules
 from credit_ct_dagster.partitions import exists
 from credit_ct_dagster.resources.dagster_ui import PERFORMANCE_PATH
-from credit_ct_dagster.ui.packed_records import HEADERS, PackedRecords
+from credit_ct_dagster.ui.headers import PAGE_HEADERS
+from credit_ct_dagster.ui.packed_records import PackedRecords
 
 PERFORMANCE_ASSET = dg.AssetKey("served_performance")
 _ESTIMATES = dg.AssetKey("estimated_performance")
@@ -47,7 +48,7 @@ class _PerformancePages:
 
         day, model = request.path_params["day"], request.query_params.get("model") or ""
         if not exists(day):
-            return PlainTextResponse("Write the day as YYYY-MM-DD.", 404, HEADERS)
+            return PlainTextResponse("Write the day as YYYY-MM-DD.", 404, PAGE_HEADERS)
         try:
             record = next(self._measured.of_day(model, day), None)
             if record is None:
@@ -59,8 +60,8 @@ class _PerformancePages:
                 estimated=[*self._estimated.newest(name, first, day)],
             )
         except CreditCtError as error:
-            return PlainTextResponse(str(error), 500, HEADERS)
-        return HTMLResponse(page.html(), 200, HEADERS)
+            return PlainTextResponse(str(error), 500, PAGE_HEADERS)
+        return HTMLResponse(page.html(), 200, PAGE_HEADERS)
 
 
 def _missing(day: str) -> Response:
@@ -68,4 +69,4 @@ def _missing(day: str) -> Response:
         f"There is no page on what labels say of the answers of {day}: start monitoring_job for"
         " this day in the UI."
     )
-    return PlainTextResponse(str(error), 404, HEADERS)
+    return PlainTextResponse(str(error), 404, PAGE_HEADERS)

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Thread
 
@@ -12,9 +12,11 @@ import dagster as dg
 import uvicorn
 from dagster_webserver.app import create_app_from_workspace_process_context
 
-from credit_ct_dagster.runs.dagster_internals import shared_code_servers, workspace_of
+from credit_ct_dagster.ui import daemon as daemon_module
+from credit_ct_dagster.ui.dagster_processes import shared_code_servers, workspace_of
 from credit_ct_dagster.ui.guard import Access, guarded
 from credit_ct_dagster.ui.health_pages import add_health_pages
+from credit_ct_dagster.ui.model_pages import add_model_pages
 from credit_ct_dagster.ui.performance_pages import add_performance_pages
 
 # As Dagster's own command: a statement may take 15 s, a connection lives for an hour.
@@ -45,14 +47,16 @@ def serve(
         Whether it was interrupted; otherwise the daemon ended by itself.
     """
     instance.optimize_for_webserver(_STATEMENT_MILLISECONDS, _CONNECTION_SECONDS, _MORE_CONNECTIONS)
-    with ExitStack() as stack:
-        if daemon:
-            workspace = stack.enter_context(shared_code_servers(instance, workspace))
-        context = stack.enter_context(workspace_of(instance, workspace))
+    # uvicorn hands the signal on once it has stopped: by default, that would end this process at
+    # once, and leave the daemon running.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    servers = shared_code_servers(instance, workspace) if daemon else nullcontext(workspace)
+    with servers as served, workspace_of(instance, served) as context:
         app = create_app_from_workspace_process_context(
             context, live_data_poll_rate=_POLL_MILLISECONDS
         )
         add_health_pages(app, instance)
+        add_model_pages(app, instance)
         add_performance_pages(app, instance)
         config = uvicorn.Config(
             guarded(app, access), host=host, port=port, log_level="warning", server_header=False
@@ -61,7 +65,7 @@ def serve(
         if not daemon:
             server.run()
             return True
-        with _daemon(instance, workspace) as process:
+        with _daemon(instance, served) as process:
             ended: list[int] = []
             Thread(target=_stop_with, args=(process, server, ended), daemon=True).start()
             server.run()
@@ -71,9 +75,9 @@ def serve(
 @contextmanager
 def _daemon(instance: dg.DagsterInstance, workspace: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Dagster's daemon, which ends with the UI."""
-    program = Path(sys.executable).with_name("dagster-daemon")
     reference = dg.serialize_value(instance.get_ref())
-    command = [str(program), "run", "--workspace", str(workspace), "--instance-ref", reference]
+    command = [sys.executable, "-m", daemon_module.__name__, "run"]
+    command += ["--workspace", str(workspace), "--instance-ref", reference]
     process = subprocess.Popen(command)  # noqa: S603 - our own arguments
     try:
         yield process

@@ -124,7 +124,9 @@ def test_a_position_of_an_earlier_release_reports_no_day_before_it(
     instance: dg.DagsterInstance,
 ) -> None:
     """Nobody had looked at any day then."""
-    before = AlertCursor(failed=ReportedEvent(), succeeded=ReportedEvent(), due=BASE_DT)
+    before = AlertCursor(
+        failed=ReportedEvent(), succeeded=ReportedEvent(), due=BASE_DT, backfills=0.0
+    )
     stored = before.model_dump_json(exclude={"health_due"})
     cursor, found = AlertCursor.from_json(stored.encode(), "The cursor"), []
     runs = TrainedModel(name="m").runs_on(instance)
@@ -133,4 +135,4 @@ def test_a_position_of_an_earlier_release_reports_no_day_before_it(
             for event, moved in pending_events(runs, Calendar(), cursor):
                 found.append(event)
                 cursor = moved
-    assert found == [None, BaseDateDue("2025-02-03"), HealthDue("2025-02-03")]
+    assert found == [None, BaseDateDue("2025-02-03", 540), HealthDue("2025-02-03", 660)]

@@ -75,9 +75,8 @@ def test_a_package_gives_the_class_that_serves_the_utility(trained: Trained) -> 
     assert (scored.classes == by_hand).all()
     shown = metadata_of(trained.result, "bentoml_model")
     assert shown["class_rule"] == "expected_utility for macro_f1"
-    assert shown["class_weights"] == pytest.approx(
-        dict(zip(schema.CLASSES, weights, strict=True)), abs=1e-4
-    )
+    [named] = shown["class_weights"].records
+    assert named.data == pytest.approx(dict(zip(schema.CLASSES, weights, strict=True)), abs=1e-4)
 
 
 def test_a_bank_may_declare_another_utility_or_the_highest_score(trained_copy: Trained) -> None:

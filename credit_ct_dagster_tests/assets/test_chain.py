@@ -111,10 +111,12 @@ def test_the_metadata_show_what_a_person_wants_to_know(trained: Trained) -> None
     tuned = metadata_of(result, "tuned_runs")
     assert len(tuned["trials"].records) == 2
     for picture in ("search", "confusion_matrix", "feature_importances"):
-        assert tuned[picture].startswith("![")
-        assert "data:image/svg+xml;base64,PHN2Zy" in tuned[picture]
+        path = f"/search-pictures/{BASE_DT}/{picture}.svg?model={platform.model_name}"
+        assert tuned[picture] == f"![{picture}.svg]({path})", "short: shown without a click"
     assert tuned["mlflow_run"].startswith("http://127.0.0.1:5000/#/experiments/")
-    assert len(metadata_of(result, "robust_scalers")["scalers"].records) == len(schema.NUMERIC)
+    scalers = metadata_of(result, "robust_scalers")
+    assert len(scalers["scalers"].records) == 10
+    assert scalers["scalers_shown"].startswith(f"10 of {len(schema.NUMERIC)}; ")
     assert metadata_of(result, "bentoml_model")["bentoml_tag"].startswith(platform.model_name)
     everything = "\n".join(map(str, instance.all_logs(result.run_id)))
     assert BASE_DT in everything
@@ -176,12 +178,14 @@ def test_splits_of_two_runs_are_not_mixed(trained_copy: Trained) -> None:
 def test_an_empty_window_fails_in_a_sentence(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
-    """The message names the base date, the window and the reason; nothing is retried."""
+    """It names the base date, the window, the reason and how to clear it; nothing was made."""
     result = platform.materialize(instance, base_dt="2025-12-01")
     reason = failure_of(result)
     assert "Base date 2025-12-01" in reason
     assert "2025-11-01 to 2025-12-01 never had rows" in reason
-    assert reason.endswith("#ct-check-window-has-enough-rows")
+    assert "credit-ct prune --failed-runs-of 2025-12-01 --yes. See CT-ROWS-1: " in reason
+    assert not result.get_asset_materialization_events()
+    assert reason.endswith("#ct-rows-1")
     assert not any(event.is_step_up_for_retry for event in result.all_events)
     assert not (platform.folder / "artifacts").exists()
     client = platform.tracking.client

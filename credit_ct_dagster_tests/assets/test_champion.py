@@ -1,7 +1,5 @@
 """Decisions on real models, and the cards that show them."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -18,35 +16,15 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.model_policy import ModelPolicy
 from credit_ct_dagster_tests.platform import (
     BASE_DT,
+    EARLIER,
     GOOD_SEARCH,
     POOR_SEARCH,
     SMALL_SEARCH,
     Platform,
-    Templates,
     failure_of,
     metadata_of,
 )
 from credit_ct_dagster_tests.trained import Trained
-
-_EARLIER = "2025-03-07"
-
-
-@pytest.fixture(scope="module")
-def poor_champion(
-    tmp_path_factory: pytest.TempPathFactory, templates: Templates
-) -> Iterator[Trained]:
-    """A platform whose champion, of an earlier base date, is easily beaten."""
-    folder = tmp_path_factory.mktemp("poor")
-    options: dict[str, Any] = {"search": POOR_SEARCH, "checks": False, "until": "champion_model"}
-    with Trained.on(folder, templates, _EARLIER, **options) as trained:
-        yield trained
-
-
-@pytest.fixture
-def with_poor_champion(poor_champion: Trained, tmp_path: Path) -> Iterator[Trained]:
-    """The same, to change."""
-    with poor_champion.copied(tmp_path) as copy:
-        yield copy
 
 
 def _decision(platform: Platform, base_dt: str = BASE_DT) -> Decision:
@@ -149,14 +127,14 @@ def test_a_clearly_better_model_is_promoted_and_a_worse_one_is_not(
     champion, previous = platform.promotions.champion(), platform.promotions.previous()
     assert champion is not None
     assert previous is not None
-    assert (champion.base_dt, previous.base_dt) == (BASE_DT, _EARLIER)
+    assert (champion.base_dt, previous.base_dt) == (BASE_DT, EARLIER)
     drift = {each.column: each for each in platform.models().read(DriftReport).columns}
     assert set(drift) == {"predicted class", *schema.FEATURES}
     assert max(each.psi for each in drift.values()) < 0.25
     reasons = platform.models().read(AssessmentReport).reasons
     assert reasons
     assert reasons.shared
-    assert (reasons.base_dt, 0 < reasons.shared.value < 1) == (_EARLIER, True)
+    assert (reasons.base_dt, 0 < reasons.shared.value < 1) == (EARLIER, True)
 
     worse = platform.materialize(
         instance,
@@ -187,7 +165,7 @@ def test_a_missing_package_promotes_nobody(
     assert f"{package.tag} is not in the BentoML store" in failure_of(result)
     champion = platform.promotions.champion()
     assert champion is not None
-    assert champion.base_dt == _EARLIER
+    assert champion.base_dt == EARLIER
 
 
 def test_a_missing_package_can_be_made_again(
@@ -207,7 +185,7 @@ def test_a_missing_package_can_be_made_again(
     ):
         platform.promotions.agreement()
     packaged = dg.AssetSelection.assets("bentoml_model")
-    assert platform.materialize(instance, _EARLIER, selection=packaged).success
-    for base_dt in (BASE_DT, _EARLIER):
+    assert platform.materialize(instance, EARLIER, selection=packaged).success
+    for base_dt in (BASE_DT, EARLIER):
         assert platform.materialize(instance, base_dt, selection=made_again).success
     assert platform.promotions.agreement().startswith("version 2 of base date")

@@ -6,7 +6,7 @@ import pytest
 from credit_ct_dagster.contracts.decision import Ground
 from credit_ct_dagster.contracts.probation import Verdict
 from credit_ct_dagster.modeling.watching.paired import SHADOW_COLUMNS
-from credit_ct_dagster.runs.purposes import PROMOTED_FROM_SHADOW, ROLLED_BACK
+from credit_ct_dagster.runs.purposes import AWAITING_APPROVAL, PROMOTED_FROM_SHADOW, ROLLED_BACK
 from credit_ct_dagster_tests import served_rows
 from credit_ct_dagster_tests.assets.shadow_world import ShadowWorld
 from credit_ct_dagster_tests.decided import COMPARISON
@@ -150,6 +150,47 @@ def test_a_challenger_in_the_shadow_takes_the_place_of_a_worse_champion(
         f" {promoted.sentence}"
     )
     assert ROLLED_BACK not in metadata
+
+
+def test_a_challenger_in_the_shadow_waits_for_a_person_who_must_approve_it(
+    world: ShadowWorld,
+) -> None:
+    """It leaves the shadow, on record, and the run asks; the champion serves on."""
+    [champion] = [each.model for each in world.platform.promotions.records()]
+    challenger = world.decide(
+        "2025-03-05", "2025-03-06", Ground.no_agreement, promoted=False, comparison=COMPARISON
+    )
+    world.serve(_DAYS[0], champion, share_right=0.5, count=150)
+    world.label(_DAYS[0])
+    result = world.materialize(_DAYS[0], in_a_row=1, approval="required")
+    decided = world.platform.promotions.records()[-1]
+    assert (decided.by, decided.decision.ground) == ("probation", Ground.awaiting_approval)
+    assert (decided.model, decided.decision.by_evidence) == (challenger, Ground.better)
+    assert world.platform.promotions.champion() == champion
+    asked = metadata_of(result, "champion_probation")[AWAITING_APPROVAL]
+    assert asked.startswith(decided.decision.sentence)
+    assert "credit-ct approve --decision 3 " in asked
+    world.evaluate(_DAYS[0], in_a_row=1, approval="required")
+    assert _numbers(world) == [1, 2, 3]
+
+
+def test_of_two_challengers_a_person_is_asked_about_the_better_one(world: ShadowWorld) -> None:
+    """Though the other one is newer; it stays in the shadow meanwhile."""
+    [champion] = [each.model for each in world.platform.promotions.records()]
+    better = world.decide(
+        "2025-03-04", "2025-03-06", Ground.no_agreement, promoted=False, comparison=COMPARISON
+    )
+    world.decide(
+        "2025-03-05", "2025-03-06", Ground.no_agreement, promoted=False, comparison=COMPARISON
+    )
+    world.serve(_DAYS[0], champion, share_right=0.5, count=150)
+    world.label(_DAYS[0])
+    result = world.materialize(_DAYS[0], in_a_row=1, approval="required")
+    [*_, asked] = world.platform.promotions.records()
+    assert (_numbers(world), asked.model) == ([1, 2, 3, 4], better)
+    assert "--decision 4 " in metadata_of(result, "champion_probation")[AWAITING_APPROVAL]
+    found = {each.model.base_dt: each.decision for each in world.record(_DAYS[0]).challengers}
+    assert found == {"2025-03-04": 4, "2025-03-05": None}
 
 
 def test_looks_against_a_former_champion_do_not_count(world: ShadowWorld) -> None:

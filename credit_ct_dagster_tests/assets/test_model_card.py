@@ -15,6 +15,7 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.stability import predictions_sha256
 from credit_ct_dagster.modeling.rows.splitting import customer_position
 from credit_ct_dagster.promotions import Promotions
+from credit_ct_dagster.resources.stored_pages import STORED_PAGES, stored_page
 from credit_ct_dagster_tests.platform import BASE_DT, Platform, metadata_of
 from credit_ct_dagster_tests.trained import Trained
 
@@ -50,6 +51,30 @@ def test_the_report_holds_what_a_validator_asks_for(trained: Trained) -> None:
     shown = metadata_of(trained.result, "model_card")
     assert shown["groups_with_adverse_impact"] == len(report.fairness.adverse)
     assert len(shown["rows_that_get_better_as_risk_rises"].records) == len(schema.DIRECTED)
+    card = trained.platform.models()[MODEL_CARD_FILE]
+    made = {STORED_PAGES: dg.MetadataValue.json(shown[STORED_PAGES])}
+    assert stored_page(made, MODEL_CARD_FILE, trained.platform.model_name) == card
+
+
+def test_the_metadata_of_every_asset_are_for_people(trained: Trained) -> None:
+    """No wall of JSON, no empty entry, no table of more than ten rows, no number of 16 digits."""
+    for event in trained.result.get_asset_materialization_events():
+        for name, entry in event.materialization.metadata.items():
+            where = f"{event.materialization.asset_key.to_user_string()}: {name}"
+            assert name != "bytes_per_file", where
+            if isinstance(entry, dg.JsonMetadataValue):
+                assert name == STORED_PAGES, where
+            elif isinstance(entry, dg.TableMetadataValue):
+                assert 1 <= len(entry.records) <= 10, where
+                values = [value for each in entry.records for value in each.data.values()]
+                assert all(map(_is_short, values)), where
+            else:
+                assert entry.value not in ("", None), where
+                assert _is_short(entry.value), where
+
+
+def _is_short(value: object) -> bool:
+    return not isinstance(value, float) or len(f"{value!r}".partition(".")[2]) <= 4
 
 
 def test_models_and_holdouts_that_no_longer_exist_leave_gaps_on_the_card(

@@ -241,7 +241,8 @@ def test_earlier_days_are_in_the_page_and_in_the_record(
     dates = ("03-05", "03-06", "03-07", "03-09", "03-10")
     assert [date for date in dates if f">{date}<" in page] == ["03-06", "03-07", "03-09"]
     accuracy = page[page.index('id="accuracy-over-days"') : page.index('id="macro-f1-over-days"')]
-    assert accuracy.count("<circle") == 2 + 3  # by labels, and estimated
+    markers = accuracy.count("<circle") + accuracy.count("<polygon")
+    assert markers == 2 + 3  # by labels, and estimated
 
 
 def test_a_day_without_answers_is_recorded(watched: Platform, instance: dg.DagsterInstance) -> None:

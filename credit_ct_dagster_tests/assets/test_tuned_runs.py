@@ -55,6 +55,21 @@ def test_mlflow_has_a_parent_and_a_run_per_candidate(trained: Trained) -> None:
         assert run.data.tags["credit_ct.base_dt"] == BASE_DT
         assert run.data.tags["credit_ct.dagster_run_id"] == result.run_id
         assert run.data.tags["credit_ct.data_fingerprint"] == summary.data_fingerprint
+    assert parent.info.run_name == f"{BASE_DT}, search"
+    assert {r.info.run_name for r in children} == {f"{BASE_DT}, trial {n}" for n in range(2)}
+    [best] = [r for r in children if "credit_ct.best" in r.data.tags]
+    note = parent.data.tags["mlflow.note.content"]
+    assert f"The best of 2 trials is [{best.info.run_name}](" in note
+    assert f"[Model card](http://127.0.0.1:3000/model-card/{BASE_DT}" in note
+    for run in (parent, best):
+        assert run.inputs is not None
+        named = {each.dataset.name: each for each in run.inputs.dataset_inputs}
+        assert list(named) == [f"{BASE_DT} {name}" for name in ("train", "val", "holdout")]
+        digests = [each.dataset.digest for each in named.values()]
+        assert digests == list(platform.splits_summary().fingerprints.values())
+    progress = client.get_metric_history(parent.info.run_id, "best_val_accuracy")
+    assert [point.step for point in progress] == [1, 2]
+    assert progress[-1].value == best.data.metrics["val_accuracy"]
     val = platform.splits()[SPLIT_FILES["val"]]
     mlflow.set_tracking_uri(platform.tracking.tracking_uri)
     for run in children:
@@ -72,7 +87,7 @@ def test_mlflow_has_a_parent_and_a_run_per_candidate(trained: Trained) -> None:
         assert {"depth", "rsm", "l2_leaf_reg", "learning_rate"} <= set(run.data.params)
 
 
-def test_what_was_pruned_is_tracked_as_killed_with_its_curve(
+def test_what_was_pruned_is_tracked_as_such_with_its_curve(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
     """MLflow has for each candidate how it ended, why, and its loss after each tree."""
@@ -83,14 +98,15 @@ def test_what_was_pruned_is_tracked_as_killed_with_its_curve(
     for run_id, trial in trials.iterrows():
         run = client.get_run(str(run_id))
         curve = platform.tracking.curve(str(run_id))
+        assert run.info.status == "FINISHED", "a red cross is for what went wrong"
+        assert run.data.tags["credit_ct.state"] == trial["state"]
         if trial["state"] == "pruned":
-            assert run.info.status == "KILLED"
             assert run.data.tags["credit_ct.reason"] == trial["reason"]
-            assert "fell behind" in trial["reason"]
+            assert trial["reason"].startswith("fell behind after ")
+            assert "a minimised loss (MultiClassOneVsAll) of" in trial["reason"]
             assert len(curve) == trial["iterations"]
             assert "val_accuracy" not in run.data.metrics
         else:
-            assert run.info.status == "FINISHED"
             assert int(np.argmin(curve)) + 1 == trial["iterations"]
         assert run.data.tags["credit_ct.trial"] == str(trial["trial"])
         assert run.info.end_time >= run.info.start_time
@@ -99,9 +115,11 @@ def test_what_was_pruned_is_tracked_as_killed_with_its_curve(
     shown = [dict(record.data) for record in metadata_of(result, "tuned_runs")["trials"].records]
     completed = trials[trials["state"] == "completed"].sort_values("val_accuracy", ascending=False)
     assert len(shown) == 8
-    assert shown[0]["val_accuracy"] == round(completed["val_accuracy"].iloc[0], 4)
+    assert shown[0]["accuracy"] == round(completed["val_accuracy"].iloc[0], 4)
     assert [row["state"] for row in shown] == sorted(trials["state"])
-    assert "reason" not in shown[0]
+    assert list(shown[0]) == [
+        "trial", "state", "depth", "rsm", "l2", "trees", "accuracy", "macro_f1", "log_loss",
+    ]  # fmt: skip
 
 
 def test_finished_trials_are_retained_and_nested_under_the_newest_search(

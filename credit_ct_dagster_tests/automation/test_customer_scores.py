@@ -19,6 +19,7 @@ from credit_ct_dagster.contracts.splits import Quarantine
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.io_managers.decisions import DecisionRecords
 from credit_ct_dagster.resources.trained_model import TrainedModel
+from credit_ct_dagster.runs.hours import Hours
 from credit_ct_dagster_tests.automation.base_dates import DEFINITIONS, NEWEST, FixedCalendar
 
 _TICK = datetime(2025, 3, 11, 8, 0, tzinfo=ZoneInfo("Asia/Seoul"))
@@ -85,7 +86,7 @@ def _schedule(artifacts: ArtifactsIOManager) -> str:
         repository_def=DEFINITIONS.get_repository_def(),
         resources={"calendar": FixedCalendar(), "artifacts": artifacts},
     ) as context:
-        tick = daily_customer_scores_schedule.evaluate_tick(context)
+        tick = daily_customer_scores_schedule(Hours()).evaluate_tick(context)
     requested = [request.partition_key or "" for request in tick.run_requests or []]
     return tick.skip_message or requested[0]
 
@@ -122,8 +123,9 @@ def test_the_schedule_scores_yesterday_once_there_is_a_champion(
 
 def test_the_schedule_is_after_training(artifacts: ArtifactsIOManager) -> None:
     """At 08:00 in Seoul."""
-    assert daily_customer_scores_schedule.cron_schedule == "0 8 * * *"
-    assert daily_customer_scores_schedule.execution_timezone == "Asia/Seoul"
+    schedule = daily_customer_scores_schedule(Hours())
+    assert schedule.cron_schedule == "0 8 * * *"
+    assert schedule.execution_timezone == "Asia/Seoul"
 
 
 def test_a_promotion_scores_the_newest_trained_base_date(

@@ -14,6 +14,7 @@ from credit_ct_dagster.loading.sample_data import generate
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.trained_model import TrainedModel
+from credit_ct_dagster.runs.hours import Hours
 from credit_ct_dagster.runs.model_runs import ModelRuns
 from credit_ct_dagster_tests.automation.base_dates import (
     NEWEST,
@@ -71,7 +72,7 @@ def test_the_schedule_is_the_fallback_of_the_sensor(
     run_of(instance, "2025-02-02", status)
     tick = datetime(2025, 2, 3, 6, 0, tzinfo=ZoneInfo("Asia/Seoul"))
     context = dg.build_schedule_context(instance=instance, scheduled_execution_time=tick)
-    requested = daily_training_schedule(
+    requested = daily_training_schedule(Hours())(
         context, calendar=Calendar(), trained_model=TrainedModel(name="m")
     )
     assert isinstance(requested, dg.RunRequest) == starts

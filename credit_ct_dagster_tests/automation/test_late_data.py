@@ -22,6 +22,7 @@ from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.arrival import ArrivalRules
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.trained_model import TrainedModel
+from credit_ct_dagster.runs.hours import Hours
 from credit_ct_dagster_tests.automation.base_dates import (
     DEFINITIONS,
     NEWEST,
@@ -245,7 +246,7 @@ def test_runs_of_another_model_do_not_count(
     run_of(instance, NEWEST, status, credit_ct__model="other")
     tick = datetime(2025, 3, 11, 6, 0, tzinfo=ZoneInfo("Asia/Seoul"))
     context = dg.build_schedule_context(instance=instance, scheduled_execution_time=tick)
-    requested = daily_training_schedule(
+    requested = daily_training_schedule(Hours())(
         context, calendar=Calendar(), trained_model=TrainedModel(name="m")
     )
     assert isinstance(requested, dg.RunRequest)

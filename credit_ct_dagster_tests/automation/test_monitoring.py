@@ -16,6 +16,7 @@ from credit_ct_dagster.automation.monitoring import (
 from credit_ct_dagster.resources.feature_store.arrivals import Arrivals
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.trained_model import TrainedModel
+from credit_ct_dagster.runs.hours import Hours
 from credit_ct_dagster.runs.model_runs import MODEL_TAG
 from credit_ct_dagster.runs.purposes import (
     CONTINUOUS_TRAINING,
@@ -175,15 +176,16 @@ def _schedule(instance: dg.DagsterInstance, hour: int) -> str:
             "trained_model": TrainedModel(name=served_rows.MODEL),
         },
     ) as context:
-        tick = daily_monitoring_schedule.evaluate_tick(context)
+        tick = daily_monitoring_schedule(Hours()).evaluate_tick(context)
     requested = [each.partition_key or "" for each in tick.run_requests or []]
     return tick.skip_message or requested[0]
 
 
 def test_yesterday_is_looked_at_once_every_morning(instance: dg.DagsterInstance) -> None:
     """At 09:30 in Seoul, after customers were scored; an hour later only if that run failed."""
-    assert daily_monitoring_schedule.cron_schedule == "30 9,10 * * *"
-    assert daily_monitoring_schedule.execution_timezone == "Asia/Seoul"
+    schedule = daily_monitoring_schedule(Hours())
+    assert schedule.cron_schedule == "30 9,10 * * *"
+    assert schedule.execution_timezone == "Asia/Seoul"
     _run(instance, CUSTOMER_SCORES, dg.DagsterRunStatus.SUCCESS)
     assert _schedule(instance, 9) == NEWEST
     _run(instance, MONITORING, dg.DagsterRunStatus.FAILURE)

@@ -5,7 +5,8 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
-from credit_ct_dagster.partitions import PARTITION_TAG
+from credit_ct_dagster.checks.partitioned import partitioned_check
+from credit_ct_dagster.partitions import PARTITION_TAG, Calendar
 from credit_ct_dagster_tests.platform import ASSETS, BASE_DT, Platform
 
 UNTIL_SPLITS = dg.AssetSelection.assets("features_target", "preprocessed_splits", "robust_scalers")
@@ -31,11 +32,12 @@ def execute_check(
     **resources: Any,
 ) -> dg.ExecuteInProcessResult:
     """Execute only a check, as when the UI re-executes its step."""
+    partitioned = partitioned_check(check, Calendar().partitions)
     return dg.materialize(
-        [*ASSETS, check],
+        [*ASSETS, partitioned],
         tags={PARTITION_TAG: base_dt} if base_dt else {},
         instance=instance,
-        selection=dg.AssetSelection.checks(check),
+        selection=dg.AssetSelection.checks(partitioned),
         resources=platform.resources() | resources,
         raise_on_error=False,
     )

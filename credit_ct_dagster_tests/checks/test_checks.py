@@ -130,7 +130,7 @@ def test_one_percent_of_broken_rows_is_quarantined(
     shown = {
         name: value.value for name, value in checks["quarantine_is_within_limit"].metadata.items()
     }
-    assert (shown["observed"], shown["limit"]) == (pytest.approx(15 / 1543), 0.02)
+    assert (shown["observed"], shown["limit"]) == (pytest.approx(15 / 1543, rel=1e-3), 0.02)
     summary = platform.splits_summary().quarantine
     assert summary.sentence.startswith("15 of 1,543 rows (0.97%) break a rule")
 
@@ -151,9 +151,10 @@ def test_five_percent_of_broken_rows_stop_the_base_date(
     assert f"quarantine.parquet of {platform.splits().path}: correct them" in sentence
     quarantine = platform.splits()[QUARANTINE_FILE]
     assert sorted(quarantine["id"]) == sorted(ids)
-    public = f"{sentence} {results_of(result)['quarantine_is_within_limit'].metadata}"
+    shown = f"{sentence} {results_of(result)['quarantine_is_within_limit'].metadata}"
+    public = shown.replace(str(platform.splits().path), "")  # has numbers of its own
     for name in ("id", schema.CUSTOMER):
-        assert not any(value in public for value in quarantine[name])
+        assert [value for value in quarantine[name] if value in public] == []
     assert not platform.models().path.exists()
 
 
@@ -244,16 +245,6 @@ def test_artifacts_that_were_tampered_with_fail_their_check(
     assert sentence in reason.sentence
     assert reason.sentence.endswith(f"See {code}: docs/runbook.md#{code.lower()}")
     assert reason.code == code
-
-
-def test_a_check_needs_a_base_date(trained: Trained, instance: dg.DagsterInstance) -> None:
-    """The UI can execute a check without one: the failure explains what to do instead."""
-    result = execute_check(splits_share_no_customer, trained.platform, instance, base_dt=None)
-    assert not result.success
-    reason = reason_of(result.all_events)
-    assert reason is not None
-    assert "A check needs a base date: materialize its asset" in reason.sentence
-    assert reason.code == "CT-DATE-2"
 
 
 def _drift(psi: float, p_value: float, **fields: Any) -> DriftReport:

@@ -1,5 +1,6 @@
 """`credit-ct status`: what it says of a base date."""
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -7,7 +8,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from rich.console import Console
 
+from credit_ct_dagster.cli.status import BaseDateStatus
+from credit_ct_dagster.cli.status_table import attention, champion_lines, table_of
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.runs.purposes import CONTINUOUS_TRAINING, CUSTOMER_SCORES, MONITORING
 from credit_ct_dagster_tests.platform import BASE_DT, Platform
@@ -49,3 +53,98 @@ def test_a_run_that_does_not_train_does_not_change_the_state(
             assert _status(platform)["state"] == "merged", status
         _run_of(instance, CONTINUOUS_TRAINING, _STATUS.FAILURE)
         assert _status(platform)["state"] == "failed"
+
+
+def _made(base_dt: str, **values: Any) -> BaseDateStatus:
+    return BaseDateStatus(base_dt, **values)
+
+
+_FOUND = [
+    _made("2025-07-03", state="failed", checks={"columns_have_values": False, "is_fine": True}),
+    _made(
+        "2025-07-02",
+        state="packaged",
+        rows=1_234_567,
+        splits={"train": 864_197, "val": 185_185, "holdout": 185_185},
+        val_accuracy=0.70004,
+        holdout_accuracy=0.71236,
+        bentoml_tag="credit_score_classification:d4ipvwxjzcbdiax4",
+        role="champion",
+        decision="promoted: better on the holdouts of several days (Kim)",
+    ),
+    _made("2025-07-01", expired=True, decision="not promoted: no evidence"),
+]
+
+
+def _printed(width: int) -> list[str]:
+    console = Console(width=width, file=io.StringIO())
+    console.print(table_of(_FOUND, width))
+    assert isinstance(console.file, io.StringIO)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def test_the_table_fits_eighty_columns_and_cuts_nothing() -> None:
+    """Only a decision goes on in the next line."""
+    lines = _printed(80)
+    assert max(map(len, lines)) <= 80
+    assert "…" not in "".join(lines)
+    assert lines[2].startswith("2025-07-02  packaged  champion    0.7124  1,234,567  promoted:")
+    assert "several days (Kim)" in " ".join(" ".join(lines).split())
+    assert "expired" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (80, []),
+        (100, ["checks"]),
+        (140, ["checks", "BentoML tag"]),
+        (160, ["checks", "BentoML tag", "val acc."]),
+        (180, ["checks", "BentoML tag", "val acc.", "train / val / holdout"]),
+    ],
+)
+def test_a_wider_terminal_shows_more(width: int, shown: list[str]) -> None:
+    """What matters most first."""
+    title = _printed(width)[0]
+    every = ["checks", "BentoML tag", "val acc.", "train / val / holdout"]
+    assert [name for name in every if name in title] == shown
+
+
+def test_what_needs_attention_comes_first() -> None:
+    """The model that serves, then runs and checks that failed, a line each."""
+    assert list(champion_lines(_FOUND)) == [
+        "Champion: base date 2025-07-02, accuracy 0.7124 on its holdout",
+        "Package:  credit_score_classification:d4ipvwxjzcbdiax4",
+    ]
+    assert list(champion_lines(_FOUND[:1])) == ["Champion: none yet"]
+    assert list(attention(_FOUND)) == [
+        "Base date 2025-07-03: its newest run failed",
+        "Base date 2025-07-03: failed checks: columns_have_values",
+    ]
+
+
+def test_only_some_base_dates_are_listed_on_request(
+    platform: Platform, empty_history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest ones, or those from a day on; JSON has all of them unless told otherwise."""
+    home = shutil.copytree(empty_history, tmp_path / "home")
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    days = ["2025-03-07", "2025-03-08", "2025-03-09"]
+    for day in days:
+        platform.store.merge(day)
+
+    def listed(*options: str) -> list[str]:
+        done = platform.command("status", "--json", *options)
+        return [each["base_dt"] for each in json.loads(done.stdout)]
+
+    assert listed() == days[::-1]
+    assert listed("--limit", "1") == days[2:]
+    assert listed("--since", "2025-03-08") == [days[2], days[1]]
+    assert listed("--since", "2025-03-08", "--limit", "1") == days[2:]
+    assert listed("--since", "1999-12-31") == days[::-1]
+    assert "'2025-3-8' is not a date" in platform.command("status", "--since", "2025-3-8").stderr
+    shown = platform.command("status", "--limit", "2")
+    assert shown.stderr == ""
+    assert days[0] not in shown.stdout
+    assert "1 older: credit-ct status --limit 3 shows them as well." in shown.stdout

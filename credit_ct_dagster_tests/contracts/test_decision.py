@@ -1,5 +1,6 @@
 """The evidence in records of decisions, of this release and of earlier ones."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from credit_ct_dagster.contracts.decision import (
     Reliability,
 )
 from credit_ct_dagster.contracts.window_contrast import WindowContrast
+from credit_ct_dagster_tests.decisions_in_memory import DecisionsInMemory
 
 _CONTRAST = WindowContrast(
     newest=1 / 7, older=-0.1, pooled=-0.02, low=0.2, high=0.3, confidence=0.95
@@ -98,3 +100,16 @@ def test_a_decision_that_is_read_equals_the_one_that_was_taken() -> None:
     read = DecisionRecord.from_json(record.to_json(), "decision.json")
     assert read == record
     assert read.decision.floors[0].shared
+
+
+@pytest.mark.parametrize(
+    ("ground", "version"),
+    [(Ground.better, 1), (Ground.awaiting_approval, 2), (Ground.rejected, 2), (Ground.expired, 2)],
+)
+def test_releases_without_approvals_take_their_decisions_for_newer_ones(
+    ground: Ground, version: int
+) -> None:
+    """And not for damaged ones; all others they read."""
+    made = DecisionsInMemory()
+    made.add("2025-03-01", ground)
+    assert json.loads(made.records[0].to_json())["version"] == version

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from credit_ct_dagster.contracts.health import ServiceInstance, Severity, Topic
 from credit_ct_dagster.modeling.pages.health import HealthPage
+from credit_ct_dagster_tests.e2e.layout import off_screen
 from credit_ct_dagster_tests.e2e.screenshots import save_screenshot
 from credit_ct_dagster_tests.modeling.watching import healths
 
@@ -15,16 +16,6 @@ pytestmark = pytest.mark.timeout(120)
 
 _SIZES = {"screen": (1400, 900), "tablet": (820, 1180), "phone": (360, 740)}
 _TAG = "credit_score_classification:yb3gqxsomethinglong"
-_OUTSIDE = """() => [...document.querySelectorAll("body *")]
-    .filter(each => !each.closest("svg") || each.tagName === "svg")
-    .filter(each => {
-        const box = each.getBoundingClientRect();
-        return box.width > 0 && (box.right > window.innerWidth + 0.5 || box.left < -0.5);
-    })
-    .map(each => each.tagName + " " + each.textContent.trim().slice(0, 40))"""
-_SCROLLED = """() => [...document.querySelectorAll("section, table, pre, svg")]
-    .filter(each => each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 0)
-    .map(each => each.tagName + "#" + each.id)"""
 
 
 @pytest.fixture
@@ -80,9 +71,7 @@ def test_nothing_is_off_the_screen_and_sentences_come_first(page: Page, size: st
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         save_screenshot(page, f"11_health_{size}_{scheme}")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(_OUTSIDE) == []
-    assert page.evaluate(_SCROLLED) == []
+    assert off_screen(page) == []
     worst = page.locator("#sentences .critical").first
     expect(worst).to_be_in_viewport()
     expect(worst).to_contain_text("and not the champion")

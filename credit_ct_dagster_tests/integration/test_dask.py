@@ -220,7 +220,7 @@ def test_workers_find_what_threads_find_and_one_may_die(
     of_dask = {str(trial.run_id) for trial in shared.trials}
     assert of_dask.isdisjoint(trial.run_id for trial in local.trials)
     mlflow = platform.tracking.client
-    assert {mlflow.get_run(run).info.status for run in of_dask} <= {"FINISHED", "KILLED"}
+    assert {mlflow.get_run(run).info.status for run in of_dask} == {"FINISHED"}
     runs = mlflow.search_runs([platform.tracking.experiment_id()])
     nested = [run for run in runs if "credit_ct.trial" in run.data.tags]
     assert len(nested) == len(shared.trials) + len(local.trials), "one run per trial"

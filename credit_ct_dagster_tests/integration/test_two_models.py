@@ -60,9 +60,10 @@ def test_two_models_do_not_touch_each_other(trained_copy: Trained, other: Platfo
     first = other.promotions.champion()
     assert first is not None
     target = BASE_DT if first.base_dt == _BEFORE else _BEFORE
-    promoted = other.command("promote", "--partition", target, "--by", "a", "--reason", "b")
+    person = ("--by", "a", "--reason", "b")
+    promoted = other.command("promote", "--partition", target, *person, "--despite-floors")
     assert promoted.exit_code == 0, promoted.output
-    rolled_back = other.command("rollback", "--by", "a", "--reason", "b")
+    rolled_back = other.command("rollback", *person)
     assert rolled_back.exit_code == 0, rolled_back.output
     back = other.promotions.champion()
     assert back is not None

@@ -27,8 +27,8 @@ def test_the_card_is_something_that_a_caller_can_use(trained: Trained, model: Se
     platform = trained.platform
     found = model_details(platform.packages, platform.artifacts, platform.tracking, model)
     card = found["model_card"]
-    url = platform.tracking.run_url(model.identity.mlflow_run_id)
-    assert card["url"] == f"{url}/artifacts/model_card.html"
+    run = model.identity.mlflow_run_id
+    assert f"/runs/{run}/artifacts/model_card.html?" in card["url"]
     assert card["decision"].startswith("Promoted")
     # Beside it are the package's own figures, by the same rule.
     accuracy = card["holdout"]["accuracy"]

@@ -1,12 +1,15 @@
 """What is deleted, and what is retained, with real stores."""
 
 import shutil
+from datetime import UTC, datetime
 
 import dagster as dg
 import pandas as pd
 import pytest
 from mlflow.entities import ViewType
 
+from credit_ct_dagster.contracts.approval import Approval
+from credit_ct_dagster.contracts.decision import Decision, Ground
 from credit_ct_dagster.contracts.files import MODEL_FOLDER
 from credit_ct_dagster.contracts.probation import ProbationPolicy
 from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
@@ -60,6 +63,24 @@ def test_old_base_dates_are_deleted_and_those_that_serve_are_not(world: World) -
     assert len(world.platform.promotions.records()) == 4
     assert world.retention.plan(KEEP_DAYS).expired == {}
     assert world.retention.remove(OLD).deleted
+
+
+def test_a_request_that_has_expired_is_recorded_by_whoever_shows_it(world: World) -> None:
+    """Retention shows no decision, and so it takes none."""
+    world.train(OLDER, PROMOTED)
+    world.train(OLD, NOT_PROMOTED)
+    promotions = world.platform.promotions
+    [*_, judged] = promotions.records()
+    expired = Approval(expires=datetime(2025, 1, 1, tzinfo=UTC))
+    asked = Decision(
+        promoted=False, ground=Ground.awaiting_approval, sentence="Awaiting.", approval=expired
+    )
+    with promotions.deciding() as deciding:
+        deciding.record(judged.model, asked)
+    assert world.retention.remove(OLD).deleted
+    assert promotions.records()[-1].decision == asked
+    with promotions.deciding() as deciding:
+        assert [each.decision.ground for each in deciding.to_show] == [Ground.expired]
 
 
 def test_the_newest_base_date_that_is_deleted_is_as_old_as_requested(world: World) -> None:

@@ -54,3 +54,49 @@ def test_the_command_deletes_only_with_yes(world: World, prune: Any) -> None:
     assert set(deleted["expired"][OLD]) == EVERYWHERE
     assert world.remaining(OLD) == {}
     assert "has anything to delete" in prune("--yes").output
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition([OLD]))
+def tuned_runs() -> None:
+    """Succeeds."""
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition([OLD]), deps=[tuned_runs])
+def champion_model() -> None:
+    """Fails."""
+    raise dg.Failure("no evidence")
+
+
+def test_a_failed_run_that_made_what_is_in_use_is_retained(world: World, prune: Any) -> None:
+    """The command names it; the other failed runs of the base date are deleted."""
+    tags = {"credit_ct/model": world.platform.model_name}
+    made, failed = (
+        dg.materialize(
+            [tuned_runs, champion_model],
+            selection=selected, partition_key=OLD, tags=tags, instance=world.instance,
+            raise_on_error=False,
+        ).run_id
+        for selected in ("*", [champion_model])
+    )  # fmt: skip
+    looked = json.loads(prune("--failed-runs-of", OLD, "--json").output)
+    assert looked == {"base_dt": OLD, "runs": [failed], "retained": [made], "deleted": False}
+    done = " ".join(prune("--failed-runs-of", OLD, "--yes").output.split())
+    assert f"Run {made} is retained: what it materialized is in use (tuned_runs)." in done
+    assert f"Failed or cancelled runs of base date {OLD}: 1. They are deleted." in done
+    assert [run.run_id for run in world.instance.get_runs()] == [made]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--failed-runs-of", "2025-7-1"], "'2025-7-1' is not a date: write YYYY-MM-DD."),
+        (["--failed-runs-of", "2025-07-01", "--keep-days", "9"], "--keep-days"),
+    ],
+)
+def test_a_mistake_in_the_options_deletes_nothing(
+    prune: Any, arguments: list[str], problem: str
+) -> None:
+    """It is not taken for a base date without failed runs."""
+    done: Result = prune(*arguments, "--yes")
+    assert done.exit_code == 2
+    assert problem in " ".join(done.output.split())

@@ -10,7 +10,9 @@ from catboost import CatBoostClassifier
 from credit_ct_dagster.contracts.assessment import AssessmentReport
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.package import PackageRecord
+from credit_ct_dagster.errors.inputs import SettingsError
 from credit_ct_dagster.errors.models import MissingPackageError
+from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster_tests.platform import BASE_DT
 from credit_ct_dagster_tests.resources.packages import any_data, any_model
@@ -177,3 +179,14 @@ def test_packages_never_reported_are_removed(model: CatBoostClassifier) -> None:
     assert removed == [lost]
     assert store.remove_unrecorded("2025-01-01", lambda tag, run: True) == []
     assert _tags(store) == [recorded]
+
+
+def test_a_package_of_other_classes_than_those_declared_is_not_opened(
+    model: CatBoostClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service or worker without the DATA_SCHEMA of the runs would misname its columns."""
+    store = _store("otherclasses")
+    tag = store.save(model, any_data(), _identity(), _RECORD, {})
+    monkeypatch.setattr(schema, "CLASSES", ["bad", "good"])
+    with pytest.raises(SettingsError, match="Poor, Standard, Good, but DATA_SCHEMA declares bad"):
+        store.load(tag)

@@ -63,7 +63,11 @@ def test_unusual_costs_are_accepted_where_they_tell_an_error_apart(
 @pytest.mark.parametrize(
     ("variable", "value", "problem"),
     [
-        ("COST_MATRIX", "[[0, 1], [1, 0]]", "COST_MATRIX: .*three rows of three finite numbers"),
+        (
+            "COST_MATRIX",
+            "[[0, 1], [1, 0]]",
+            "COST_MATRIX: .*a row for each of Poor, Standard, Good",
+        ),
         ("COST_MATRIX", "[[0, 1, NaN], [1, 0, 1], [1, 1, 0]]", "COST_MATRIX: .*finite numbers"),
         ("COST_MATRIX", "[[0, 1, 2], [1, 3, 1], [2, 1, 0]]", "COST_MATRIX: .*Standard customer"),
         ("COST_MATRIX", "[[0, 0, 0], [0, 0, 0], [0, 0, 0]]", "COST_MATRIX: .*Poor customer"),

@@ -14,11 +14,13 @@ from credit_ct_dagster.assets.merged_rows import POINT_IN_TIME
 from credit_ct_dagster.automation.schedules import daily_training_schedule
 from credit_ct_dagster.definitions import CHECKS, build, partitioned
 from credit_ct_dagster.errors.inputs import SettingsError
-from credit_ct_dagster.partitions import Calendar
+from credit_ct_dagster.partitions import Calendar, clock
 from credit_ct_dagster.resources.trained_model import TrainedModel
 from credit_ct_dagster.runs.default_config import DefaultConfig
+from credit_ct_dagster.runs.hours import Hours
 from credit_ct_dagster.runs.purposes import CONTINUOUS_TRAINING, MONITORING
 from credit_ct_dagster.settings import Settings
+from credit_ct_dagster.wiring import Wiring
 from credit_ct_dagster_tests.automation.base_dates import FixedCalendar
 from credit_ct_dagster_tests.platform import BASE_DT, Platform, metadata_of
 
@@ -89,6 +91,22 @@ def test_a_run_gets_what_is_declared_and_its_own_values_win(
     assert (plain["preset"], plain["monotone"]) == ("bank", False)
 
 
+def test_a_run_cannot_take_back_that_a_person_approves(declared: Callable[[str], Path]) -> None:
+    """Whoever may start one would promote a model without that person; refused when planned."""
+    required = "ops: {champion_model: {config: {approval: required, approval_days: 3}}}"
+    job = _defined(declared(required)).resolve_job_def(CONTINUOUS_TRAINING)
+
+    def started_with(approval: str, job: dg.JobDefinition = job) -> Any:
+        given = {"ops": {"champion_model": {"config": {"approval": approval, "approval_days": 9}}}}
+        return _config(job, "champion_model", given)
+
+    assert started_with("required")["approval_days"] == 9
+    with pytest.raises(dg.DagsterInvalidConfigError, match=r"RUN_CONFIG.*CT-CONFIG-3"):
+        started_with("off")
+    free = _defined(None).resolve_job_def(CONTINUOUS_TRAINING)
+    assert started_with("off", free)["approval"] == "off"
+
+
 def test_the_schedule_starts_a_run_with_what_is_declared(
     declared: Callable[[str], Path], instance: dg.DagsterInstance
 ) -> None:
@@ -100,7 +118,7 @@ def test_the_schedule_starts_a_run_with_what_is_declared(
         resources={"calendar": FixedCalendar(), "trained_model": TrainedModel(name="m")},
         repository_def=definitions.get_repository_def(),
     ) as context:
-        [request] = daily_training_schedule.evaluate_tick(context).run_requests or []
+        [request] = daily_training_schedule(Hours()).evaluate_tick(context).run_requests or []
     job = definitions.resolve_job_def(CONTINUOUS_TRAINING)
     assert _config(job, "tuned_runs", dict(request.run_config))["preset"] == "quality"
 
@@ -188,13 +206,30 @@ def test_an_empty_file_changes_nothing(declared: Callable[[str], Path], content:
     ("content", "problem"),
     [
         ("ops: [", "is not YAML: .*line 1"),
-        ("[ops]", "may only have ops in it"),
-        ("execution: {}", "may only have ops in it"),
-        ("ops: [tuned_runs]", "values in ops of it by name"),
-        ("ops: {tuned_runs: {preset: quality}}", "may only have config in tuned_runs"),
-        ("ops: {tuned_run: {config: {preset: quality}}}", "configures tuned_run, .*tuned_runs"),
-        ("ops: {model_card: {config: {rows: 1}}}", "configures model_card, but"),
-        ("ops: {tuned_runs: {config: {presets: quality}}}", "sets presets of tuned_runs.*preset,"),
+        ("[ops]", "values in it by name"),
+        ("execution: {}", "'execution' is not expected in it: there may be ops, schedules"),
+        ("ops: [tuned_runs]", "values in ops by name"),
+        (
+            "ops: {tuned_runs: {preset: quality}}",
+            "'preset' is not expected in ops.tuned_runs: there may be config",
+        ),
+        (
+            "ops: {tuned_run: {config: {preset: quality}}}",
+            "'tuned_run' is not expected in ops: .*; did you mean tuned_runs",
+        ),
+        ("ops: {model_card: {config: {rows: 1}}}", "'model_card' is not expected in ops"),
+        (
+            "ops: {tuned_runs: {config: {presets: quality}}}",
+            "'presets' is not expected in ops.tuned_runs.config: .*; did you mean preset",
+        ),
+        (
+            "schedules: {daily: '07:00'}",
+            "'daily' is not expected in schedules: ",
+        ),
+        ("schedules: {daily_training_schedule: 12:00}", 'schedule: .*write "HH:MM", in quotes'),
+        ("schedules: {daily_training_schedule: dawn}", "daily_training_schedule: .*time"),
+        ("schedules: {daily_training_schedule: '07:00:30'}", "schedule: write HH:MM"),
+        ("schedules: {daily_monitoring_schedule: '23:30'}", "write 22:59, or an earlier time"),
         ("ops: {tuned_runs: {config: {preset: best}}}", "tuned_runs: preset: .*best"),
         ("ops: {tuned_runs: {config: {learning_rate: -1}}}", "learning_rate: .*greater than 0"),
         ("ops: {champion_model: {config: {min_recall: much}}}", "min_recall: .*much"),
@@ -207,6 +242,42 @@ def test_a_file_that_cannot_be_used_is_refused_when_the_definitions_are_loaded(
     """With the name of the file, of the op and of the value, before any run starts."""
     with pytest.raises(SettingsError, match=f"RUN_CONFIG: .*run.yaml .*{problem}"):
         _read(declared(content))
+
+
+def test_what_is_refused_is_said_in_a_few_lines(declared: Callable[[str], Path]) -> None:
+    """The key and its neighbours, not the schema of everything that could be there."""
+    with pytest.raises(SettingsError) as refused:
+        _read(declared("ops: {tuned_runs: {config: {gird: [1]}}, champion: {config: {}}}"))
+    assert len(str(refused.value)) < 500
+
+
+def test_schedules_start_at_the_hours_of_the_file(declared: Callable[[str], Path]) -> None:
+    """And what should be known by then is due so much later; without a file as ever."""
+    content = "schedules: {daily_training_schedule: '04:15', daily_monitoring_schedule: '12:00'}"
+    path = declared(content)
+    definitions = _defined(path)
+    found = {
+        each.name: each.cron_schedule
+        for each in definitions.schedules or []
+        if isinstance(each, dg.ScheduleDefinition)
+    }
+    assert found == {
+        "daily_training_schedule": "15 4 * * *",
+        "daily_customer_scores_schedule": "0 8 * * *",
+        "daily_monitoring_schedule": "0 12,13 * * *",
+        "nightly_pruning_schedule": "0 3 * * *",
+    }
+    calendar = Wiring(Settings(_env_file=None, run_config=path)).scheduled_calendar
+    assert (clock(calendar.training_due), clock(calendar.health_due)) == ("07:15", "13:30")
+    assert Wiring(Settings(_env_file=None)).scheduled_calendar == Calendar()
+
+
+def test_commands_that_need_no_hours_do_not_read_them(tmp_path: Path) -> None:
+    """A person can promote, prune and look while the file of the scheduled runs is broken."""
+    broken = Wiring(Settings(_env_file=None, run_config=tmp_path / "none.yaml"))
+    assert broken.calendar == broken.serving_store.calendar == Calendar()
+    with pytest.raises(SettingsError):
+        _ = broken.scheduled_calendar
 
 
 def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:

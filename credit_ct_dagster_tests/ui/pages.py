@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from credit_ct_dagster.resources.dagster_ui import PACKED_RECORD
 from credit_ct_dagster.ui.health_pages import add_health_pages
+from credit_ct_dagster.ui.model_pages import add_model_pages
 from credit_ct_dagster.ui.performance_pages import add_performance_pages
 
 
@@ -22,6 +23,7 @@ class UIServer:
         )
         add_health_pages(self._app, instance)
         add_performance_pages(self._app, instance)
+        add_model_pages(self._app, instance)
 
     def get(self, path: str) -> httpx.Response:
         """The answer to a request; redirects are not followed."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import psutil
 
-from credit_ct_dagster.runs.dagster_internals import shared_code_servers, workspace_of
+from credit_ct_dagster.ui.dagster_processes import shared_code_servers, workspace_of
 from credit_ct_dagster_tests.platform import REPOSITORY
 
 _WORKSPACE = f"""

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import dagster as dg
+import psutil
 import pytest
 
 from credit_ct_dagster_tests.platform import REPOSITORY
@@ -67,14 +68,10 @@ class _UI:
             return instance.get_runs_count()
 
 
-@pytest.fixture(scope="module")
-def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_UI]:
-    """`credit-ct ui` with a password, whose address is https://dagster.example.com."""
-    folder = tmp_path_factory.mktemp("ui")
+def _started(found: _UI, folder: Path, *options: str) -> subprocess.Popen[bytes]:
     (folder / "workspace.yaml").write_text(_WORKSPACE)
     (folder / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    found = _UI(free_port(), folder)
-    command = ["credit-ct", "ui", "--no-daemon", "--port", str(found.port)]
+    command = ["credit-ct", "ui", "--port", str(found.port), *options]
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(REPOSITORY),
@@ -83,7 +80,15 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_UI]:
         "WEBSERVER_URL": "https://dagster.example.com",
         "UI_PASSWORD": "hush",
     }
-    process = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
+    return subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_UI]:
+    """`credit-ct ui` with a password, whose address is https://dagster.example.com."""
+    folder = tmp_path_factory.mktemp("ui")
+    found = _UI(free_port(), folder)
+    process = _started(found, folder, "--no-daemon")
     try:
         until(lambda: found.ask("GET", "/server_info", {})[0] == 200, START_SECONDS, "the UI", 0.2)
         yield found
@@ -169,3 +174,19 @@ def test_the_pages_on_the_champion_are_behind_the_login(ui: _UI) -> None:
     status, text, headers = ui.ask("GET", "/champion-health/2025-01-31", _LOGIN)
     assert (status, headers["x-frame-options"]) == (404, "DENY")
     assert "CT-HEALTH-1" in text
+
+
+def test_the_daemon_ends_with_the_ui(tmp_path: Path) -> None:
+    """Also when the UI is terminated: a second daemon would keep the next one from working."""
+    found = _UI(free_port(), tmp_path)
+    process = _started(found, tmp_path)
+    try:
+        of_ui = psutil.Process(process.pid)
+        until(lambda: len(of_ui.children()) == 2, START_SECONDS, "code server and daemon", 0.2)
+        children = of_ui.children(recursive=True)
+        assert any("credit_ct_dagster.ui.daemon" in each.cmdline() for each in children)
+    finally:
+        process.terminate()
+        process.wait()
+    _, alive = psutil.wait_procs(children, timeout=START_SECONDS)
+    assert alive == []

@@ -1,4 +1,4 @@
-"""The sentences in which reasons are given: the one place where they are worded and reviewed.
+"""The sentences in which reasons are given; the schema says how each feature is called.
 
 A bank states the principal reasons why it did not decide better, specifically: "score too low" is
 not enough (12 CFR 1002, Supplement I, 9(b)(2)). A sentence compares a customer with the typical
@@ -10,50 +10,6 @@ from collections.abc import Mapping, Sequence
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.scorer.encoding import OTHER, column_name
 
-# Per feature: what it is, and how a higher and a lower value read.
-_NUMBERS = {
-    "age": ("Age", "is higher", "is lower"),
-    "annual_income": ("Annual income", "is higher", "is lower"),
-    "monthly_inhand_salary": ("Monthly salary after deductions", "is higher", "is lower"),
-    "num_bank_accounts": ("The number of bank accounts", "is higher", "is lower"),
-    "num_credit_card": ("The number of credit cards", "is higher", "is lower"),
-    "interest_rate": ("The interest rate on credit cards", "is higher", "is lower"),
-    "num_of_loan": ("The number of loans", "is higher", "is lower"),
-    "delay_from_due_date": (
-        "The delay of payments after their due date", "is longer", "is shorter",
-    ),
-    "num_of_delayed_payment": ("The number of late payments", "is higher", "is lower"),
-    "changed_credit_limit": ("The change of the credit limit", "is larger", "is smaller"),
-    "num_credit_inquiries": ("The number of credit inquiries", "is higher", "is lower"),
-    "outstanding_debt": ("Outstanding debt", "is higher", "is lower"),
-    "credit_utilization_ratio": ("The share of the credit limit in use", "is higher", "is lower"),
-    "credit_history_age": ("The credit history", "is longer", "is shorter"),
-    "total_emi_per_month": ("The monthly instalments on loans", "are higher", "are lower"),
-    "amount_invested_monthly": ("The amount invested per month", "is higher", "is lower"),
-    "monthly_balance": ("The balance at the end of the month", "is higher", "is lower"),
-}  # fmt: skip
-_WORDS = {
-    "occupation": "Occupation",
-    "type_of_loan": "The combination of loans held",
-    "credit_mix": "The mix of kinds of credit",
-    "payment_of_min_amount": "Whether only the minimum amount is paid",
-    "payment_behaviour": "The pattern of spending and payments",
-}
-# Per kind that a text lists: what is held more or fewer of.
-_KINDS = {
-    "type_of_loan": {
-        "auto loan": "auto loans",
-        "credit-builder loan": "credit-builder loans",
-        "debt consolidation loan": "debt consolidation loans",
-        "home equity loan": "home equity loans",
-        "mortgage loan": "mortgage loans",
-        "not specified": "loans of a kind that is not specified",
-        "payday loan": "payday loans",
-        "personal loan": "personal loans",
-        "student loan": "student loans",
-        OTHER: "loans of other kinds",
-    },
-}
 _THAN = "than is typical of customers with the next better score."
 _TOGETHER = "together with the other details, {lowers} the score."
 
@@ -76,7 +32,7 @@ def _of_word(subject: str) -> dict[str, str]:
 
 
 def _of_kind(feature: str, subject: str, kind: str) -> dict[str, str]:
-    held = _KINDS.get(feature, {}).get(kind)
+    held = schema.COLUMNS[feature].called.get(kind)
     of_text = _of_word(subject)
     if held is None:
         named = "other things" if kind == OTHER else kind
@@ -105,12 +61,16 @@ def sentences(
     """
     found: dict[str, Mapping[str, str]] = {}
     for name in features:
-        subject = schema.COLUMNS[name].description
+        column = schema.COLUMNS[name]
+        called = column.reason or column.description
+        subject, higher, lower = (
+            (called, "is higher", "is lower") if isinstance(called, str) else called
+        )
         if counted and name in counted:
             for kind in (*counted[name], OTHER):
-                found[column_name(name, kind)] = _of_kind(name, _WORDS.get(name, subject), kind)
+                found[column_name(name, kind)] = _of_kind(name, subject, kind)
         elif name in schema.NUMERIC:
-            found[name] = _of_number(*_NUMBERS.get(name, (subject, "is higher", "is lower")))
+            found[name] = _of_number(subject, higher, lower)
         else:
-            found[name] = _of_word(_WORDS.get(name, subject))
+            found[name] = _of_word(subject)
     return found

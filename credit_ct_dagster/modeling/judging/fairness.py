@@ -1,4 +1,4 @@
-"""Whether a model predicts "Good" less often for a group of customers, beyond chance."""
+"""Whether a model predicts the favourable class less often for a group, beyond chance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from credit_ct_dagster.contracts.decision import Estimate
 from credit_ct_dagster.contracts.fairness import Fairness, GroupFairness
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.design_effect import design_effect
-from credit_ct_dagster.modeling.judging.slices import FAVOURABLE, not_grouped, slices_by
+from credit_ct_dagster.modeling.judging.slices import not_grouped, slices_by
 
 _Z = 1.959964
 """The 97.5 % quantile of the normal distribution, for intervals of 95 %."""
@@ -24,18 +24,18 @@ def fairness_of(
 ) -> Fairness:
     """Compare every group of customers with all others of its kind.
 
-    Fisher's exact test on the rows that are predicted "Good", two-sided, and Holm's adjustment
-    (1979) over all groups. Rows of one customer resemble each other, so where customers have
-    several, counts are divided by the design effect before (Rao and Scott 1992, "A simple method
-    for the analysis of clustered binary data").
+    Fisher's exact test on the rows that are predicted as the favourable class, two-sided, and
+    Holm's adjustment (1979) over all groups. Rows of one customer resemble each other, so where
+    customers have several, counts are divided by the design effect before (Rao and Scott 1992, "A
+    simple method for the analysis of clustered binary data").
 
     Args:
         rows: Labelled raw rows of customers that the model has not seen; pooled holdouts.
         predicted: Classes, shape (rows,).
-        protected: Features by which customers are grouped as well as by age and occupation.
+        protected: Features by which customers are grouped as well as by those of the schema.
         base_dts: The base dates whose holdouts were pooled, newest first.
     """
-    favourable = predicted == FAVOURABLE
+    favourable = predicted == schema.FAVOURABLE
     truth = rows[schema.TARGET].to_numpy(dtype=str)
     customers = rows[schema.CUSTOMER].to_numpy(dtype=str)
     kinds = {kind: of(rows).to_numpy(dtype=str) for kind, of in slices_by(protected).items()}
@@ -51,7 +51,7 @@ def fairness_of(
         for _, _, inside in groups
     ]
     adjusted = holm([each.fisher() for each in tables])
-    good = truth == FAVOURABLE
+    good = truth == schema.FAVOURABLE
     return Fairness(
         groups=[
             GroupFairness(
@@ -106,7 +106,7 @@ def wilson(hits: float, of: float) -> Estimate | None:
 
 @dataclass(frozen=True)
 class TwoByTwo:
-    """A group and the rest, with how many of each are predicted "Good".
+    """A group and the rest, with how many of each are predicted as the favourable class.
 
     Attributes:
         good: Of the group.
@@ -131,10 +131,11 @@ class TwoByTwo:
         return float(self.others_good / self.others) if self.others else 0.0
 
     def ratio(self) -> Estimate | None:
-        """The ratio of the shares with its 95 % interval; None when the rest has no "Good".
+        """The ratio of the shares with its 95 % interval; None when the rest has no favourable one.
 
         The logarithm of the ratio is about normal (Katz et al. 1978). Where the group has no
-        "Good", half a row is added to each count (Walter 1975), and the interval begins at 0.
+        favourable one, half a row is added to each count (Walter 1975), and the interval begins at
+        0.
         """
         if not self.others_good:
             return None

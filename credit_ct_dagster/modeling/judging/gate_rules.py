@@ -5,6 +5,9 @@ from typing import Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from credit_ct_dagster.contracts.approval import ApprovalPolicy
+from credit_ct_dagster.modeling import schema
+
 
 class GateRules(BaseModel):
     """When a challenger is promoted."""
@@ -77,7 +80,7 @@ class GateRules(BaseModel):
         default=0.5,
         ge=0,
         le=1,
-        description="Minimum accuracy in each age band and occupation on the holdout, 0 to 1",
+        description=f"Minimum accuracy in each {schema.GROUP_KINDS} on the holdout, 0 to 1",
     )
     min_slice_rows: int = Field(
         default=30,
@@ -146,6 +149,19 @@ class GateRules(BaseModel):
         default=False,
         description="Lets an older base date replace the champion of a newer one; off, so that a"
         " backfill does not bring back old models",
+    )
+    approval: ApprovalPolicy = Field(
+        default=ApprovalPolicy.off,
+        description="Whether a person has to approve a promotion: off (the gate promotes by itself;"
+        " YAML needs quotes: 'off') or required (the model waits for credit-ct approve; who serves"
+        " goes on serving). A rollback waits for nobody",
+    )
+    approval_days: int = Field(
+        default=7,
+        ge=1,
+        le=62,
+        description="Days, 1 to 62, for which a model waits for an approval. Then it is not"
+        " promoted, on record",
     )
 
     @model_validator(mode="after")

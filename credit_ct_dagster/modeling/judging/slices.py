@@ -1,6 +1,7 @@
 """Groups of customers in which a model is measured separately."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -8,9 +9,6 @@ import pandas as pd
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.rows.missing import with_blanks_missing
 
-FAVOURABLE = "Good"
-_BANDS = [0, 25, 35, 45, 55, np.inf]
-_BAND_NAMES = ["0 to 24", "25 to 34", "35 to 44", "45 to 54", "55 and over"]
 _UNKNOWN = "unknown"
 _QUARTERS = [0.25, 0.5, 0.75]
 
@@ -18,23 +16,36 @@ SliceOf = Callable[[pd.DataFrame], pd.Series]
 """The group of each raw row, as text."""
 
 
-def age_band(rows: pd.DataFrame) -> pd.Series:
-    """The age band per raw row, as text."""
-    bands = pd.cut(rows["age"], _BANDS, right=False, labels=_BAND_NAMES)
-    return bands.astype(object).where(bands.notna(), _UNKNOWN).rename("age band")
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
-def occupation(rows: pd.DataFrame) -> pd.Series:
-    """The occupation per raw row, as text."""
-    return _word("occupation")(rows)
+def _band(column: schema.Column) -> SliceOf:
+    """Bands of a number, which begin where the schema says."""
+    assert isinstance(column.groups, tuple)
+    starts = [0.0 if _is_positive(column) else -np.inf, *column.groups]
+    names = [_band_name(*ends) for ends in pairwise([*starts, np.inf])]
+
+    def groups(rows: pd.DataFrame) -> pd.Series:
+        bands = pd.cut(rows[column.name], [*starts, np.inf], right=False, labels=names)
+        found = bands.astype(object).where(bands.notna(), _UNKNOWN)
+        return found.rename(column.group_kind)
+
+    return groups
 
 
-SLICES: dict[str, SliceOf] = {
-    "age band": age_band,
-    "occupation": occupation,
-}
-"""The groups that every model is measured in, whether or not it is trained on the feature."""
-_ALREADY = {"age", "occupation"}
+def _is_positive(column: schema.Column) -> bool:
+    return column.low is not None and column.low >= 0
+
+
+def _band_name(start: float, end: float) -> str:
+    if end == np.inf:
+        return f"{start:g} and over"
+    if start == -np.inf:
+        return f"under {end:g}"
+    is_whole = float(start).is_integer() and float(end).is_integer()
+    return f"{start:g} to {end - 1:g}" if is_whole else f"{start:g} to under {end:g}"
 
 
 def slices_by(protected: Sequence[str]) -> dict[str, SliceOf]:
@@ -46,7 +57,8 @@ def slices_by(protected: Sequence[str]) -> dict[str, SliceOf]:
     Args:
         protected: Names of features.
     """
-    others = [name for name in protected if name not in {*_ALREADY, *not_grouped(protected)}]
+    already = {*schema.GROUPED, *not_grouped(protected)}
+    others = [name for name in protected if name not in already]
     return SLICES | {
         name.replace("_", " "): _quarter(name) if name in schema.NUMERIC else _word(name)
         for name in others
@@ -97,3 +109,10 @@ def _from(edges: Sequence[str], place: int) -> str:
 
 def _to(edges: Sequence[str], place: int) -> str:
     return f" up to {edges[place]}" if place < len(edges) else ""
+
+
+SLICES: dict[str, SliceOf] = {
+    column.group_kind: _band(column) if isinstance(column.groups, tuple) else _word(column.name)
+    for column in (schema.COLUMNS[name] for name in schema.GROUPED)
+}
+"""The groups that every model is measured in, whether or not it is trained on the feature."""

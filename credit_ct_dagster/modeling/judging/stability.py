@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from credit_ct_dagster.contracts.assessment import ReasonStability
+from credit_ct_dagster.contracts.scorer import CLASS_COLUMN
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging import confusion
 
@@ -38,7 +39,7 @@ def reason_stability(
     few = rows.sample(min(len(rows), _MOST_ROWS), random_state=_SEED)
     now, then = (each.answer_rows(few, reasons=True) for each in (scorer, before))
     both = (
-        (now["credit_score"] == then["credit_score"])
+        (now[CLASS_COLUMN] == then[CLASS_COLUMN])
         & now["reasons"].map(bool)
         & then["reasons"].map(bool)
     )
@@ -80,7 +81,7 @@ def predictions_sha256(rows: pd.DataFrame, scored: "Scored") -> str:
         key, the class, and the probabilities to nine decimals, which is what differs by no more
         than the last bits of a sum.
     """
-    keys = rows[["id", schema.CUSTOMER]].astype(str).to_numpy()
+    keys = rows[[schema.ID, schema.CUSTOMER]].astype(str).to_numpy()
     # To add 0 makes 0.0 of -0.0.
     rounded = np.round(scored.probabilities, _DECIMALS) + 0.0
     lines = sorted(

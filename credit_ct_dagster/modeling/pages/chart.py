@@ -50,6 +50,30 @@ def text(
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{options}>{escape(content)}</text>'
 
 
+SYMBOLS = "●■▲"
+"""The markers of lines, as a legend names them: they tell lines apart without colour."""
+
+
+def marker(line: int, x: float, y: float, size: float) -> str:
+    """The marker of a line of a page's chart.
+
+    Args:
+        line: Which one, from 0; the fourth looks as the first.
+        x: Its middle, in units from the left.
+        y: Its middle, in units from above.
+        size: Half of its width.
+    """
+    shape = line % len(SYMBOLS)
+    style = f'class="curve-{shape}"'
+    if shape == 0:
+        return f'<circle {style} cx="{x:.1f}" cy="{y:.1f}" r="{size:g}"/>'
+    corners = (
+        [(-1, -1), (1, -1), (1, 1), (-1, 1)] if shape == 1 else [(0, -1.2), (1.1, 1), (-1.1, 1)]
+    )
+    points = " ".join(f"{x + size * right:.1f},{y + size * down:.1f}" for right, down in corners)
+    return f'<polygon {style} points="{points}"/>'
+
+
 @dataclass(frozen=True)
 class Axis:
     """Where values are on a line.

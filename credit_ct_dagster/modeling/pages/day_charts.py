@@ -9,11 +9,11 @@ from html import escape
 from math import isnan
 
 from credit_ct_dagster.contracts.decision import Estimate
-from credit_ct_dagster.modeling.pages.chart import Axis, Panel, text
+from credit_ct_dagster.modeling.pages.chart import SYMBOLS, Axis, Panel, marker, text
 
 _WIDTH, _HEIGHT = 360, 130
 _LEFT, _TOP, _RIGHT = 48, 10, 10
-_COLORS = 3
+_COLORS = len(SYMBOLS)
 _LETTER = 7.0
 """About the width of a letter, in units."""
 _ROW = 18
@@ -64,7 +64,7 @@ def lines_svg(
     """
     factor = 100 if percent else 1
     drawn = [
-        (_color(line.color if line.color is not None else place), line.name, _scaled(line, factor))
+        (line.color if line.color is not None else place, line.name, _scaled(line, factor))
         for place, line in enumerate(lines)
     ]
     ends = [end for _, _, values in drawn for each in values if each for end in each]
@@ -83,7 +83,7 @@ def lines_svg(
         # Intervals would hide one another.
         shift = _APART * (place - (len(drawn) - 1) / 2) if intervals > 1 else 0.0
         parts += _line(panel, up, [each + shift for each in centres], values, color)
-    legend = [(color, name) for color, name, _ in drawn]
+    legend = [(_color(color), f"{SYMBOLS[color % _COLORS]} {name}") for color, name, _ in drawn]
     if mark and any(day in marks for day in days):
         legend.append(("", f"┊ {mark}"))
     return _picture(parts, legend, label)
@@ -117,7 +117,7 @@ def columns_svg(
     legend = []
     for place, (name, values) in enumerate(stacked.items()):
         color = _color((colors or {}).get(name, place))
-        legend.append((color, name))
+        legend.append((color, f"■ {name}"))
         for number, value in enumerate(values):
             if not value:
                 continue
@@ -149,8 +149,9 @@ def _line(
     up: Axis,
     centres: Sequence[float],
     values: Sequence[tuple[float, float, float] | None],
-    color: str,
+    line: int,
 ) -> Iterator[str]:
+    color = _color(line)
     places: list[list[tuple[float, float]]] = [[]]
     for along, value in zip(centres, values, strict=True):
         if value is None:
@@ -168,7 +169,7 @@ def _line(
             points = " ".join(f"{x:.1f},{y:.1f}" for x, y in joined)
             yield f'<polyline class="{color}" points="{points}"/>'
         for x, y in joined:
-            yield f'<circle class="{color}" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>'
+            yield marker(line, x, y, 2.5)
 
 
 def _marks(
@@ -214,13 +215,11 @@ def _picture(parts: Sequence[str], legend: Sequence[tuple[str, str]], label: str
     x, y = float(_LEFT), _TOP + _HEIGHT + 38
     named = []
     for color, name in legend:
-        mark = "" if not color else "● "
-        width = _LETTER * (len(mark + name) + 2)
+        width = _LETTER * (len(name) + 2)
         if x > _LEFT and x + width > _WIDTH:
             x, y = float(_LEFT), y + _ROW
         named.append(
-            f'<text{f" class={color!r}" if color else ""} x="{x:.0f}" y="{y}">'
-            f"{mark}{escape(name)}</text>"
+            f'<text{f" class={color!r}" if color else ""} x="{x:.0f}" y="{y}">{escape(name)}</text>'
         )
         x += width
     return (

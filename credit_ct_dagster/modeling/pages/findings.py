@@ -7,6 +7,7 @@ from credit_ct_dagster.contracts.assessment import AssessmentReport
 from credit_ct_dagster.contracts.decision import Decision, FloorVerdict, Reliability
 from credit_ct_dagster.contracts.drift import ColumnDrift
 from credit_ct_dagster.contracts.splits import SplitsSummary
+from credit_ct_dagster.modeling import schema
 
 _NAMED = 5
 """So many of a list are named; the section has them all."""
@@ -111,7 +112,9 @@ def _of_groups(report: AssessmentReport) -> Iterator[Finding]:
     adverse = report.fairness.adverse if report.fairness else ()
     if adverse:
         groups = _listed([f"{each.kind} {each.name}" for each in adverse])
-        yield Finding("groups", f"Predicted Good less often than all others: {groups}.")
+        yield Finding(
+            "groups", f"Predicted {schema.FAVOURABLE} less often than all others: {groups}."
+        )
 
 
 def _of_answers(report: AssessmentReport) -> Iterator[Finding]:

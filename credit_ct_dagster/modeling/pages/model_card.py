@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from credit_ct_dagster.contracts.assessment import AssessmentReport
-from credit_ct_dagster.contracts.decision import DecisionRecord, Ground
+from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.drift import ColumnDrift
 from credit_ct_dagster.contracts.identity import Lineage
 from credit_ct_dagster.contracts.package import PackageRecord
@@ -13,43 +13,12 @@ from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.judging.standing import Standing
+from credit_ct_dagster.modeling.pages.card_decision import CardDecision
 from credit_ct_dagster.modeling.pages.findings import Finding, findings_of
 from credit_ct_dagster.modeling.pages.rendering import rendered
 
 _TEMPLATE = "model_card.html.j2"
-_PLAIN = {
-    Ground.first: "This model went into service: it is the first one that meets the bank's minimum"
-    " standards.",
-    Ground.better: "This model went into service: on customers that neither model has seen, it is"
-    " clearly better than its predecessor.",
-    Ground.aged: "This model went into service: its predecessor had grown old, and on customers"
-    " that neither model has seen, this one is not worse.",
-    Ground.worse: "This model did not go into service: on customers that neither model has seen, it"
-    " is not better than the model in service.",
-    Ground.insufficient_evidence: "This model did not go into service: on customers that it has not"
-    " seen, there is not enough evidence to be certain that it should.",
-    Ground.below_floor: "This model did not go into service: for at least one class or group of"
-    " customers, it does not meet the bank's minimum standards.",
-    Ground.older: "This model did not go into service: the model in service is of a more recent"
-    " base date.",
-    Ground.cooling_down: "This model did not go into service yet: it is better, but the model in"
-    " service was replaced only recently.",
-    Ground.no_agreement: "This model did not go into service yet: it is better, but the models of"
-    " more base dates must confirm that first.",
-    Ground.package_does_not_serve: "This model did not go into service: when it was started for a"
-    " trial, it did not answer as it had been judged.",
-    Ground.registered_again: "This model was registered again, because somebody had deleted its"
-    " version; which model is in service did not change.",
-    Ground.person: "A person decided which model is in service; the reason is on record.",
-    Ground.confirmed: "This model stays in service: by what became of the customers since, it is"
-    " not worse than its predecessor.",
-    Ground.rolled_back: "This model went into service again: by what became of the customers since,"
-    " it is clearly better than the model that had taken its place.",
-}
-_BY_ANSWERS = (
-    "This model went into service: it was tried beside the model in service, and by what became of"
-    " the customers since, it is clearly better."
-)
 
 
 @dataclass(frozen=True)
@@ -76,6 +45,7 @@ class ModelCard:
         drift: Per column, against the champion that it was compared with.
         drift_not_computed: Why there is none although there was a champion.
         record: The decision on it.
+        standing: Where it stands by the decisions since.
     """
 
     lineage: Lineage
@@ -89,6 +59,7 @@ class ModelCard:
     drift: Sequence[ColumnDrift]
     drift_not_computed: str | None
     record: DecisionRecord
+    standing: Standing
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -128,19 +99,11 @@ class ModelCard:
         """What to look at first."""
         return findings_of(self.record.decision, self.report, self.drift, self.splits)
 
-    @property
-    def _plainly(self) -> str:
-        """The decision in plain words."""
-        decision = self.record.decision
-        if decision.ground == Ground.better and decision.prediction_days:
-            return _BY_ANSWERS
-        return _PLAIN[decision.ground]
-
     def html(self) -> str:
         """The page, which needs no other file."""
         return rendered(
             _TEMPLATE,
             card=self,
             classes=schema.CLASSES,
-            plainly=self._plainly,
+            decisions=CardDecision(self.record, self.standing),
         )

@@ -5,7 +5,6 @@ of events in Dagster's UI loads the pictures of a hundred base dates at once: th
 """
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from math import ceil, floor, log10
 
 import numpy as np
@@ -75,18 +74,23 @@ def importances_svg(importances: Mapping[str, float]) -> str:
     return picture(panel.left + panel.width + 20, panel.top + height + 48, parts)
 
 
-def search_svg(trials: Sequence[Trial], curves: Mapping[int, Sequence[float]]) -> str:
-    """Draw a search: how each trial ended, and the validation loss of those that completed.
+def search_svg(
+    trials: Sequence[Trial], curves: Mapping[int, Sequence[float]], loss_function: str
+) -> str:
+    """Draw a search: how each trial ended, and the minimised loss of those that completed.
 
     Args:
         trials: All trials, in their order.
-        curves: Per number of a completed trial, its validation loss after each tree.
+        curves: Per number of a completed trial, its minimised loss on validation after each tree.
+        loss_function: Which loss that is, by CatBoost's name.
     """
+    title = f"Minimised loss ({loss_function}), on validation"
     parts = [
-        *_accuracies(Panel(64, 34, 380, 250), trials),
-        *_losses(Panel(524, 34, 380, 250), curves, best_of(trials)),
+        *_accuracies(Panel(64, 34, 290, 220), trials),
+        *_losses(Panel(434, 34, 290, 220), curves, best_of(trials), title),
     ]
-    return picture(924, 334, parts)
+    # As wide as the column of values on the page of an asset.
+    return picture(744, 304, parts)
 
 
 def _accuracies(panel: Panel, trials: Sequence[Trial]) -> list[str]:
@@ -119,12 +123,14 @@ def _accuracies(panel: Panel, trials: Sequence[Trial]) -> list[str]:
     return parts + panel.legend(legend)
 
 
-def _losses(panel: Panel, curves: Mapping[int, Sequence[float]], best: Trial | None) -> list[str]:
+def _losses(
+    panel: Panel, curves: Mapping[int, Sequence[float]], best: Trial | None, title: str
+) -> list[str]:
     """The curve of each completed trial, that of the best one in front."""
     drawn = {number: list(curve) for number, curve in curves.items() if len(curve)}
     up = Axis.around([value for curve in drawn.values() for value in curve], panel.height)
     along = Axis(0, log10(max(map(len, drawn.values()), default=1)) or 1.0, panel.width)
-    parts = panel.frame("Validation loss of completed trials", "trees")
+    parts = panel.frame(title, "trees of completed trials")
     parts += panel.ticks_up(up)
     for power in range(floor(along.low), ceil(along.high) + 1):
         if power <= along.high:
@@ -151,11 +157,3 @@ def _thinned(places: Sequence[float]) -> dict[int, float]:
         if place - before >= _APART or number == len(places) - 1:
             found[number] = before = place
     return found
-
-
-def markdown_of(name: str, svg: str) -> str:
-    """A picture inside of Markdown, which Dagster's UI shows without another request."""
-    from base64 import b64encode
-
-    content = b64encode(svg.encode()).decode()
-    return f"![{escape(name)}](data:image/svg+xml;base64,{content})"

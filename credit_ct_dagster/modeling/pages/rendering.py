@@ -9,6 +9,9 @@ from typing import Any
 import jinja2
 from jinja2.bccache import Bucket
 
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.pages.chart import SYMBOLS, marker
+
 _COMPILED = Path(__file__).with_name("__pycache__")
 
 
@@ -39,7 +42,7 @@ class _CompiledTemplates(jinja2.FileSystemBytecodeCache):
 
 @cache
 def _environment(compiled: Path = _COMPILED) -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader(__package__),
         bytecode_cache=_CompiledTemplates(str(compiled)),
         autoescape=True,
@@ -47,3 +50,16 @@ def _environment(compiled: Path = _COMPILED) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals |= {
+        "marker": marker,
+        "symbols": SYMBOLS,
+        "favourable": schema.FAVOURABLE,
+        "target": schema.TARGET.replace("_", " "),
+        "class_list": f"{', '.join(schema.CLASSES[:-1])} or {schema.FAVOURABLE}",
+        "metric_names": {
+            "macro_f1": "macro-F1",
+            "expected_cost": "expected cost (lower is better)",
+            **{f"recall_{name.lower()}": f"recall of {name}" for name in schema.CLASSES},
+        },
+    }
+    return environment

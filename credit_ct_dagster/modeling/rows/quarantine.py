@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 REASONS = "reasons"
 """Column of quarantined rows: the rules that a row breaks, separated by semicolons."""
 
-_UNIQUE = ["id", schema.CUSTOMER]
+_UNIQUE = [schema.ID, schema.CUSTOMER]
 _MERGED = (
     "merged rows",
     "Correct the tables of the feature store, then materialize features_target for this base date"
@@ -31,7 +31,7 @@ _MERGED = (
 )
 _FEATURES = (
     "feature rows",
-    "Correct the table credit_score_features, then score this base date again.",
+    f"Correct the table {schema.DECLARED.tables.features}, then score this base date again.",
 )
 """What rows are, and what corrects them when a column is missing or of another type."""
 
@@ -160,7 +160,7 @@ def _column(column: schema.Column, rules: RowRules) -> "pa.Column":
                 error=f"{name} must be {bounds}",
             )
         )
-    if name in ("date", schema.BASE_DATE):
+    if name in (schema.DATE, schema.BASE_DATE):
         checks.append(
             pa.Check(once(_is_day), error=f"{name} must be a day that exists, YYYY-MM-DD")
         )

@@ -38,35 +38,11 @@ class Bounds(BaseModel):
 
 
 BOUNDS = {
-    # The youngest account holder of the data is 14; nobody is known to have lived past 122.
-    "age": Bounds(low=14, high=120),
-    # Amounts that are received, owed, paid or put aside are not negative, and a private customer's
-    # are below a billion: more than that is a slipped decimal point or a placeholder.
-    "annual_income": Bounds(low=0, high=1e9),
-    "monthly_inhand_salary": Bounds(low=0, high=1e9),
-    "outstanding_debt": Bounds(low=0, high=1e9),
-    "total_emi_per_month": Bounds(low=0, high=1e9),
-    "amount_invested_monthly": Bounds(low=0, high=1e9),
-    # An overdrawn account is below zero.
-    "monthly_balance": Bounds(low=-1e9, high=1e9),
-    # Counts are not negative; a hundred accounts, cards or loans of one customer are an error.
-    "num_bank_accounts": Bounds(low=0, high=100),
-    "num_credit_card": Bounds(low=0, high=100),
-    "num_of_loan": Bounds(low=0, high=100),
-    # One a day, over a year.
-    "num_of_delayed_payment": Bounds(low=0, high=366),
-    "num_credit_inquiries": Bounds(low=0, high=366),
-    # Percent per year; usury laws end far below.
-    "interest_rate": Bounds(low=0, high=100),
-    # A year too early, or a year too late: what is later has been written off.
-    "delay_from_due_date": Bounds(low=-366, high=366),
-    # A limit cannot fall by more than all of it; more than tenfold is a new contract.
-    "changed_credit_limit": Bounds(low=-100, high=1000),
-    # Above 100 percent a limit is exceeded, which happens; ten times the limit does not.
-    "credit_utilization_ratio": Bounds(low=0, high=1000),
-    # Months: not longer than a life.
-    "credit_history_age": Bounds(low=0, high=1440),
+    column.name: Bounds(low=column.low, high=column.high)
+    for column in schema.COLUMNS.values()
+    if (column.low, column.high) != (None, None)
 }
+"""The platform's own, as the schema declares them."""
 
 
 class RowRules(BaseModel):

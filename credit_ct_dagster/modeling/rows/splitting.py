@@ -102,7 +102,7 @@ def pooled_with_places(
     rows = pd.concat(holdouts, ignore_index=True)
     places = np.repeat(np.arange(len(holdouts)), [len(each) for each in holdouts])
     unseen = customer_position(rows[schema.CUSTOMER]) >= max(seen_shares)
-    kept = (unseen & ~rows.duplicated(["id", schema.CUSTOMER])).to_numpy()
+    kept = (unseen & ~rows.duplicated([schema.ID, schema.CUSTOMER])).to_numpy()
     return rows[kept].reset_index(drop=True), places[kept]
 
 

@@ -9,12 +9,13 @@ from credit_ct_dagster.modeling.search.standings import Standing
 
 @dataclass(frozen=True)
 class SuccessiveHalving:
-    """Successive halving on the validation loss, in the order in which trials were started.
+    """Successive halving on the minimised loss, in the order in which trials were started.
 
-    After each rung's number of trees a trial is compared with the trials that were started before
-    it and reached the rung; it continues when it is among the best `ceil(keep · n)` of the n,
-    itself included. As in asynchronous successive halving (Li et al. 2020, "A System for Massively
-    Parallel Hyperparameter Tuning", section 3) no round has to fill up first.
+    The loss is that of validation rows. After each rung's number of trees a trial is compared with
+    the trials that were started before it and reached the rung; it continues when it is among the
+    best `ceil(keep · n)` of the n, itself included. As in asynchronous successive halving (Li et
+    al. 2020, "A System for Massively Parallel Hyperparameter Tuning", section 3) no round has to
+    fill up first.
 
     Unlike there, and unlike Optuna's `SuccessiveHalvingPruner`, only earlier trials count, not
     those that happen to be faster: the verdict is the same whatever the number of threads, machines

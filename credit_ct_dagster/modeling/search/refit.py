@@ -50,4 +50,5 @@ def refit(
             for pool, trees in zip(pools, iterations, strict=True)
         ],
         columns,
+        monotone=monotone,
     )

@@ -100,9 +100,9 @@ class TuningParameters(BaseModel):
     )
     pruning: Pruning = Field(
         default=Pruning.successive_halving,
-        description="Stops candidates whose validation loss falls behind (successive_halving), or"
-        " fits all to their end (none). The default finds the winner of the whole grid, or one that"
-        " is as good, in about a tenth of the time (docs/performance.md)",
+        description="Stops candidates whose minimised loss falls behind on validation"
+        " (successive_halving), or fits all to their end (none). The default finds the winner of"
+        " the whole grid, or one that is as good, in a tenth of the time (docs/performance.md)",
     )
     pruning_rungs: list[int] = Field(
         default=[6, 30],
@@ -120,13 +120,14 @@ class TuningParameters(BaseModel):
     loss_function: str = Field(
         default="MultiClassOneVsAll",
         pattern="^(MultiClassOneVsAll|MultiClass)$",
-        description="Loss that is minimised: MultiClassOneVsAll (one logistic model per class) or"
-        " MultiClass (softmax). The default is the bank's own; with monotone: true it is not used",
+        description="The minimised loss: MultiClassOneVsAll (one logistic model per class; the mean"
+        " of their losses is below the log-loss of the classes) or MultiClass (softmax). The"
+        " default is the bank's own; with monotone: true it is not used",
     )
     monotone: bool = Field(
         default=False,
         description="Lets no prediction get better as a risk rises that the schema declares"
-        " (credit_ct_dagster/modeling/schema.py: late payments, debt, …): each pair of neighbouring"
+        " (DATA_SCHEMA: late payments, debt, …): each pair of neighbouring"
         " classes gets a model of its own, with monotone constraints. It holds for the classes if"
         " no entry of COST_MATRIX is less than that of a smaller error in the same direction. By"
         " default the model is free, as the bank's own",
@@ -134,7 +135,7 @@ class TuningParameters(BaseModel):
     text: Text = Field(
         default=Text.counts,
         description="How models take texts: counts, a number per kind that a text lists"
-        " (credit_ct_dagster/modeling/schema.py: kinds of loan), and any other text as a category;"
+        " (DATA_SCHEMA: kinds of loan), and any other text as a category;"
         " or native, CatBoost's own words and pairs of words, as the bank's own. By default counts:"
         " a search takes half as long, and no difference of the models can be measured"
         " (docs/decisions/0024-text-encoding.md)",
@@ -156,8 +157,8 @@ class TuningParameters(BaseModel):
     early_stopping_rounds: int = Field(
         default=50,
         ge=1,
-        description="Ends a fit after this many trees without a lower validation loss, from 1. The"
-        " default is the bank's own",
+        description="Ends a fit after this many trees without a lower minimised loss on validation,"
+        " from 1. The default is the bank's own",
     )
     random_seed: int = Field(
         default=42,

@@ -12,7 +12,7 @@ class Standing(NamedTuple):
     """How far a trial has come.
 
     Attributes:
-        losses: Its validation loss per rung that it has reached.
+        losses: Its minimised loss on validation per rung that it has reached.
         running: Whether it may still reach another one.
     """
 

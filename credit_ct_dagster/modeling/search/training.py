@@ -171,14 +171,14 @@ def fit(
     thread_count: int,
     callbacks: Sequence[FitCallback] = (),
 ) -> Model:
-    """Fit one candidate; the model keeps the trees up to its lowest validation loss.
+    """Fit one candidate; the model keeps the trees up to its lowest minimised loss on validation.
 
     The number of threads changes how long it takes, not the result.
 
     Args:
         data: The rows.
         params: By CatBoost's names.
-        early_stopping_rounds: Ends a fit after this many trees without a lower validation loss.
+        early_stopping_rounds: Ends a fit after this many trees without a lower loss on validation.
         thread_count: Threads of the fit.
         callbacks: Called after each tree; each part of the data counts its trees from 1.
     """
@@ -194,6 +194,7 @@ def fit(
                 for part in data.parts
             ],
             data.columns,
+            monotone=data.monotone,
         )
     except CatBoostError as error:
         if _NO_WORDS not in str(error):
@@ -232,9 +233,14 @@ def new_classifier(
     )
 
 
-def combined(models: Sequence[CatBoostClassifier], columns: ModelColumns) -> Model:
-    """One model of the models of all parts, which were just fitted, that takes prepared rows."""
-    model = models[0] if len(models) == 1 else OrdinalClassifier.of_fitted(schema.CLASSES, models)
+def combined(
+    models: Sequence[CatBoostClassifier], columns: ModelColumns, *, monotone: bool
+) -> Model:
+    """One model of the models of all parts, which were just fitted, that takes prepared rows.
+
+    Of two classes, there is one part either way: a monotone model of it has no names of classes.
+    """
+    model = OrdinalClassifier.of_fitted(schema.CLASSES, models) if monotone else models[0]
     if not columns.encoding.counted:
         return model
     return EncodedClassifier.of_fitted(model, columns.encoding)

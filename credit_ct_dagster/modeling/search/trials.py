@@ -47,7 +47,7 @@ class FittedTrial:
     Attributes:
         trial: Its outcome.
         started: When it started, in seconds since the epoch.
-        curve: Validation loss after each tree.
+        curve: The loss that is minimised, on validation rows, after each tree.
         model: The fitted model of a completed trial.
     """
 
@@ -70,7 +70,7 @@ class SearchStopped(Exception):  # noqa: N818 - nothing is wrong
 
 
 class _Watcher:
-    """CatBoost's callback: records the validation loss, and stops a fit that falls behind.
+    """CatBoost's callback: records the minimised loss, and stops a fit that falls behind.
 
     While the verdict at a rung is pending, the fit continues and reports nothing at later rungs.
     Where a candidate consists of several models, candidates are compared by the first of them.
@@ -180,7 +180,10 @@ def fit_trial(
     if watcher.fell_behind_at:
         trees = watcher.fell_behind_at
         del watcher.curve[trees:]
-        reason = f"fell behind with a validation loss of {watcher.curve[-1]:.4f} at {trees} trees"
+        reason = (
+            f"fell behind after {trees} trees, with a minimised loss"
+            f" ({fixed['loss_function']}) of {watcher.curve[-1]:.4f} on validation"
+        )
         return ended(TrialState.pruned, iterations=trees, reason=reason)
     if stop.is_set():
         raise SearchStopped

@@ -11,11 +11,9 @@ from credit_ct_dagster.contracts.decision import Estimate
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging import confusion
 from credit_ct_dagster.modeling.watching.columns import (
-    AGE,
     LABEL,
     LABEL_DATE,
     MODEL_TAG,
-    OCCUPATION,
     PREDICTED,
     PROBABILITIES,
     SOURCE,
@@ -24,7 +22,7 @@ from credit_ct_dagster.modeling.watching.learned import is_evidence
 from credit_ct_dagster.modeling.watching.performance_rules import AnswerRules
 
 CONFIDENCE = 0.95
-_NEEDED = [SOURCE, schema.CUSTOMER, LABEL, AGE, OCCUPATION]
+_NEEDED = [SOURCE, schema.CUSTOMER, LABEL, *schema.GROUPED]
 """To copy a million rows of more columns takes longer than to measure them."""
 _MOST_DRAWN = 2_000
 """Things that a bootstrap draws. An interval of so many is as wide as it should be to about 2 %."""
@@ -35,13 +33,13 @@ class Answers:
     """The answers of one model as numbers, each array of shape (answers,).
 
     Attributes:
-        frame: What else is looked at: source, customer, label, age and occupation.
+        frame: What else is looked at: source, customer, label, and what groups are made by.
         customer: The number of each answer's customer, from 0 on; an answer without a customer has
             one of its own.
         predicted: The place of the predicted class in `schema.CLASSES`.
         true: The same of the label; -1 where it is not known, or does not count.
         learned: Whether the label does not count: the model may have learned from it.
-        probabilities: Shape (answers, 3), in the order of `schema.CLASSES`.
+        probabilities: Shape (answers, classes), in the order of `schema.CLASSES`.
     """
 
     frame: pd.DataFrame

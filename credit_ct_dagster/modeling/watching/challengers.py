@@ -123,7 +123,7 @@ def _examined(
     """Floors and comparison on answers, and on holdouts if there are any."""
     from credit_ct_dagster.scorer.scorer import Scored
 
-    kept = [schema.CUSTOMER, schema.TARGET, "age", "occupation"]
+    kept = [schema.CUSTOMER, schema.TARGET, *schema.GROUPED]
     answers = [_scored(rows, IN_SHADOW), _scored(rows, "")]
     labelled = rows[kept]
     windows = np.zeros(len(rows), dtype=int)

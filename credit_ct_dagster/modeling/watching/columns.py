@@ -14,8 +14,6 @@ MODEL_TAG = "model_tag"
 PREDICTED = "predicted"
 LABEL = "label"
 LABEL_DATE = "label_date"
-AGE = "age"
-OCCUPATION = "occupation"
 LATENCY = "latency_ms"
 TIME = "time"
 DAY = "day"
@@ -23,15 +21,15 @@ DAY = "day"
 REQUEST = "request"
 """The `source` of an answer to a request, in `credit_predictions`; its key is the request id."""
 BATCH = "batch"
-"""The `source` of a score, in `credit_customer_scores`; its key is `id|customer_id|date`."""
+"""The `source` of a score, in `credit_customer_scores`; its key is `id|customer|date`."""
 
-PROBABILITY_OF = {name: f"probability_{name.lower()}" for name in schema.CLASSES}
+PROBABILITY_OF = schema.PROBABILITIES
 """The column of each class's probability, from worst to best."""
 PROBABILITIES = [*PROBABILITY_OF.values()]
 
 ANSWERS = [
-    SOURCE, KEY, CUSTOMER, MODEL_TAG, PREDICTED, *PROBABILITIES, LABEL, LABEL_DATE, AGE,
-    OCCUPATION, LATENCY, TIME,
+    SOURCE, KEY, CUSTOMER, MODEL_TAG, PREDICTED, *PROBABILITIES, LABEL, LABEL_DATE,
+    *schema.GROUPED, LATENCY, TIME,
 ]  # fmt: skip
 """Of `ServedAnswers.of_day`."""
 

@@ -26,6 +26,11 @@ from credit_ct_dagster.modeling.watching.answer_health import (
     latency_sentence,
     volume_sentence,
 )
+from credit_ct_dagster.modeling.watching.decision_health import (
+    PERSON,
+    decision_sentences,
+    open_approval,
+)
 from credit_ct_dagster.modeling.watching.quality_health import (
     estimated_sentences,
     performance_sentences,
@@ -37,7 +42,6 @@ from credit_ct_dagster.modeling.watching.serving_health import serving_sentences
 from credit_ct_dagster.modeling.watching.watch_rules import WatchRules
 
 ROLLBACK = "credit-ct rollback --by NAME --reason TEXT"
-PERSON = "a person"
 
 
 class HealthRules(WatchRules):
@@ -112,6 +116,7 @@ def _sentences(measured: Measured, rules: HealthRules) -> Iterator[HealthSentenc
     day, tag, watch = measured.day, measured.tag, measured.watch
     last_days = measured.days[-rules.of_days :]
     yield from serving_sentences(measured.champion, measured.service, last_days)
+    yield from decision_sentences(measured.decisions, day, measured.service.asked_at)
     yield volume_sentence(measured.days, watch)
     latency = latency_sentence(measured.days[-1], rules.slow_ms)
     if latency:
@@ -147,6 +152,7 @@ def open_decisions_of(measured: Measured) -> tuple[OpenDecision, ...]:
         measured: The prediction day.
     """
     found = [
+        *open_approval(measured.decisions, measured.service.asked_at),
         *_of_probation(measured),
         *_of_newest_challenger(measured),
     ]

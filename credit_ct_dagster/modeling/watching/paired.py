@@ -6,13 +6,11 @@ import pandas as pd
 
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.watching.columns import (
-    AGE,
     DAY,
     KEY,
     LABEL,
     LABEL_DATE,
     MODEL_TAG,
-    OCCUPATION,
     PREDICTED,
     PROBABILITIES,
     SOURCE,
@@ -26,7 +24,7 @@ SHADOW_COLUMNS = [SOURCE, KEY, schema.CUSTOMER, MODEL_TAG, "role", PREDICTED, *P
 _ANSWER = [PREDICTED, *PROBABILITIES]
 
 _PAIRED = [
-    schema.CUSTOMER, schema.TARGET, LABEL_DATE, DAY, AGE, OCCUPATION, *_ANSWER,
+    schema.CUSTOMER, schema.TARGET, LABEL_DATE, DAY, *schema.GROUPED, *_ANSWER,
     *(f"{name}{IN_SHADOW}" for name in _ANSWER),
 ]  # fmt: skip
 
@@ -52,7 +50,8 @@ def paired(
         after: The newest base date that one of the two learned from.
 
     Returns:
-        A row per answer: customer, label and its date, day, age, occupation, and both answers.
+        A row per answer: customer, label and its date, day, what groups are made by, and both
+        answers.
     """
     counts = (
         answers[LABEL].notna()

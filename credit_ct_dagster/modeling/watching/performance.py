@@ -158,7 +158,7 @@ def _floors(labelled: Answers, rules: PerformanceRules) -> list[Floor]:
     """What the gate requires of a challenger, on labelled answers; nothing without any."""
     if not len(labelled):
         return []
-    rows = labelled.frame[[schema.CUSTOMER, "age", "occupation"]]
+    rows = labelled.frame[[schema.CUSTOMER, *schema.GROUPED]]
     rows = rows.assign(**{schema.TARGET: labelled.frame[LABEL]})
     return floors(rows, np.array(schema.CLASSES)[labelled.predicted], None, rules.gate)
 

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, Field
 
+from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 
 _GATE = GateRules()
@@ -56,7 +57,7 @@ class PerformanceRules(AnswerRules):
         default=_GATE.min_slice_accuracy,
         ge=0,
         le=1,
-        description="Minimum accuracy in each age band and occupation, 0 to 1: as the gate requires"
+        description=f"Minimum accuracy in each {schema.GROUP_KINDS}, 0 to 1: as the gate requires"
         " of a challenger",
     )
     min_slice_rows: int = Field(

@@ -9,7 +9,7 @@ from credit_ct_dagster.contracts.label_selection import GroupCoverage, Selection
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.fairness import holm
 from credit_ct_dagster.modeling.judging.shares import chance_of
-from credit_ct_dagster.modeling.judging.slices import SLICES
+from credit_ct_dagster.modeling.judging.slices import SLICES, listed
 from credit_ct_dagster.modeling.watching.answers import Answers
 from credit_ct_dagster.modeling.watching.columns import SOURCE
 
@@ -26,12 +26,12 @@ def groups_of(answers: Answers) -> Groups:
     """The group of each answer, per kind in which every model is measured.
 
     Args:
-        answers: With `age` and `occupation` in their frame.
+        answers: With `schema.GROUPED` in their frame.
 
     Returns:
         Groups of fewer than ten customers, and those beyond the forty largest, are one group.
     """
-    rows = answers.frame[["age", "occupation"]]
+    rows = answers.frame[schema.GROUPED]
     return {kind: _named(slice_of(rows), answers.customer) for kind, slice_of in SLICES.items()}
 
 
@@ -110,8 +110,8 @@ def selection_sentence(selection: Sequence[Selection]) -> str:
     differing = [each for each in selection if each.differs]
     if not differing:
         return (
-            "Customers with a label differ from those without by no more than chance in predicted"
-            " class, source, age band and occupation."
+            "Customers with a label differ from those without by no more than chance in"
+            f" {listed(['predicted class', 'source', *SLICES])}."
         )
     found = []
     for each in differing:

@@ -16,15 +16,15 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import day_after, exists
 from credit_ct_dagster.resources.feature_store.columns import has_table, require_written
 from credit_ct_dagster.resources.feature_store.expressions import Sources
+from credit_ct_dagster.resources.feature_store.named import statements
 from credit_ct_dagster.resources.feature_store.requirements import usable_features, usable_labels
 from credit_ct_dagster.resources.feature_store.row_hashes import LENGTH, hash_of_label, hash_of_row
 from credit_ct_dagster.resources.feature_store.shapes import Holds, TableShape
 from credit_ct_dagster.resources.feature_store.tables import FEATURES, LABELS
-from credit_ct_dagster.sql import statements
 
 ARRIVALS = "credit_arrivals"
 HASHED = {LABELS: [schema.TARGET], FEATURES: schema.FEATURES}
-"""What the fingerprint of a row of each source table is computed from: no name, no ssn."""
+"""What the fingerprint of a row of each source table is computed from: no personal data."""
 _LONGEST_KEY = 255  # of the ids that other systems make; InnoDB's longest index allows no more
 _LONGEST_NAME = 32
 _LAST_DAY = "9999-12-31"
@@ -35,9 +35,9 @@ def arrivals_table() -> sa.Table:
     moment = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
     key: list[sa.Column[str]] = [
         sa.Column("table_name", KeyText(_LONGEST_NAME), primary_key=True),
-        sa.Column("id", KeyText(_LONGEST_KEY), primary_key=True),
+        sa.Column(schema.ID, KeyText(_LONGEST_KEY), primary_key=True),
         sa.Column(schema.CUSTOMER, KeyText(_LONGEST_KEY), primary_key=True),
-        sa.Column("date", KeyText(10), primary_key=True),
+        sa.Column(schema.DATE, KeyText(10), primary_key=True),
         sa.Column("fingerprint", KeyText(LENGTH), primary_key=True),
     ]
     names = [column.name for column in key]
@@ -133,7 +133,7 @@ class SourceRows:
     @property
     def have_ordered_ids(self) -> bool:
         """Whether ids are ordered as those of the ledger, and an index begins with them."""
-        column = self.shape.columns["id"]
+        column = self.shape.columns[schema.ID]
         if not self.shape.has_key(schema.KEY) or column.holds != Holds.text:
             return False
         return column.is_exact
@@ -142,7 +142,7 @@ class SourceRows:
         """A statement of `arrivals.sql` on the table."""
         fingerprint = hash_of_row(self.sources, "source", self.shape, HASHED[self.shape.name])
         key = [self.sources.value("source", self.shape, column) for column in schema.KEY]
-        date = self.shape.columns["date"]
+        date = self.shape.columns[schema.DATE]
         repeats = not self.shape.has_key(schema.KEY) or date.may_have_time
         return statements("arrivals.sql")[name].format(
             table=self.shape.name,
@@ -164,10 +164,10 @@ class SourceRows:
         first = next(filter(exists, days), None)
         last = rows.last if rows.last and exists(rows.last) and rows.last < _LAST_DAY else None
         bounds = [
-            ("date >= ", first),
-            ("date < ", day_after(last) if last else None),
-            ("id > ", rows.after_id),
-            ("id <= ", rows.until_id),
+            (f"{schema.DATE} >= ", first),
+            (f"{schema.DATE} < ", day_after(last) if last else None),
+            (f"{schema.ID} > ", rows.after_id),
+            (f"{schema.ID} <= ", rows.until_id),
         ]
         conditions = (f"source.{name}{text(bound)}" for name, bound in bounds if bound is not None)
         return " AND ".join(conditions) or "1 = 1"
@@ -198,7 +198,9 @@ def lines_of_row(sources: Sources, alias: str, table: TableShape) -> str:
     same = [f"seen.table_name = {sources.text(table.name)}"]
     for name in schema.KEY:
         value, column = sources.value(alias, table, name), table.columns[name]
-        is_comparable = column.collation in own and (name != "date" or not column.may_have_time)
+        is_comparable = column.collation in own and (
+            name != schema.DATE or not column.may_have_time
+        )
         same.append(f"seen.{name} = {value if is_comparable else _exact(value, sources)}")
     return " AND ".join(same)
 

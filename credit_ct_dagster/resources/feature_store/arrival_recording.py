@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.feature_store.arrival_lines import (
     RowRange,
     SourceRows,
@@ -72,7 +73,7 @@ class Recording:
         table = arrivals_table()
         of_table = table.c.table_name == source.shape.name
         with self._connection.begin():
-            highest = sa.select(sa.func.max(table.c.id)).where(of_table)
+            highest = sa.select(sa.func.max(table.c[schema.ID])).where(of_table)
             reached = self._connection.scalar(highest) if source.have_ordered_ids else None
         count = 0
         while True:
@@ -105,7 +106,7 @@ class Recording:
     def _complete(self, name: str) -> None:
         """Add the line without a key, unless the table is empty: its first rows begin it."""
         table = arrivals_table()
-        line = sa.select(table.c.id).where(table.c.table_name == name).limit(1)
+        line = sa.select(table.c.first_seen).where(table.c.table_name == name).limit(1)
         if self._connection.execute(line).first() is None:
             return
         seen = self._seen.astimezone(UTC).replace(tzinfo=None)
@@ -115,4 +116,4 @@ class Recording:
 
 def _without_key(name: str) -> dict[str, str]:
     """The key of the line that says since when the lines of a table are complete."""
-    return {"table_name": name, "id": "", "customer_id": "", "date": "", "fingerprint": ""}
+    return {"table_name": name, **dict.fromkeys(schema.KEY, ""), "fingerprint": ""}

@@ -31,9 +31,9 @@ from credit_ct_dagster.resources.feature_store.label_delays import (
     delays_of,
     quantiles_of,
 )
+from credit_ct_dagster.resources.feature_store.named import statements
 from credit_ct_dagster.resources.feature_store.row_hashes import define_functions
 from credit_ct_dagster.resources.feature_store.tables import FEATURES, LABELS
-from credit_ct_dagster.sql import statements
 
 _LOCK_TIMEOUT_SECONDS = 600
 
@@ -41,11 +41,10 @@ _LOCK_TIMEOUT_SECONDS = 600
 class Arrivals:
     """The ledger of a database.
 
-    Its columns: `table_name` (`credit_score` or `credit_score_features`), `id`, `customer_id` and
-    `date` (`YYYY-MM-DD`) of the row, `fingerprint` (a hash of the class, or of the features without
-    name and ssn), `first_seen` (UTC) and `since_the_beginning`. The first five are the primary key:
-    a row that changes gets one more line; one that returns to an earlier state, or is deleted, gets
-    none.
+    Its columns: `table_name` (of the labels or of the features), the key of the row (its date is
+    `YYYY-MM-DD`), `fingerprint` (a hash of the class, or of the features without personal data),
+    `first_seen` (UTC) and `since_the_beginning`. The first five are the primary key: a row that
+    changes gets one more line; one that returns to an earlier state, or is deleted, gets none.
 
     **When the ledger begins, nobody knows when the rows that are there came.** All of them get a
     line with `since_the_beginning`, whose `first_seen` is no time of arrival. Once they all have
@@ -118,7 +117,7 @@ class Arrivals:
     def known_by(self, connection: Connection, sources: Sources, alias: str = "label") -> str:
         """An SQL condition: whether a label, as it is now, was known at a moment.
 
-        To be added to the WHERE of a statement on `credit_score AS label`, which then needs the
+        To be added to the WHERE of a statement on the labels `AS label`, which then needs the
         bind parameter `:known_at`, a text: `stored(moment)` of `arrival_lines`. An index serves it;
         it needs no function of the connection, so that ConnectorX can read it, too.
 
@@ -130,7 +129,7 @@ class Arrivals:
         Args:
             connection: To the database.
             sources: The source tables; only that of labels is looked at.
-            alias: Of `credit_score` in the statement.
+            alias: Of the table of labels in the statement.
         """
         if not has_table(connection, arrivals_table()):
             return "1 = 1"

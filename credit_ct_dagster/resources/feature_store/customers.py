@@ -51,7 +51,7 @@ class _Query:
 
 
 class CustomerFeatures:
-    """Looks features up in `credit_score_features`; neither name nor ssn is read."""
+    """Looks features up in the table of features; personal data are not read."""
 
     def __init__(self, url: sa.URL) -> None:
         """Connect to nothing yet."""
@@ -91,7 +91,7 @@ class CustomerFeatures:
                 raise
         if not days:
             return None
-        row = max(days, key=lambda row: (row["day"], str(row["id"]).encode()))
+        row = max(days, key=lambda row: (row["day"], str(row[schema.ID]).encode()))
         return row["day"], _features(row, query.singles)
 
 
@@ -103,7 +103,7 @@ def _dated(rows: Iterable[sa.RowMapping], until: str | None) -> list[sa.RowMappi
 def create_index(shape: TableShape) -> str:
     """The statement that makes looking a customer up fast."""
     columns = []
-    for name in (schema.CUSTOMER, "date"):
+    for name in (schema.CUSTOMER, schema.DATE):
         # A server indexes the beginning only of a text that has no length.
         begins = not shape.is_sqlite and shape.columns[name].declared.lower().endswith(
             ("text", "blob")
@@ -126,14 +126,14 @@ def _query(connection: Connection, sources: Sources) -> _Query:
     shape = sources.features
     quote = connection.dialect.identifier_preparer.quote
     columns = {
-        "day": sources.value("feature", shape, "date"),
-        "id": sources.value("feature", shape, "id"),
+        "day": sources.value("feature", shape, schema.DATE),
+        schema.ID: sources.value("feature", shape, schema.ID),
         **{name: _exact(sources, shape, name) for name in schema.FEATURES},
     }
     listed = ", ".join(f"{column} AS {quote(name)}" for name, column in columns.items())
     sql = (
         f"SELECT {listed} FROM {quote(shape.name)} AS feature"  # noqa: S608 - names of the schema
-        f" WHERE {sources.is_customer('feature', shape)} ORDER BY feature.date DESC"
+        f" WHERE {sources.is_customer('feature', shape)} ORDER BY feature.{schema.DATE} DESC"
     )
     target = shape_of(connection, Tables.of_schema().target)
     is_single = connection.dialect.name != "sqlite"  # as the next merge creates it

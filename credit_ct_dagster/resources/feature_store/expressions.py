@@ -21,7 +21,7 @@ from credit_ct_dagster.resources.feature_store.shapes import (
 )
 from credit_ct_dagster.resources.feature_store.tables import Tables
 
-_JOINED = ["id", schema.CUSTOMER]
+_JOINED = [schema.ID, schema.CUSTOMER]
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Sources:
     """Both source tables of a database.
 
     Attributes:
-        labels: `credit_score`.
-        features: `credit_score_features`.
+        labels: That of labels.
+        features: That of features.
         dialect: Of the database.
     """
 
@@ -89,10 +89,10 @@ class Sources:
             "newer_in_window": self.in_window("newer", self.labels),
             "label_on_day": self.on_day("label", self.labels),
             "feature_on_day": self.on_day("feature", self.features),
-            "label_day": self.value("label", self.labels, "date"),
+            "label_day": self.value("label", self.labels, schema.DATE),
             "label_between": self._between("label"),
-            "feature_day": self.value("feature", self.features, "date"),
-            "better_day": self.value("better", self.features, "date"),
+            "feature_day": self.value("feature", self.features, schema.DATE),
+            "better_day": self.value("better", self.features, schema.DATE),
             "label_group": self._key("label", self.labels),
             "feature_group": self._key("feature", self.features),
         }
@@ -100,7 +100,7 @@ class Sources:
     def value(self, alias: str, table: TableShape, name: str) -> str:
         """A column as text, or as the number that it is; a date as YYYY-MM-DD."""
         column, shape = f"{alias}.{self._quoted(name)}", table.columns[name]
-        if name == "date":
+        if name == schema.DATE:
             return self._day(column, shape)
         if schema.COLUMNS[name].kind == schema.Kind.number or shape.holds == Holds.text:
             return column
@@ -108,7 +108,7 @@ class Sources:
 
     def in_window(self, alias: str, table: TableShape) -> str:
         """Whether a date lies in the label window, on a day that exists."""
-        column, shape = f"{alias}.date", table.columns["date"]
+        column, shape = f"{alias}.{schema.DATE}", table.columns[schema.DATE]
         between = f"{column} >= :window_start AND {column} < :window_after"
         if shape.holds in DATES and not table.is_sqlite:
             return f"({between})"
@@ -122,16 +122,17 @@ class Sources:
 
         A date that cannot be read is not known to be earlier than any other.
         """
-        of_feature, of_label = self.features.columns["date"], self.labels.columns["date"]
+        day = schema.DATE
+        of_feature, of_label = self.features.columns[day], self.labels.columns[day]
         if self.dialect.name != "sqlite" and DATES.issuperset({of_feature.holds, of_label.holds}):
             # Without a conversion of what has no time: it runs once per pair.
             feature, label = (
-                f"CAST({name}.date AS DATE)" if shape.may_have_time else f"{name}.date"
+                f"CAST({name}.{day} AS DATE)" if shape.may_have_time else f"{name}.{day}"
                 for name, shape in ((alias, of_feature), ("label", of_label))
             )
             return f"{feature} <= {label}"
-        feature = self.value(alias, self.features, "date")
-        label = self.value("label", self.labels, "date")
+        feature = self.value(alias, self.features, day)
+        label = self.value("label", self.labels, schema.DATE)
         if not self._are_days_of_one_collation(of_feature, of_label):
             # A server has no collation to compare two others by, nor a text and a date.
             is_known = f"{self.as_bytes(feature)} <= {self.as_bytes(label)}"
@@ -146,16 +147,16 @@ class Sources:
 
         A statement that writes would fail in strict mode on the first date that does not.
         """
-        if table.columns["date"].holds in DATES and not table.is_sqlite:
+        if table.columns[schema.DATE].holds in DATES and not table.is_sqlite:
             return "1 = 1"
-        day = self.value(alias, table, "date")
+        day = self.value(alias, table, schema.DATE)
         if table.is_sqlite:
             return f"DATE({day}, '+0 days') = {day}"  # which makes 02-29 another day
         return f"({day} LIKE '____-__-__' AND CAST({day} AS DATE) IS NOT NULL)"
 
     def on_day(self, alias: str, table: TableShape) -> str:
         """Whether a date is the day `:day`, before `:day_after`."""
-        column, shape = f"{alias}.date", table.columns["date"]
+        column, shape = f"{alias}.{schema.DATE}", table.columns[schema.DATE]
         if not (shape.may_have_time or shape.holds in DATES):
             return f"{column} = :day"
         return f"{column} >= :day AND {column} < :day_after AND {self._day(column, shape)} = :day"
@@ -225,7 +226,8 @@ class Sources:
 
     def _between(self, alias: str) -> str:
         """Whether a date lies between the ends of the window, whether or not its day exists."""
-        return f"{alias}.date >= :window_start AND {alias}.date < :window_after"
+        column = f"{alias}.{schema.DATE}"
+        return f"{column} >= :window_start AND {column} < :window_after"
 
     def _day(self, column: str, shape: ColumnShape) -> str:
         if shape.holds in DATES and self.dialect.name != "sqlite":
@@ -265,7 +267,7 @@ def keys_of(table: TableShape, ids: Sequence[str], dialect: Dialect) -> sa.Selec
             )
         )
         .select_from(sa.table(table.name).alias("source"))
-        .where(sa.literal_column("source.id").in_(ids))
+        .where(sa.literal_column(f"source.{schema.ID}").in_(ids))
     )
 
 

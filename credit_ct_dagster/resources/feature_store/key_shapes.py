@@ -37,7 +37,7 @@ def why_without_features(database: Database, base_dt: str) -> str:
     if not features:
         return "There are no features at all: load them first."
     different = []
-    for place, name in enumerate(["id", schema.CUSTOMER]):
+    for place, name in enumerate([schema.ID, schema.CUSTOMER]):
         of_labels = _shapes(str(row[place]) for row in labels)
         of_features = _shapes(str(row[place]) for row in features)
         if set(of_labels) - set(of_features):

@@ -33,7 +33,10 @@ class LabelDelays:
     def __str__(self) -> str:
         recorded = f"arrivals are recorded since {self.complete_since:%Y-%m-%d %H:%M} UTC"
         if not self.quantiles:
-            return f"{recorded}; no label arrived in the last {self.days} days"
+            return (
+                f"{recorded}; except for what was there by then, no label arrived in the last"
+                f" {self.days} days"
+            )
         low, middle, high, longest = (self.quantiles[share] for share in _QUANTILES)
         return (
             f"{recorded}; of {self.labels:,} labels that arrived in the last {self.days} days, half"

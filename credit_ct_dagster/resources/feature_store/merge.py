@@ -264,9 +264,10 @@ def _why_repeated(
     shape = shape_of(connection, Tables.of_schema().target)
     remedy = exact_keys(shape, TARGET_KEY, connection.dialect)
     return (
-        f"Base date {base_dt}: labels differ in case, accents or trailing blanks of id or"
-        f" {schema.CUSTOMER}, which the collation of {TRAINING_ROWS} in {location} does not"
-        f" distinguish. Correct the labels, or the table: {remedy}. Then run this base date again."
+        f"Base date {base_dt}: labels differ in case, accents or trailing blanks of"
+        f" {schema.ID} or {schema.CUSTOMER}, which the collation of {TRAINING_ROWS} in {location}"
+        f" does not distinguish. Correct the labels, or the table: {remedy}. Then run this base"
+        " date again."
     )
 
 

@@ -27,12 +27,12 @@ def training_rows(database: Database, base_dt: str) -> "pd.DataFrame":
     with database.transaction() as connection:
         require_merged(connection, database.location)
         shape = shape_of(connection, target)
-    keys = ["id", schema.CUSTOMER]
+    keys = [schema.ID, schema.CUSTOMER]
     rows = sa.select(*(target.c[name] for name in schema.MERGED_COLUMNS)).where(
         target.c.base_dt == base_dt
     )
     if shape.is_exact(keys):  # in the order of the primary key, in which the database stores them
-        ordered = rows.order_by(target.c.id, target.c.customer_id)
+        ordered = rows.order_by(*(target.c[name] for name in keys))
     else:
         ordered = rows.order_by(sa.text(ordered_by_bytes(keys, database.engine.dialect)))
     return _normalised(_frame_of(database, ordered), singles=())
@@ -54,7 +54,8 @@ def source_rows(database: Database, base_dt: str, *, point_in_time: bool) -> "pd
     types = {column.name: column.type for column in target.c}
     merged = rows.columns(**types).subquery("merged")
     columns = (merged.c[name] for name in schema.MERGED_COLUMNS)
-    ordered = ordered_by_bytes(["merged.id", "merged.customer_id"], database.engine.dialect)
+    keys = [f"merged.{name}" for name in (schema.ID, schema.CUSTOMER)]
+    ordered = ordered_by_bytes(keys, database.engine.dialect)
     query = sa.select(*columns).order_by(sa.text(ordered))
     frame = _frame_of(database, query, connectorx=sources.are_plain)
     return _normalised(frame, of_target)

@@ -25,7 +25,7 @@ from credit_ct_dagster.resources.feature_store.shapes import (
 )
 from credit_ct_dagster.resources.feature_store.tables import Tables
 
-TARGET_KEY = [schema.BASE_DATE, "id", schema.CUSTOMER]
+TARGET_KEY = [schema.BASE_DATE, schema.ID, schema.CUSTOMER]
 _WORDS = {Holds.text, Holds.bytes, Holds.other}
 
 
@@ -138,7 +138,7 @@ def _characters(column: ColumnShape, name: str) -> int:
 def _wrong_types(shape: TableShape, names: Collection[str], dialect: Dialect) -> Iterator[str]:
     for name in names:
         column, kind = shape.columns[name], schema.COLUMNS[name].kind
-        if name == "date":
+        if name == schema.DATE:
             allowed = {Holds.text, *DATES}
         elif kind == schema.Kind.key:
             allowed = {Holds.text, Holds.bytes, Holds.whole}
@@ -210,7 +210,7 @@ def _faults_of_target(shape: TableShape, dialect: Dialect) -> Iterator[str]:
 def _modified(shape: TableShape, column: ColumnShape, declared: str) -> str:
     if shape.is_sqlite:
         return f"create the table again, with {column.name} {declared}"
-    null = "NOT NULL" if column.name in [*TARGET_KEY, "date", schema.TARGET] else "NULL"
+    null = "NOT NULL" if column.name in [*TARGET_KEY, schema.DATE, schema.TARGET] else "NULL"
     return f"ALTER TABLE {shape.name} MODIFY COLUMN `{column.name}` {declared} {null}"
 
 

@@ -8,6 +8,7 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import LabelWindow
 from credit_ct_dagster.resources.feature_store.engine import Database
 from credit_ct_dagster.resources.feature_store.expressions import Sources
+from credit_ct_dagster.resources.feature_store.named import statements
 from credit_ct_dagster.resources.feature_store.requirements import usable_sources
 from credit_ct_dagster.resources.feature_store.row_hashes import (
     define_functions,
@@ -15,7 +16,6 @@ from credit_ct_dagster.resources.feature_store.row_hashes import (
     number_of_hash,
 )
 from credit_ct_dagster.resources.feature_store.statements import window_values
-from credit_ct_dagster.sql import statements
 
 
 def row_digests(database: Database, first: str, last: str) -> dict[str, str]:

@@ -14,9 +14,9 @@ from credit_ct_dagster.partitions import day_after
 from credit_ct_dagster.resources.feature_store import reading
 from credit_ct_dagster.resources.feature_store.engine import Database
 from credit_ct_dagster.resources.feature_store.expressions import Sources
+from credit_ct_dagster.resources.feature_store.named import statements
 from credit_ct_dagster.resources.feature_store.requirements import usable_sources
 from credit_ct_dagster.resources.feature_store.tables import Tables
-from credit_ct_dagster.sql import statements
 
 if TYPE_CHECKING:  # half a second to import, which only reading needs
     import pandas as pd
@@ -64,7 +64,7 @@ class Ranges:
 
 
 class RowsToScore:
-    """The feature rows of a database that are to be scored for a base date; no name, no ssn."""
+    """The feature rows of a database that are to be scored for a base date; no personal data."""
 
     def __init__(self, database: Database, base_dt: str, customers: Customers) -> None:
         """Read nothing yet.
@@ -131,18 +131,18 @@ class RowsToScore:
         if self._of_day:
             return found
         # As for one customer whom the service looks up: of several rows that with the highest id.
-        in_order = found.sort_values("id", kind="stable")
+        in_order = found.sort_values(schema.ID, kind="stable")
         return in_order.drop_duplicates(schema.CUSTOMER, keep="last").sort_index()
 
     def _bound(self, sources: Sources, name: str, keys: KeyRange = _ALL) -> sa.TextClause:
-        key = "id" if self._of_day else schema.CUSTOMER
+        key = schema.ID if self._of_day else schema.CUSTOMER
         quote = sources.dialect.identifier_preparer.quote
 
         def value(column: str) -> str:
             return sources.value("feature", sources.features, column)
 
         sql = statements("rows_to_score.sql")[name].format(
-            id=value("id"),
+            id=value(schema.ID),
             customer=value(schema.CUSTOMER),
             columns=", ".join(f"{value(column)} AS {quote(column)}" for column in _COLUMNS),
             feature_on_day=sources.on_day("feature", sources.features),

@@ -29,8 +29,8 @@ _LOCK_TIMEOUT_SECONDS = 600
 _MODEL_NAME = "model_name"
 _MODEL_NAME_LENGTH = 63  # the longest MODEL_NAME
 _OF_ROW = [
-    *schema.KEY, "credit_score", "is_most_probable", "probability_poor", "probability_standard",
-    "probability_good", "reasons", "compliance_flags",
+    *schema.KEY, schema.TARGET, "is_most_probable", *schema.PROBABILITIES.values(), "reasons",
+    "compliance_flags",
 ]  # fmt: skip
 """What differs from row to row; the other columns name model and run."""
 
@@ -38,7 +38,7 @@ _OF_ROW = [
 def scores_table() -> sa.Table:
     """The table, as it is created where it is missing.
 
-    `id`, `customer_id` and `date` are those of the features that were scored.
+    Its keys are those of the features that were scored.
     """
     of_schema = [schema.BASE_DATE, *schema.KEY]
     key = {_MODEL_NAME: KeyText(_MODEL_NAME_LENGTH)} | {
@@ -48,10 +48,9 @@ def scores_table() -> sa.Table:
         SCORES,
         sa.MetaData(),
         *(sa.Column(name, kind, primary_key=True, nullable=False) for name, kind in key.items()),
-        sa.Column("credit_score", sa.String(10), nullable=False),
+        sa.Column(schema.TARGET, sa.String(schema.COLUMNS[schema.TARGET].length), nullable=False),
         sa.Column("is_most_probable", sa.Boolean, nullable=False),
-        *(sa.Column(f"probability_{name.lower()}", sa.Double, nullable=False)
-          for name in schema.CLASSES),
+        *(sa.Column(name, sa.Double, nullable=False) for name in schema.PROBABILITIES.values()),
         sa.Column("reasons", sa.JSON, nullable=True),
         sa.Column("compliance_flags", sa.JSON, nullable=True),
         sa.Column("model_tag", sa.String(128), nullable=False),

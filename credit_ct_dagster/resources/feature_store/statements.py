@@ -8,7 +8,7 @@ from sqlalchemy.engine import Dialect
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import LabelWindow, day_after
 from credit_ct_dagster.resources.feature_store.expressions import Sources
-from credit_ct_dagster.sql import statements
+from credit_ct_dagster.resources.feature_store.named import statements
 
 ONLY_LATER_FEATURES = ("only_later_features", "newest_labels")
 """Continue a statement on labels: those that have features, but none at their point in time."""

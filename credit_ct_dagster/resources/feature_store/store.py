@@ -8,6 +8,7 @@ import dagster as dg
 import sqlalchemy as sa
 from pydantic import Field
 
+from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import Calendar, LabelWindow, day_after, exists
 from credit_ct_dagster.resources.feature_store import reading
 from credit_ct_dagster.resources.feature_store.arrivals import Arrivals
@@ -95,7 +96,19 @@ class FeatureStore(dg.ConfigurableResource):
         with self.database.transaction() as connection:
             if not has_table(connection, labels):
                 return False
-            return connection.execute(sa.select(labels.c.id).limit(1)).first() is not None
+            return connection.execute(sa.select(labels.c[schema.ID]).limit(1)).first() is not None
+
+    def oldest_label_date(self, since: str) -> str | None:
+        """The oldest existing date of a label, not before `since`; None without labels."""
+        labels = Tables.of_schema().labels
+        oldest = sa.select(sa.func.min(labels.c[schema.DATE]))
+        with self.database.transaction() as connection:
+            if not has_table(connection, labels):
+                return None
+            found = connection.scalar(oldest.where(labels.c[schema.DATE] >= since))
+            while found is not None and not exists(found):
+                found = connection.scalar(oldest.where(labels.c[schema.DATE] > found))
+            return found
 
     def newest_label_date(self, until: str) -> str | None:
         """The newest existing date of a label, not after `until`; None without labels."""

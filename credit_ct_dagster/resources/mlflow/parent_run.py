@@ -8,7 +8,9 @@ import dagster as dg
 
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.garbage import no_search_for_garbage
-from credit_ct_dagster.resources.mlflow.tracking import status_of_parent
+from credit_ct_dagster.partitions import PARTITION_TAG
+from credit_ct_dagster.resources.mlflow.abandoned import end_abandoned, status_of_parent
+from credit_ct_dagster.resources.mlflow.tags import RUN_NAME_TAG, search_name
 from credit_ct_dagster.runs.failures import failure
 
 if TYPE_CHECKING:
@@ -46,13 +48,23 @@ def parent_run(context: dg.InitResourceContext) -> Iterator[Any]:
     assert context.instance is not None
     fail_abandoned_runs(context.instance)
     try:
-        tracking.end_abandoned(partial(is_over, context.instance))
+        end_abandoned(tracking, partial(is_over, context.instance))
     except CreditCtError as error:
         raise failure(error) from error
     try:
-        yield from cast(Any, mlflow_tracking.resource_fn)(context)
+        yield from cast(Any, mlflow_tracking.resource_fn)(_named(context))
     finally:
         run = mlflow.active_run()
         if run is not None:
             tags = tracking.client.get_run(run.info.run_id).data.tags
             mlflow.end_run(status_of_parent(tags))
+
+
+def _named(context: dg.InitResourceContext) -> dg.InitResourceContext:
+    """With the name of the run among its tags: dagster-mlflow calls it like the job of Dagster."""
+    base_dt = context.run.tags.get(PARTITION_TAG) if context.run else None
+    if base_dt is None:
+        return context
+    config = context.resource_config
+    tags = {**config["extra_tags"], RUN_NAME_TAG: search_name(base_dt)}
+    return context.replace_config({**config, "extra_tags": tags})

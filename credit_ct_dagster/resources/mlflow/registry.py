@@ -12,6 +12,10 @@ from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking, is_missi
 if TYPE_CHECKING:  # commands that look at no version do not wait for MLflow
     from mlflow.entities.model_registry import ModelVersion
 
+_ABOUT = (
+    "Packages that answer by themselves. The alias champion is on the version that serves; the"
+    " description of a version says what was decided on it."
+)
 _LINKED = [
     "base_dt", "mlflow_run_id", "bentoml_tag", "dagster_run_id", "data_fingerprint",
     "package_sha256",
@@ -132,6 +136,12 @@ class ModelRegistry:
             elif alias in self._aliases():
                 client.delete_registered_model_alias(self.name, alias)
 
+    def describe(self, mlflow_run_id: str, text: str) -> None:
+        """Set the description of the versions of a run's model, as Markdown."""
+        with self._translated(f"describing the versions of run {mlflow_run_id}"):
+            for version in self._versions_of(mlflow_run_id):
+                self._tracking.client.update_model_version(self.name, version.version, text)
+
     def note(self, version: str, key: str, value: str) -> None:
         """Set a tag of a version; the platform's prefix is added to its key."""
         with self._translated(f"tagging version {version}"):
@@ -173,7 +183,7 @@ class ModelRegistry:
         from mlflow.exceptions import MlflowException
 
         try:
-            self._tracking.client.create_registered_model(self.name)
+            self._tracking.client.create_registered_model(self.name, description=_ABOUT)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise

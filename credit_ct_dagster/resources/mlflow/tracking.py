@@ -1,7 +1,7 @@
 """MLflow's tracking store, by explicit run ids."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,6 @@ from pydantic import Field
 
 from credit_ct_dagster.errors.models import MissingModelError
 from credit_ct_dagster.outages import Dependency, translated
-from credit_ct_dagster.resources.mlflow.pages import all_pages
 from credit_ct_dagster.resources.mlflow.places import (
     database_file,
     files_beside,
@@ -24,35 +23,35 @@ from credit_ct_dagster.resources.mlflow.tags import (
     BASE_DATE_TAG,
     BEST_RUN_TAG,
     CURVE_METRIC,
-    DAGSTER_RUN_TAG,
+    EARLIER_CURVE_METRIC,
     MODEL,
     MODEL_FILE,
-    PARENT_DAGSTER_RUN_TAG,
-    REASON_TAG,
-    SEARCH_TAG,
+    NOTE_TAG,
 )
 
 # MLflow and CatBoost take seconds to import, and the definitions import this module: methods import
 # what they call.
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import DatasetInput, Experiment
     from mlflow.exceptions import MlflowException
 
     from credit_ct_dagster.resources.mlflow.trials import Nesting, Tracker
     from credit_ct_dagster.scorer.ordinal import Model
 
-_PARENT_RUN_TAG = "mlflow.parentRunId"
+_CLASSIC_VIEW = "workflowType=machine_learning"
+"""MLflow 3 opens for agents and their traces, unless the browser or the address asks for runs."""
+_EXPERIMENT_TAGS = {
+    # What the experiment is about, for servers that choose the view by it.
+    "mlflow.experimentKind": "custom_model_development",
+    NOTE_TAG: "Searches for the best model: a run per base date, with its candidates"
+    " nested below it.",
+}
 
 
 def is_missing(error: "MlflowException") -> bool:
     """Whether MLflow answered that what was requested does not exist."""
     return bool(error.error_code == "RESOURCE_DOES_NOT_EXIST")
-
-
-def status_of_parent(tags: Mapping[str, str]) -> str:
-    """How a parent run, or an abandoned trial, ended: it has finished if its best run is known."""
-    return "FINISHED" if BEST_RUN_TAG in tags else "FAILED"
 
 
 class MlflowTracking(dg.ConfigurableResource):
@@ -109,29 +108,41 @@ class MlflowTracking(dg.ConfigurableResource):
             MovedStoreError: Its files are recorded elsewhere.
             MlflowUnavailableError: MLflow does not answer.
         """
-        found = self.existing_experiment_id()
+        found = self._existing_experiment()
         if found is not None:
-            return found
+            with self.translated("describing the experiment"):
+                for name in _EXPERIMENT_TAGS.keys() - found.tags.keys():  # of earlier releases
+                    self.client.set_experiment_tag(
+                        found.experiment_id, name, _EXPERIMENT_TAGS[name]
+                    )
+            return str(found.experiment_id)
         files = files_beside(self.tracking_uri)
         location = files.as_uri() if files else None
         with self.translated("creating the experiment"):
-            return str(self.client.create_experiment(self.model_name, artifact_location=location))
+            return str(
+                self.client.create_experiment(
+                    self.model_name, artifact_location=location, tags=_EXPERIMENT_TAGS
+                )
+            )
 
     def existing_experiment_id(self) -> str | None:
         """The id of the model's experiment; None before it is created. See `experiment_id`."""
+        found = self._existing_experiment()
+        return str(found.experiment_id) if found else None
+
+    def _existing_experiment(self) -> "Experiment | None":
         with self.translated("opening the experiment"):
             experiment = self.client.get_experiment_by_name(self.model_name)
         if experiment is None:
             return None
-        found = str(experiment.experiment_id)
         require_not_deleted(
             experiment.lifecycle_stage,
             f"experiment {self.model_name}",
-            f"experiments restore --experiment-id {found}",
+            f"experiments restore --experiment-id {experiment.experiment_id}",
             self.location,
         )
         self.require_place(experiment.artifact_location)
-        return found
+        return experiment
 
     def require_place(self, uri: str) -> None:
         """Make sure that files at a recorded place may be written.
@@ -155,11 +166,17 @@ class MlflowTracking(dg.ConfigurableResource):
         self.existing_experiment_id()
         return self.location
 
-    def run_url(self, run_id: str) -> str:
-        """Where a person sees a run."""
+    def run_url(self, run_id: str, page: str = "") -> str:
+        """Where a person sees a run.
+
+        Args:
+            run_id: The run.
+            page: One of its pages, such as `/artifacts/model_card.html`.
+        """
         is_server = self.tracking_uri.startswith(("http://", "https://"))
         root = self.location if is_server else self.ui_url
-        return f"{root.rstrip('/')}/#/experiments/{self.experiment_id()}/runs/{run_id}"
+        path = f"experiments/{self.experiment_id()}/runs/{run_id}{page}"
+        return f"{root.rstrip('/')}/#/{path}?{_CLASSIC_VIEW}"
 
     def tracker(self, nesting: "Nesting") -> "Tracker":
         """Records the trials of one search."""
@@ -197,37 +214,17 @@ class MlflowTracking(dg.ConfigurableResource):
                 ) from error
 
     def curve(self, run_id: str) -> list[float]:
-        """The validation loss of a trial after each tree."""
-        with self.translated("reading the validation losses of a trial"):
-            history = self.client.get_metric_history(run_id, CURVE_METRIC)
+        """The minimised loss of a trial on validation rows, after each tree."""
+        with self.translated("reading the losses of a trial"):
+            history = self.client.get_metric_history(
+                run_id, CURVE_METRIC
+            ) or self.client.get_metric_history(run_id, EARLIER_CURVE_METRIC)
         return [point.value for point in sorted(history, key=lambda point: point.step)]
 
     def base_date_of(self, run_id: str) -> str:
         """The base date that a run is about; empty for a run that the platform did not write."""
         with self.translated(f"reading run {run_id}"):
             return str(self.client.get_run(run_id).data.tags.get(BASE_DATE_TAG, ""))
-
-    def settle(self, search: str, run_ids: Collection[str], parent_run_id: str) -> None:
-        """Nest the trials of a search, those of earlier attempts too, under one run.
-
-        A process that is killed just after it wrote a trial's run leaves one that the search does
-        not know, and whose trial was fitted again. Such a run is marked as killed.
-
-        Args:
-            search: The search, as in `SEARCH_TAG`.
-            run_ids: The runs of its trials.
-            parent_run_id: The run to nest them under.
-        """
-        with self.translated("nesting the runs of trials"):
-            for run in self._runs_where(f"tags.`{SEARCH_TAG}` = '{search}'"):
-                run_id, tags = run.info.run_id, run.data.tags
-                if run_id == parent_run_id or _PARENT_RUN_TAG not in tags:
-                    continue
-                if run_id not in run_ids:
-                    self.client.set_tag(run_id, REASON_TAG, "Killed before the search knew of it")
-                    self.client.set_terminated(run_id, "KILLED")
-                elif tags[_PARENT_RUN_TAG] != parent_run_id:
-                    self.client.set_tag(run_id, _PARENT_RUN_TAG, parent_run_id)
 
     def reopen(self, run_id: str) -> None:
         """Remove from a parent run what an earlier attempt of the same search reported there."""
@@ -241,18 +238,29 @@ class MlflowTracking(dg.ConfigurableResource):
         tags: Mapping[str, str],
         params: Mapping[str, Any],
         metrics: Mapping[str, float],
+        curves: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
-        """Add tags, parameters and metrics to a run."""
+        """Add tags, parameters and metrics to a run. Values of curves are at steps from 1."""
         from mlflow.entities import Metric, Param, RunTag
 
         now = int(time.time() * 1000)
+        points = [
+            Metric(name, value, now, step)
+            for name, values in (curves or {}).items()
+            for step, value in enumerate(values, 1)
+        ]
         with self.translated("writing to a run"):
             self.client.log_batch(
                 run_id,
-                metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
+                metrics=[Metric(name, value, now, 0) for name, value in metrics.items()] + points,
                 params=[Param(name, str(value)) for name, value in params.items()],
                 tags=[RunTag(name, value) for name, value in tags.items()],
             )
+
+    def log_data(self, run_id: str, datasets: "Sequence[DatasetInput]") -> None:
+        """Name the rows that a run worked on."""
+        with self.translated("naming the rows of a run"):
+            self.client.log_inputs(run_id, datasets)
 
     def log_text(self, run_id: str, text: str, file: str) -> None:
         """Store a text as a file of a run.
@@ -263,31 +271,3 @@ class MlflowTracking(dg.ConfigurableResource):
         with self.translated(f"storing {file}"):
             self.require_place(self.client.get_run(run_id).info.artifact_uri)
             self.client.log_text(run_id, text, file)
-
-    def end_abandoned(self, is_over: Callable[[str], bool]) -> list[str]:
-        """End the runs that a killed Dagster run left open, parents and trials.
-
-        Args:
-            is_over: Whether the Dagster run with an id has ended.
-
-        Returns:
-            The ids of the runs that were ended.
-        """
-        abandoned = {}
-        with self.translated("ending abandoned runs"):
-            for run in self._runs_where("attributes.status = 'RUNNING'"):
-                tags = run.data.tags
-                dagster_run_id = tags.get(DAGSTER_RUN_TAG) or tags.get(PARENT_DAGSTER_RUN_TAG)
-                if dagster_run_id and is_over(dagster_run_id):
-                    abandoned[run.info.run_id] = tags
-            for run_id, tags in abandoned.items():
-                self.client.set_tag(run_id, REASON_TAG, "The process that executed it was killed")
-                self.client.set_terminated(run_id, status_of_parent(tags))
-        return list(abandoned)
-
-    def _runs_where(self, condition: str) -> "Iterator[Run]":
-        """The runs of the experiment that meet a condition."""
-        experiments = [self.experiment_id()]
-        return all_pages(
-            lambda token: self.client.search_runs(experiments, condition, page_token=token)
-        )

@@ -14,11 +14,20 @@ from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from credit_ct_dagster.contracts.trial import TrialState
+from credit_ct_dagster.contracts.trial import Trial, TrialState
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.search.trials import FittedTrial
 from credit_ct_dagster.resources.mlflow.internals import requirements_not_checked
-from credit_ct_dagster.resources.mlflow.tags import CURVE_METRIC, MODEL, REASON_TAG, TRIAL_TAG
+from credit_ct_dagster.resources.mlflow.tags import (
+    BASE_DATE_TAG,
+    CURVE_METRIC,
+    MODEL,
+    NOTE_TAG,
+    REASON_TAG,
+    STATE_TAG,
+    TRIAL_TAG,
+    trial_name,
+)
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 from credit_ct_dagster.scorer.encoded import parts_of
 from credit_ct_dagster.scorer.ordinal import Model, is_ordinal
@@ -28,7 +37,7 @@ _MAX_METRICS = 1000  # https://mlflow.org/docs/latest/api_reference/rest-api.htm
 _MAX_TAG = 5000
 _STATUS = {
     TrialState.completed: RunStatus.to_string(RunStatus.FINISHED),
-    TrialState.pruned: RunStatus.to_string(RunStatus.KILLED),
+    TrialState.pruned: RunStatus.to_string(RunStatus.FINISHED),  # as intended: no red cross
     TrialState.failed: RunStatus.to_string(RunStatus.FAILED),
 }
 
@@ -44,7 +53,7 @@ class Nesting:
 
     Attributes:
         parent_run_id: The run they are nested under.
-        tags: Tags of every trial.
+        tags: Tags of every trial, among them the base date.
         fixed: Parameters that all trials share.
     """
 
@@ -86,9 +95,11 @@ class Tracker:
                     **self._nesting.tags,
                     MLFLOW_PARENT_RUN_ID: self._nesting.parent_run_id,
                     TRIAL_TAG: str(trial.number),
+                    STATE_TAG: trial.state.value,
+                    NOTE_TAG: _note(trial),
                     **({REASON_TAG: trial.reason[:_MAX_TAG]} if trial.reason else {}),
                 },
-                run_name=f"trial {trial.number}",
+                run_name=trial_name(self._nesting.tags[BASE_DATE_TAG], trial.number),
             )
             run_id = str(run.info.run_id)
             ended = fitted.started + trial.seconds
@@ -128,6 +139,15 @@ class Tracker:
                 metrics=metrics[start : start + _MAX_METRICS],
                 params=[] if start else [Param(k, str(v)) for k, v in params.items()],
             )
+
+
+def _note(trial: Trial) -> str:
+    """What MLflow shows above everything else."""
+    if trial.state == TrialState.completed:
+        accuracy = trial.metrics.get("accuracy")
+        ended = "" if accuracy is None else f": accuracy {accuracy:.4f} on validation"
+        return f"Completed{ended}, {trial.iterations} trees."
+    return f"{trial.state.value.capitalize()}: {trial.reason or 'no reason is known'}."[:_MAX_TAG]
 
 
 def _described(model: Model) -> dict[str, str] | None:

@@ -26,6 +26,7 @@ _FORMATS = {
     ".txt": Format.csv,
     ".jsonl": Format.jsonl,
     ".ndjson": Format.jsonl,
+    ".json": Format.jsonl,
     ".parquet": Format.parquet,
     ".pq": Format.parquet,
 }
@@ -48,7 +49,9 @@ def input_format(path: Path) -> Format:
     way_out = "Name its format with --input-format."
     if path.suffix.lower() in (".gz", ".zst", ".bz2", ".xz", ".zip"):
         way_out = "Decompress it, such as: zcat FILE | credit-ct predict -"
-    raise FileError(f"{path}: the suffix names no format that is known here. {way_out}")
+    raise FileError(
+        f"{path}: the suffix is none of those known here ({', '.join(_FORMATS)}). {way_out}"
+    )
 
 
 class CustomerRow(NamedTuple):

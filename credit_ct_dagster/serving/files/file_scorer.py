@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, TYPE_CHECKING
 
+from credit_ct_dagster.contracts.scorer import CLASS_COLUMN
 from credit_ct_dagster.errors.inputs import RefusedRowsError
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.serving.contract import RowContract
@@ -95,7 +96,7 @@ class FileScorer:
     @property
     def answers(self) -> list[str]:
         """The columns of an answer."""
-        return ["credit_score", *(f"probability_{name.lower()}" for name in self._scorer.classes)]
+        return [schema.TARGET, *(f"probability_{name.lower()}" for name in self._scorer.classes)]
 
     def predictions(self, format_: Format, stream: IO[bytes], of: CustomerFile) -> Predictions:
         """A file for the predictions of customers."""
@@ -167,6 +168,7 @@ class FileScorer:
         self, rows: Sequence[CustomerRow], keys: Sequence[str], written: Predictions
     ) -> None:
         found = self._scorer.answer_rows(_frame([row.features for row in rows]), self._reasons)
+        found = found.rename(columns={CLASS_COLUMN: schema.TARGET})
         of_keys = zip(*(row.keys for row in rows), strict=True) if keys else ()
         written.write(
             dict(zip(keys, map(list, of_keys), strict=True)),

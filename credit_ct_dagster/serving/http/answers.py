@@ -5,10 +5,26 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.answers.reasons import sentences
+from credit_ct_dagster.modeling.rows.row_rules import RowRules
 from credit_ct_dagster.serving.contract import UNSEEN
 from credit_ct_dagster.serving.example import CUSTOMER_ID
 from credit_ct_dagster.serving.follower import ServedModel
 from credit_ct_dagster.serving.log.prediction import Prediction
+
+
+def _one_of(features: list[str], preferred: str) -> str:
+    return preferred if preferred in features else features[0]
+
+
+_NUMBER = _one_of(schema.NUMERIC, "outstanding_debt")
+_BOUNDED = _one_of(schema.NUMERIC, "age")
+_WORD = _one_of(schema.WORDS, "occupation")
+_EVEN = [round(1 / len(schema.CLASSES), 4)] * len(schema.CLASSES)
+_SHARES = dict(
+    zip(schema.CLASSES, [0.21, 0.68, 0.11] if len(schema.CLASSES) == 3 else _EVEN, strict=True)
+)
 
 
 class _Answered(BaseModel):
@@ -18,7 +34,7 @@ class _Answered(BaseModel):
 class ReasonGiven(_Answered):
     """One feature that moved the customer away from the next better class."""
 
-    feature: str = Field(description="The feature.", examples=["outstanding_debt"])
+    feature: str = Field(description="The feature.", examples=[_NUMBER])
     direction: Literal["higher", "lower", "other", "missing"] = Field(
         description="How its value differs from what is typical of the next better class.",
         examples=["higher"],
@@ -29,9 +45,7 @@ class ReasonGiven(_Answered):
     )
     sentence: str = Field(
         description="For the customer.",
-        examples=[
-            "Outstanding debt is higher than is typical of customers with the next better score."
-        ],
+        examples=[sentences([_NUMBER])[_NUMBER]["higher"]],
     )
     protected: bool = Field(
         description="Whether the bank marks the feature as protected.", examples=[False]
@@ -57,7 +71,7 @@ class ModelGiven(_Answered):
 class Warned(_Answered):
     """Something of the row that the model has not seen in training."""
 
-    field: str = Field(examples=["occupation"])
+    field: str = Field(examples=[_WORD])
     rule: str = Field(examples=[UNSEEN])
 
 
@@ -70,7 +84,10 @@ class PredictionAnswer(_Answered):
         examples=["73fd8f2ac8e34b4fa0e3cf4a56b7b8f0"],
     )
     customer_id: str | None = Field(
-        default=None, description="As given by the caller.", examples=[CUSTOMER_ID]
+        default=None,
+        alias=schema.CUSTOMER,
+        description="As given by the caller.",
+        examples=[CUSTOMER_ID],
     )
     feature_date: str | None = Field(
         default=None,
@@ -78,9 +95,10 @@ class PredictionAnswer(_Answered):
         examples=["2025-01-30"],
     )
     credit_score: str = Field(
+        alias=schema.TARGET,
         description="The class that the rule of the model gives, by which it was judged: of the"
         " highest expected utility, or of the highest raw score (`class_rule` of GET /model).",
-        examples=["Standard"],
+        examples=[schema.CLASSES[len(schema.CLASSES) // 2]],
     )
     is_most_probable: bool = Field(
         description="Whether the class is also the most probable one. It need not be: where"
@@ -89,7 +107,7 @@ class PredictionAnswer(_Answered):
     )
     probabilities: dict[str, float] = Field(
         description="Calibrated, per class from worst to best; they sum to 1.",
-        examples=[{"Poor": 0.21, "Standard": 0.68, "Good": 0.11}],
+        examples=[_SHARES],
     )
     reasons: list[ReasonGiven] = Field(
         description="Up to four, the strongest first; none for the best class."
@@ -110,8 +128,8 @@ class PredictionAnswer(_Answered):
 class ProblemGiven(_Answered):
     """What is wrong with a field. It never holds the value."""
 
-    field: str = Field(examples=["age"])
-    rule: str = Field(examples=["must be 14 to 120"])
+    field: str = Field(examples=[_BOUNDED])
+    rule: str = Field(examples=[f"must be {RowRules().bounds_of(_BOUNDED)}"])
 
 
 class ErrorGiven(_Answered):
@@ -180,9 +198,9 @@ def answer_of(prediction: Prediction) -> dict[str, Any]:
     """
     return {
         "request_id": prediction.request_id,
-        "customer_id": prediction.customer_id,
+        schema.CUSTOMER: prediction.customer_id,
         "feature_date": prediction.feature_date,
-        "credit_score": prediction.credit_score,
+        schema.TARGET: prediction.credit_score,
         "is_most_probable": prediction.is_most_probable,
         "probabilities": prediction.probabilities,
         "reasons": prediction.reasons,

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.contracts.scorer import CLASS_COLUMN
 from credit_ct_dagster.scorer.reasons import protected_features
 from credit_ct_dagster.serving.contract import Problem
 from credit_ct_dagster.serving.follower import ServedModel
@@ -59,7 +60,7 @@ def answers_to(model: ServedModel, rows: Sequence[AskedRow], with_reasons: bool)
             tuple(given),
         )
         for credit_score, values, given in zip(
-            answered["credit_score"], probabilities, reasons, strict=True
+            answered[CLASS_COLUMN], probabilities, reasons, strict=True
         )
     ]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.serving.contract import CUSTOMER, RowContract, customer_schema
 from credit_ct_dagster.serving.http.answers import (
     ErrorAnswer,
@@ -19,11 +20,12 @@ from credit_ct_dagster.serving.http.answers import (
 )
 from credit_ct_dagster.serving.http.bodies import IDEMPOTENCY_KEY, LONGEST_KEY, MOST_ROWS
 
+TITLE = f"{schema.TARGET.replace('_', ' ').capitalize()}s"
 PAGE = """<!DOCTYPE html>
 <html lang="en">
   <head>
     <meta charset="UTF-8">
-    <title>Credit scores</title>
+    <title>{title}</title>
     <link rel="stylesheet" type="text/css" href="./static_content/swagger-ui.css">
     <link rel="icon" type="image/png" href="./static_content/favicon-light-32x32.png">
     <style>
@@ -40,7 +42,7 @@ PAGE = """<!DOCTYPE html>
     <script src="./static_content/swagger-initializer.js" charset="UTF-8"></script>
   </body>
 </html>
-"""
+""".replace("{title}", TITLE)
 
 _REF = "#/components/schemas/{model}"
 _ERRORS = {
@@ -79,7 +81,7 @@ def document(contract: RowContract, version: str, needs_key: bool) -> dict[str, 
     found: dict[str, Any] = {
         "openapi": "3.0.3",
         "info": {
-            "title": "Credit scores",
+            "title": TITLE,
             "version": version,
             "description": "Classes, calibrated probabilities and reasons for raw features of"
             " customers, by the champion. Errors have one shape and quote no value.",

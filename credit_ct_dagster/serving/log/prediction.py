@@ -20,7 +20,7 @@ LENGTHS = {
     "model_tag": 200,
     "base_dt": 10,
     "registered_version": 32,
-    "credit_score": 10,
+    "credit_score": schema.COLUMNS[schema.TARGET].length or 0,
 }
 """How many characters the texts of a prediction may have."""
 
@@ -148,12 +148,16 @@ class Prediction:
 
     def to_row(self) -> dict[str, Any]:
         """The prediction as a row of the table; its time is in UTC, without a time zone."""
-        moment = self.time.replace(tzinfo=None)
-        return self._values() | {"time": moment, "record_version": VERSION}
+        values = self._values() | {
+            "time": self.time.replace(tzinfo=None),
+            "record_version": VERSION,
+        }
+        return {_IN_TABLE.get(name, name): value for name, value in values.items()}
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "Prediction":
         """Read a row of the table, or what a line holds; what is not known is passed over."""
+        values = {_IN_LINE.get(name, name): value for name, value in values.items()}
         known = {name: values[name] for name in _FIELDS if name in values}
         time = known["time"]
         if isinstance(time, str):
@@ -170,6 +174,9 @@ class Prediction:
 
 
 _FIELDS = [each.name for each in fields(Prediction)]
+_IN_TABLE = {"customer_id": schema.CUSTOMER, "credit_score": schema.TARGET}
+"""Fields whose column in the table is called as the bank calls it."""
+_IN_LINE = {column: name for name, column in _IN_TABLE.items()}
 
 
 def _place(names: Sequence[str]) -> Any:

@@ -20,6 +20,7 @@ from credit_ct_dagster import databases
 from credit_ct_dagster.causes import is_denied, server_code
 from credit_ct_dagster.databases import KeyText
 from credit_ct_dagster.errors.stores import FeatureStoreUnavailableError, MissingRightsError
+from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.outages import Dependency, translated
 from credit_ct_dagster.serving.log.prediction import LENGTHS, Prediction
 
@@ -42,12 +43,12 @@ def predictions_table() -> sa.Table:
         sa.Column("prediction_id", identifier, primary_key=True, autoincrement=True),
         sa.Column("request_id", KeyText(LENGTHS["request_id"]), nullable=False),
         sa.Column("time", moment, nullable=False),
-        sa.Column("customer_id", KeyText(LENGTHS["customer_id"])),
+        sa.Column(schema.CUSTOMER, KeyText(LENGTHS["customer_id"])),
         sa.Column("feature_date", sa.String(LENGTHS["feature_date"])),
         sa.Column("model_tag", sa.String(LENGTHS["model_tag"]), nullable=False),
         sa.Column("base_dt", sa.String(LENGTHS["base_dt"]), nullable=False),
         sa.Column("registered_version", sa.String(LENGTHS["registered_version"])),
-        sa.Column("credit_score", sa.String(LENGTHS["credit_score"]), nullable=False),
+        sa.Column(schema.TARGET, sa.String(LENGTHS["credit_score"]), nullable=False),
         sa.Column("is_most_probable", sa.Boolean(), nullable=False),
         sa.Column("probabilities", sa.JSON(), nullable=False),
         sa.Column("reasons", sa.JSON(), nullable=False),
@@ -58,7 +59,7 @@ def predictions_table() -> sa.Table:
         sa.Column("record_version", sa.SmallInteger(), nullable=False),
         sa.UniqueConstraint("request_id", name="credit_predictions_by_request"),
         sa.Index("credit_predictions_by_time", "time"),
-        sa.Index("credit_predictions_by_customer", "customer_id"),
+        sa.Index("credit_predictions_by_customer", schema.CUSTOMER),
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
         mariadb_engine="InnoDB",

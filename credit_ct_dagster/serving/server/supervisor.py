@@ -41,6 +41,7 @@ _READY_SECONDS = 60
 _LONGEST_GRACE_SECONDS = 25
 """Kubernetes and Compose kill after 30."""
 _ORPHAN_SECONDS = 5
+_LOOK_SECONDS = 0.2
 
 logger = logging.getLogger(__name__)
 
@@ -243,6 +244,22 @@ def fail_to_start(folder: Path) -> int:
 def note_start(folder: Path) -> None:
     """Put on record that a worker of the server could start."""
     (folder / _STARTED).touch()
+
+
+def when_started(folder: Path, tell: Callable[[], None]) -> None:
+    """Call `tell` as soon as the first worker of the server could start; returns at once.
+
+    Args:
+        folder: That of the server.
+        tell: Called in a thread, which does not keep the process from ending.
+    """
+
+    def wait() -> None:
+        while not (folder / _STARTED).exists():
+            time.sleep(_LOOK_SECONDS)
+        tell()
+
+    Thread(target=wait, name="first start", daemon=True).start()
 
 
 def _is_loopback(host: str) -> bool:

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from credit_ct_dagster.contracts.golden import GoldenRows
+from credit_ct_dagster.contracts.scorer import CLASS_COLUMN
+from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.serving.golden import Answered, difference
 
 INVOCATIONS = "/invocations"
@@ -212,7 +214,7 @@ def _results(answer: Any) -> list[Any]:
 def _answered(answer: Any) -> Answered:
     """The class and the probabilities of an answer of the service."""
     try:
-        return str(answer["credit_score"]), {
+        return str(answer[schema.TARGET]), {
             str(name): float(share) for name, share in answer["probabilities"].items()
         }
     except (TypeError, LookupError, AttributeError, ValueError):
@@ -224,12 +226,10 @@ def _records(golden: GoldenRows, answer: Any) -> list[Answered]:
     columns = {f"probability_{name.lower()}": name for name in golden.rows[0].probabilities}
     found = []
     for row in answer:
-        if not isinstance(row, dict) or list(row) != ["credit_score", *columns]:
+        if not isinstance(row, dict) or list(row) != [CLASS_COLUMN, *columns]:
             raise _UnusableAnswerError("loaded by MLflow, it answers with other columns")
         probabilities = {name: row[column] for column, name in columns.items()}
-        found.append(
-            _answered({"credit_score": row["credit_score"], "probabilities": probabilities})
-        )
+        found.append(_answered({schema.TARGET: row[CLASS_COLUMN], "probabilities": probabilities}))
     return found
 
 

@@ -30,6 +30,7 @@ from credit_ct_dagster.contracts.search import BestModel, MlflowRuns, SearchSumm
 from credit_ct_dagster.contracts.splits import Quarantine, SplitsSummary
 from credit_ct_dagster.contracts.utility import Metric, Utility
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.judging.standing import standing_since
 from credit_ct_dagster.modeling.pages.model_card import Links, ModelCard
 from credit_ct_dagster.scorer.class_rule import EXPECTED_UTILITY
 
@@ -271,7 +272,9 @@ def package(**changes: Any) -> PackageRecord:
 
 def card(**changes: Any) -> ModelCard:
     """The card of a model that was promoted, with changes to its fields."""
+    record = changes.get("record") or decided()
     fields: dict[str, Any] = {
+        "standing": standing_since(record, [record], record.time),
         "lineage": Lineage(**MODEL.model_dump(), predictions_sha256="e" * 64, predicted_rows=661),
         "links": Links(dagster_run="http://dagster/run", mlflow_run="http://mlflow/run"),
         "splits": splits(),
@@ -282,6 +285,6 @@ def card(**changes: Any) -> ModelCard:
         "importances": {"credit_mix": 3.9, "age": 0.1},
         "drift": [],
         "drift_not_computed": None,
-        "record": decided(),
+        "record": record,
     }
     return ModelCard(**fields | changes)

@@ -78,3 +78,15 @@ def test_names_are_escaped() -> None:
     svg = lines_svg(_DAYS, [Line("<b>", [1.0] * 10)], label='"<x>')
     assert ElementTree.fromstring(svg).attrib["aria-label"] == '"<x>'
     assert "<b>" not in svg
+
+
+def test_lines_are_told_apart_without_colour() -> None:
+    """By their markers, which the legend names; the page's style dashes them as well."""
+    lines = [Line(name, [1.0, 2.0] * 5) for name in ("first", "second", "third")]
+    svg = lines_svg(_DAYS, lines, label="x")
+    shapes = [(each.tag, each.get("class")) for each in ElementTree.fromstring(svg)]
+    assert shapes.count(("circle", "curve-0")) == len(_DAYS)
+    assert (
+        shapes.count(("polygon", "curve-1")) == shapes.count(("polygon", "curve-2")) == len(_DAYS)
+    )
+    assert all(name in svg for name in ("● first", "■ second", "▲ third"))

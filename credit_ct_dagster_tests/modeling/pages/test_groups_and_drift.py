@@ -5,23 +5,17 @@ import re
 from types import SimpleNamespace
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 
 from credit_ct_dagster.contracts.drift import ColumnDrift, MissingDrift, Verdict
 from credit_ct_dagster.modeling.judging.fairness import fairness_of
-from credit_ct_dagster.modeling.pages import model_card
+from credit_ct_dagster.modeling.pages.rendering import rendered
 
 
 def _section(name: str, **shown: Any) -> str:
     """The text of a section, with single blanks."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(model_card.__package__),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    page = environment.get_template(f"sections/{name}.html.j2").render(shown)
+    page = rendered(f"sections/{name}.html.j2", **shown)
     return html.unescape(" ".join(re.sub(r"<[^>]+>", " ", page).split()))
 
 

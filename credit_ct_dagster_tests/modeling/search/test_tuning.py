@@ -97,7 +97,7 @@ def test_pruning_changes_no_trial_that_completes(
             assert trial.iterations in _PRUNED["pruning_rungs"]
             assert fitted.curve == full.curve[: trial.iterations]
             assert fitted.model is None
-            assert f"at {trial.iterations} trees" in (trial.reason or "")
+            assert f"after {trial.iterations} trees" in (trial.reason or "")
 
 
 def test_an_interrupted_search_continues(

@@ -21,7 +21,7 @@ from credit_ct_dagster.modeling.answers.calibration import (
     probability_log_loss,
 )
 from credit_ct_dagster.modeling.judging.floors import floors
-from credit_ct_dagster.modeling.judging.slices import age_band
+from credit_ct_dagster.modeling.judging.slices import SLICES
 from credit_ct_dagster.modeling.watching.columns import PROBABILITIES
 from credit_ct_dagster.modeling.watching.performance import served_performance
 from credit_ct_dagster.modeling.watching.performance_rules import PerformanceRules
@@ -176,7 +176,7 @@ def test_groups_of_customers_are_measured_like_all() -> None:
     """By age band and occupation; the figures are those of the group's answers by themselves."""
     frame = answers(900, labelled=0.8)
     found = {(each.kind, each.name): each for each in _of_one(frame).slices}
-    bands = age_band(frame)
+    bands = SLICES["age band"](frame)
     for name in ("25 to 34", "55 and over"):
         group = found["age band", name]
         of = frame[bands == name]

@@ -24,11 +24,11 @@ from credit_ct_dagster_tests.resources.feature_store.rows import load
 from credit_ct_dagster_tests.schema_edits import add_features
 
 _EARLIER, _LATER, _UNTIL = "2025-03-09", "2025-03-10", date(2025, 3, 10)
-_NUMBER = 'Column("interval", _NUMBER, "A word that servers reserve")'
+_NUMBER = "{name: interval, kind: number, description: A word that servers reserve}"
 _ADDED = [
     _NUMBER,
-    'Column("housing", _CATEGORY, "How a customer lives", 10, words=("own", "rent"))',
-    'Column("hobbies", _TEXT, "Separated by semicolons", separator=";")',
+    "{name: housing, kind: category, description: A home, length: 10, words: [own, rent]}",
+    "{name: hobbies, kind: text, description: Separated by semicolons, separator: ;}",
 ]
 _NAMES = ["interval", "housing", "hobbies"]
 

@@ -68,11 +68,12 @@ def test_delays_are_those_of_labels_that_arrived(store: FeatureStore) -> None:
 
 
 def test_a_time_without_labels_has_no_delay(store: FeatureStore) -> None:
-    """The sentence says so."""
+    """The sentence says so, and that labels loaded before the ledger began are not meant."""
     delays = begun(store).arrivals.delays(days=7)
     assert delays is not None
     assert str(delays) == (
-        "arrivals are recorded since 2025-03-01 03:00 UTC; no label arrived in the last 7 days"
+        "arrivals are recorded since 2025-03-01 03:00 UTC; except for what was there by then, no"
+        " label arrived in the last 7 days"
     )
 
 

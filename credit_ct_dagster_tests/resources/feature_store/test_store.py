@@ -72,6 +72,9 @@ def test_labels_are_looked_up_by_date(store: FeatureStore) -> None:
     assert store.newest_label_date(until="2025-03-01") == "2025-03-01"
     assert store.newest_label_date(until="2025-03-08") == "2025-03-01"
     assert store.newest_label_date(until="2025-02-01") is None
+    assert store.oldest_label_date(since="2025-02-01") == "2025-03-01"
+    assert store.oldest_label_date(since="2025-03-02") == "2025-03-09"
+    assert store.oldest_label_date(since="2025-03-10") is None
     assert store.labels_in(LabelWindow.of("2025-03-08")) == 1
 
 

@@ -12,6 +12,7 @@ from credit_ct_dagster.contracts.trial import Trial, TrialState
 from credit_ct_dagster.errors.models import MissingModelError, MlflowUnavailableError
 from credit_ct_dagster.modeling.search.trials import FittedTrial
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.resources.mlflow.abandoned import settle
 from credit_ct_dagster.resources.mlflow.parent_run import parent_run
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 from credit_ct_dagster.resources.mlflow.trials import Nesting
@@ -111,7 +112,9 @@ def _fitted(number: int) -> FittedTrial:
 
 
 def _nesting(parent_run_id: str, search: str = "s") -> Nesting:
-    return Nesting(parent_run_id, {"credit_ct.search": search}, {"iterations": 9})
+    return Nesting(
+        parent_run_id, {"credit_ct.search": search, "credit_ct.base_dt": BASE_DT}, {"iterations": 9}
+    )
 
 
 def test_threads_and_processes_record_at_once(platform: Platform) -> None:
@@ -124,7 +127,8 @@ def test_threads_and_processes_record_at_once(platform: Platform) -> None:
     assert len(set(run_ids.values())) == 16
     for number, run_id in run_ids.items():
         run = platform.tracking.client.get_run(run_id)
-        assert run.info.status == "KILLED"
+        assert run.info.status == "FINISHED"
+        assert run.data.tags["credit_ct.state"] == "pruned"
         assert run.data.tags["credit_ct.trial"] == str(number)
         assert run.data.params == {"depth": "3.0", "iterations": "9"}
         assert platform.tracking.curve(run_id) == [0.5 + number, 0.4]
@@ -139,12 +143,21 @@ def test_a_long_curve_is_complete(platform: Platform) -> None:
     assert platform.tracking.curve(run_id) == curve
 
 
+def test_the_curve_that_an_earlier_release_wrote_is_read(platform: Platform) -> None:
+    """It had another name, by which one could take it for a log-loss."""
+    tracking = platform.tracking
+    run_id = tracking.client.create_run(tracking.experiment_id()).info.run_id
+    for tree, loss in enumerate((0.9, 0.5), 1):
+        tracking.client.log_metric(run_id, "validation_loss", loss, step=tree)
+    assert tracking.curve(run_id) == [0.9, 0.5]
+
+
 def test_runs_that_the_search_does_not_know_are_marked_as_killed(platform: Platform) -> None:
     """Only those of the same search; its own are nested under the newest parent."""
     tracking, client = platform.tracking, platform.tracking.client
     known, unknown = (tracking.tracker(_nesting("old")).record(_fitted(n)) for n in range(2))
     other = tracking.tracker(_nesting("old", "other")).record(_fitted(0))
-    tracking.settle("s", {known}, "new")
+    settle(tracking, "s", {known}, "new")
     parents = [client.get_run(r).data.tags["mlflow.parentRunId"] for r in (known, unknown, other)]
     assert parents == ["new", "old", "old"]
     reasons = [client.get_run(r).data.tags["credit_ct.reason"] for r in (known, unknown, other)]

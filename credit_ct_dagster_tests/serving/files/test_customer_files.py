@@ -223,12 +223,12 @@ def test_a_word_of_many_rows_is_no_bomb(dictionary: bool) -> None:
 
 
 def test_the_suffix_names_the_format() -> None:
-    """In either case; a compressed file is refused with the way out."""
+    """In either case; another one is refused with those that are known, and the way out."""
     assert format_of(Path("a.CSV")) == Format.csv
     assert format_of(Path("a.pq")) == Format.parquet
-    assert format_of(Path("a.ndjson")) == Format.jsonl
+    assert format_of(Path("a.ndjson")) == format_of(Path("a.json")) == Format.jsonl
     assert format_of(Path("a.xlsx")) is None
     with pytest.raises(FileError, match=r"zcat FILE \| credit-ct predict -"):
         input_format(Path("a.csv.gz"))
-    with pytest.raises(FileError, match="--input-format"):
+    with pytest.raises(FileError, match=r"\.json, \.parquet, \.pq\)\. Name .* --input-format"):
         input_format(Path("customers"))

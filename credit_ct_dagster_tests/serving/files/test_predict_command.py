@@ -279,7 +279,7 @@ def test_explain_says_why(trained: Trained) -> None:
     }
     by_date = platform.command("explain", "--customer", customer, "--json", "--date", newest[0])
     assert json.loads(by_date.stdout) == found
-    text = platform.command("explain", "--customer", customer).stdout
+    text = " ".join(platform.command("explain", "--customer", customer).stdout.split())
     assert f"by the features of {newest[0]}" in text
     for reason in answer.reasons:
         assert reason.sentence in text

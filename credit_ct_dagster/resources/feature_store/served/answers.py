@@ -64,11 +64,11 @@ class ServedAnswers:
 
         Returns:
             Columns `columns.ANSWERS`, one row per answer, ordered by source and key:
-            `source` ("request" or "batch"), `key` (request id, or `id|customer_id|date`),
-            `customer_id` (None where a request names none), `model_tag`, `predicted`,
-            `probability_poor`, `probability_standard`, `probability_good` (float64), `label` and
-            `label_date` (None: no label yet), `age` (float64, NaN where missing), `occupation`
-            (None where missing), `latency_ms` (NaN in batches), `time` (datetime64[us] in UTC
+            `source` ("request" or "batch"), `key` (request id, or `id|customer|date`),
+            the customer (None where a request names none), `model_tag`, `predicted`,
+            `schema.PROBABILITIES` (float64), `label` and `label_date` (None: no label yet),
+            `schema.GROUPED` (numbers as float64, NaN where missing; words, None where missing),
+            `latency_ms` (NaN in batches), `time` (datetime64[us] in UTC
             without a zone; NaT in batches). The index counts from 0.
 
         Raises:
@@ -108,9 +108,9 @@ class ServedAnswers:
                 that it is the same customers every day.
 
         Returns:
-            Columns `columns.FEATURES`: `source`, `key`, `customer_id`, then `schema.FEATURES`,
+            Columns `columns.FEATURES`: `source`, `key`, the customer, then `schema.FEATURES`,
             numbers as float64 with NaN, words as objects with None; ordered by source and key.
-            Requests: as scored, from the log. Scores: from `credit_score_features` by their key;
+            Requests: as scored, from the log. Scores: from the table of features by their key;
             one whose row is not there any more is left out.
 
         Raises:
@@ -167,11 +167,11 @@ class ServedAnswers:
 
         Returns:
             Columns `columns.VOLUMES`, one row per day, source and tag, in this order: `day`,
-            `source`, `model_tag`, `answers` and `count_poor`, `count_standard`, `count_good`
-            (int64), `latency_p50_ms`, `latency_p95_ms`, `latency_p99_ms` (rounded to 0.1 ms below
-            100 ms, to 1 ms below 1 s, to 10 ms from there on; NaN in batches), `first_time` and
-            `last_time` (datetime64[us] in UTC without a zone; of a batch both are when it was
-            scored). Days without answers have no row.
+            `source`, `model_tag`, `answers` and `columns.COUNTS` (int64), `latency_p50_ms`,
+            `latency_p95_ms`, `latency_p99_ms` (rounded to 0.1 ms below 100 ms, to 1 ms below 1 s,
+            to 10 ms from there on; NaN in batches), `first_time` and `last_time` (datetime64[us] in
+            UTC without a zone; of a batch both are when it was scored). Days without answers have
+            no row.
 
         Raises:
             FeatureStoreError: As `of_day`.

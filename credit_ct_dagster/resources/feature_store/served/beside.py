@@ -211,8 +211,8 @@ def _rows_for(requests: "pd.DataFrame", stored: "pd.DataFrame") -> Iterator[list
 def _by_customer(stored: "pd.DataFrame") -> dict[str, list[_Row]]:
     """The rows of each customer, the oldest first; of those of one day, the highest id last."""
     lines_of = defaultdict[str, list[tuple[str, str, int, int]]](list)
-    dated = {day for day in stored["date"].unique() if is_dated(day)}
-    read = (stored[name] for name in (schema.CUSTOMER, "date", "id", _SEEN_AT))
+    dated = {day for day in stored[schema.DATE].unique() if is_dated(day)}
+    read = (stored[name] for name in (schema.CUSTOMER, schema.DATE, schema.ID, _SEEN_AT))
     for place, (customer, day, name, seen_at) in enumerate(zip(*read, strict=True)):
         if day in dated:
             lines_of[customer].append((day, name, seen_at, place))

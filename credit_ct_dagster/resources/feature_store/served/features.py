@@ -63,7 +63,7 @@ def _scored(tables: ServedTables, day: str, cut: int) -> "pd.DataFrame":
     customers = rows[schema.CUSTOMER]
     hashes = customers.map({each: checksum(each) for each in customers.unique()})
     rows = rows[hashes < cut]
-    keys = rows["id"] + "|" + rows[schema.CUSTOMER] + "|" + rows["date"]
+    keys = rows[schema.ID] + "|" + rows[schema.CUSTOMER] + "|" + rows[schema.DATE]
     found = rows.assign(**{columns.SOURCE: columns.BATCH, columns.KEY: keys})
     return found[columns.FEATURES].astype(_TYPES)
 

@@ -27,13 +27,13 @@ _LISTED = 2_000
 _FEATURES_DAY = "feature_day"
 _OF_REQUESTS = {
     columns.KEY: TEXT, columns.CUSTOMER: TEXT, _DATE: TEXT, columns.MODEL_TAG: TEXT,
-    columns.PREDICTED: TEXT, "probabilities": TEXT, columns.AGE: TEXT, columns.OCCUPATION: TEXT,
+    columns.PREDICTED: TEXT, "probabilities": TEXT, **dict.fromkeys(schema.GROUPED, TEXT),
     columns.LATENCY: NUMBER, "answered_at": WHOLE,
 }  # fmt: skip
 _OF_SCORES = {
-    "id": TEXT, columns.CUSTOMER: TEXT, _DATE: TEXT, columns.MODEL_TAG: TEXT,
+    schema.ID: TEXT, columns.CUSTOMER: TEXT, _DATE: TEXT, columns.MODEL_TAG: TEXT,
     columns.PREDICTED: TEXT, **dict.fromkeys(columns.PROBABILITIES, NUMBER),
-    columns.AGE: NUMBER, columns.OCCUPATION: TEXT,
+    **{name: NUMBER if name in schema.NUMERIC else TEXT for name in schema.GROUPED},
 }  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def answers_of_keys(
                 parts += _requests(tables, day, tables.of_day(day), sample)
             else:
                 ids = sorted({each for key in listed for each in _ids_of(key)})
-                among = tables.is_among("score.id", ids)
+                among = tables.is_among(f"score.{schema.ID}", ids)
                 sample = {"score_in_sample": among}
                 parts += _of_keys(_scores(tables, day, tables.of_day(day), sample), listed)
     customers = {each for part in parts for each in part[columns.CUSTOMER].to_pylist() if each}
@@ -157,14 +157,20 @@ def _requests(
                 columns.MODEL_TAG: found[columns.MODEL_TAG],
                 columns.PREDICTED: found[columns.PREDICTED],
                 **{columns.PROBABILITY_OF[name]: probabilities[name] for name in schema.CLASSES},
-                columns.AGE: decoded(found[columns.AGE], documents.number_of, pa.float64()),
-                columns.OCCUPATION: found[columns.OCCUPATION],
+                **{name: _logged(found[name], name) for name in schema.GROUPED},
                 columns.LATENCY: found[columns.LATENCY],
                 columns.TIME: found["answered_at"].cast(pa.timestamp("us")),
                 _FEATURES_DAY: day_of_features(found[_DATE], day),
             }
         )
     ]
+
+
+def _logged(values: "pa.ChunkedArray", name: str) -> "pa.ChunkedArray | pa.Array":
+    """The values of a feature in the documents of the log."""
+    import pyarrow as pa
+
+    return decoded(values, documents.number_of, pa.float64()) if name in schema.NUMERIC else values
 
 
 def _scores(
@@ -181,7 +187,8 @@ def _scores(
         return []
     rows = found.num_rows
     between = pa.scalar("|", pa.large_string())
-    keys = pc.binary_join_element_wise(found["id"], found[columns.CUSTOMER], found[_DATE], between)
+    parts_of_key = (found[name] for name in (schema.ID, columns.CUSTOMER, _DATE))
+    keys = pc.binary_join_element_wise(*parts_of_key, between)
     part = _sorted(
         {
             columns.DAY: pa.repeat(day, rows),
@@ -190,8 +197,7 @@ def _scores(
             **{name: found[name] for name in (columns.CUSTOMER, columns.MODEL_TAG)},
             columns.PREDICTED: found[columns.PREDICTED],
             **{name: found[name] for name in columns.PROBABILITIES},
-            columns.AGE: found[columns.AGE],
-            columns.OCCUPATION: found[columns.OCCUPATION],
+            **{name: found[name] for name in schema.GROUPED},
             columns.LATENCY: pa.nulls(rows, pa.float64()),
             columns.TIME: pa.nulls(rows, pa.timestamp("us")),
             _FEATURES_DAY: day_of_features(found[_DATE], day),

@@ -19,13 +19,14 @@ def is_row_of(sources: Sources, feature: str, score: str, of_scores: str | None)
     columns = sources.features.columns
     conditions = [
         _equal(sources, columns[name], f"{feature}.{name}", f"{score}.{name}", of_scores)
-        for name in ("id", schema.CUSTOMER)
+        for name in (schema.ID, schema.CUSTOMER)
     ]
-    date, day = columns["date"], sources.value(feature, sources.features, "date")
-    if day == f"{feature}.date":
-        conditions.append(_equal(sources, date, day, f"{score}.date", of_scores))
+    date, day = columns[schema.DATE], sources.value(feature, sources.features, schema.DATE)
+    of_score = f"{score}.{schema.DATE}"
+    if day == f"{feature}.{schema.DATE}":
+        conditions.append(_equal(sources, date, day, of_score, of_scores))
     else:
-        conditions.append(f"{sources.as_bytes(day)} = {sources.as_bytes(f'{score}.date')}")
+        conditions.append(f"{sources.as_bytes(day)} = {sources.as_bytes(of_score)}")
     return " AND ".join(conditions)
 
 

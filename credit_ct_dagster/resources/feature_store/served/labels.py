@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # half a second to import, which only reading needs
     import numpy as np
     import pyarrow as pa
 
-_TYPES = {"id": TEXT, schema.CUSTOMER: TEXT, "day": TEXT, "label": TEXT}
+_TYPES = {schema.ID: TEXT, schema.CUSTOMER: TEXT, "day": TEXT, "label": TEXT}
 _DAYS = 1 << 22
 """More than any day's number: a customer's number times this, plus a day, is in one order."""
 
@@ -34,7 +34,7 @@ def read_labels(
     known_at: datetime | None,
     cut: int | None,
 ) -> "pa.Table":
-    """The labels that answers can have: columns `id`, `customer_id`, `day` and `label`.
+    """The labels that answers can have: columns of the id and the customer, `day` and `label`.
 
     Args:
         tables: As they are.
@@ -88,7 +88,7 @@ def labels_of(
     codes = both.dictionary_encode().indices.fill_null(-1).to_numpy().astype("int64")
     of_answers, of_labels = codes[: len(customers)], codes[len(customers) :]
     places = of_labels * _DAYS + ordinals(labels["day"])
-    order = _order(places, labels["id"])
+    order = _order(places, labels[schema.ID])
     places = places[order]
     wanted = of_answers * _DAYS + days
     first = np.searchsorted(places, wanted)

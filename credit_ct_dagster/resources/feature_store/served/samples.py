@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # half a second to import, which only reading needs
 
 _BUCKET = 1 << 16
 _ALL = 1 << 32
-OF_CUSTOMERS = "prediction.customer_id IS NOT NULL"
+OF_CUSTOMERS = f"prediction.{schema.CUSTOMER} IS NOT NULL"
 """Leaves out requests that name no customer."""
 
 
@@ -51,8 +51,8 @@ def sampled(frame: "pd.DataFrame", most_rows: int) -> "pd.DataFrame":
     """The answers of the customers with the lowest hashes; of a single one that has more, some.
 
     Args:
-        frame: Columns `key` and `customer_id`, among others; a request without a customer counts
-            as one of its own.
+        frame: Columns `key` and that of the customer, among others; a request without a customer
+            counts as one of its own.
         most_rows: How many rows to return at most; as many customers as are whole within it.
     """
     import numpy as np

@@ -22,6 +22,7 @@ from credit_ct_dagster.resources.feature_store.arrivals import Arrivals
 from credit_ct_dagster.resources.feature_store.columns import has_table, require_written
 from credit_ct_dagster.resources.feature_store.engine import Database
 from credit_ct_dagster.resources.feature_store.expressions import Sources
+from credit_ct_dagster.resources.feature_store.named import statements
 from credit_ct_dagster.resources.feature_store.requirements import usable_features, usable_labels
 from credit_ct_dagster.resources.feature_store.scores import scores_table
 from credit_ct_dagster.resources.feature_store.served.dialects import (
@@ -38,7 +39,6 @@ from credit_ct_dagster.resources.feature_store.served.keys import is_row_of
 from credit_ct_dagster.resources.feature_store.shapes import shape_of
 from credit_ct_dagster.resources.feature_store.tables import Tables
 from credit_ct_dagster.serving.log.table import predictions_table
-from credit_ct_dagster.sql import statements
 
 if TYPE_CHECKING:  # half a second to import, which only reading needs
     import pyarrow as pa
@@ -98,7 +98,7 @@ class ServedTables:
             if sources.features.name in present:
                 features = usable_features(connection, place)
             if scores.name in present:
-                keys = shape_of(connection, scores).columns["id"].collation
+                keys = shape_of(connection, scores).columns[schema.ID].collation
             return cls(
                 database,
                 model_name,
@@ -186,7 +186,7 @@ class ServedTables:
     def _expressions(self) -> dict[str, str]:
         """What stands for the placeholders of `served.sql`, whatever is asked."""
         sqlite = self.database.file is not None
-        request = "COALESCE(prediction.customer_id, prediction.request_id)"
+        request = f"COALESCE(prediction.{schema.CUSTOMER}, prediction.request_id)"
         ours = "SUBSTR(prediction.model_tag, 1, :prefix_length)"
         is_ours = f"{as_bytes(ours, sqlite)} = {as_bytes(':prefix', sqlite)}"
         return {
@@ -199,8 +199,15 @@ class ServedTables:
             "label_is_known": "1 = 1",
             "probabilities": as_text("prediction.probabilities", sqlite),
             "logged_features": as_text("prediction.features", sqlite),
-            "logged_age": value_of("prediction.features", "age", self.dialect),
-            "logged_occupation": value_of("prediction.features", "occupation", self.dialect),
+            "score_probabilities": ",\n    ".join(
+                f"score.{name} AS {name}" for name in schema.PROBABILITIES.values()
+            ),
+            "logged_groups": self._groups(
+                {
+                    name: value_of("prediction.features", name, self.dialect)
+                    for name in schema.GROUPED
+                }
+            ),
             "answered_at": microseconds("prediction.time", sqlite),
             "first_answered_at": microseconds("MIN(prediction.time)", sqlite),
             "last_answered_at": microseconds("MAX(prediction.time)", sqlite),
@@ -209,11 +216,16 @@ class ServedTables:
             "prediction_day": day_in_seoul("prediction.time", sqlite),
             "rounded_latency": rounded("prediction.latency_ms"),
             "request_hash": f"CRC32({as_utf8(request, sqlite)})",
-            "score_hash": f"CRC32({as_utf8('score.customer_id', sqlite)})",
+            "score_hash": f"CRC32({as_utf8(f'score.{schema.CUSTOMER}', sqlite)})",
             **dict.fromkeys(("request_in_sample", "score_in_sample", "label_in_sample"), "1 = 1"),
             **self._of_labels(),
             **self._of_features(),
         }
+
+    def _groups(self, expressions: Mapping[str, str]) -> str:
+        """What slices are cut by, as further columns of a statement."""
+        quote = self.dialect.identifier_preparer.quote
+        return "".join(f",\n    {value} AS {quote(name)}" for name, value in expressions.items())
 
     def _of_labels(self) -> dict[str, str]:
         if self.labels is None:
@@ -221,10 +233,10 @@ class ServedTables:
         labels, table = self.labels, self.labels.labels
         customer = labels.value("label", table, schema.CUSTOMER)
         return {
-            "label_id": labels.value("label", table, "id"),
+            "label_id": labels.value("label", table, schema.ID),
             "label_customer": customer,
             "label_hash": f"CRC32({as_utf8(customer, table.is_sqlite)})",
-            "label_day": labels.value("label", table, "date"),
+            "label_day": labels.value("label", table, schema.DATE),
             "label_class": labels.value("label", table, schema.TARGET),
             "label_in_window": labels.in_window("label", table),
         }
@@ -232,12 +244,18 @@ class ServedTables:
     def _of_features(self) -> dict[str, str]:
         if self.features is None:
             # ConnectorX reads no NULL without a type.
-            nothing = {"age": "NULLIF(0e0, 0e0)", "occupation": "NULLIF('', '')"}
-            return {**nothing, "with_features": ""}
+            nothing = {
+                name: "NULLIF(0e0, 0e0)" if name in schema.NUMERIC else "NULLIF('', '')"
+                for name in schema.GROUPED
+            }
+            return {"groups": self._groups(nothing), "with_features": ""}
         sources, table = self.features, self.features.features
         quote = self.dialect.identifier_preparer.quote
         is_row = is_row_of(sources, "feature", "score", self.key_collation)
-        age = sources.value("feature", table, "age")
+        groups = {name: sources.value("feature", table, name) for name in schema.GROUPED}
+        if not table.is_sqlite:
+            # A double, whatever number the column holds: the text protocol rounds a single one.
+            groups |= {name: f"{groups[name]} + 0e0" for name in groups if name in schema.NUMERIC}
         seen_at = microseconds("seen.first_seen", table.is_sqlite)
         return {
             # 0: it was there when the ledger began, or the ledger does not know it.
@@ -255,9 +273,7 @@ class ServedTables:
             "feature_in_window": sources.in_window("feature", table),
             "is_row_of_score": is_row,
             "with_features": f"LEFT JOIN {quote(table.name)} AS feature ON {is_row}",
-            # A double, whatever number the column holds: the text protocol rounds a single one.
-            "age": age if table.is_sqlite else f"{age} + 0e0",
-            "occupation": sources.value("feature", table, "occupation"),
+            "groups": self._groups(groups),
         }
 
 

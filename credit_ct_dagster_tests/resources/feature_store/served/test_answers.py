@@ -79,8 +79,8 @@ def test_a_score_is_read_with_the_features_that_were_scored(store: FeatureStore)
     assert found[columns.KEY].tolist() == [f"i1|c1|{_DAY}", f"i2|c2|{_DAY}"]
     assert found[columns.SOURCE].tolist() == ["batch", "batch"]
     assert found[columns.LABEL].tolist() == [None, "Standard"]
-    assert found[columns.OCCUPATION].tolist() == ["Lawyer", None]
-    assert found[columns.AGE].tolist() == pytest.approx([40.5, np.nan], nan_ok=True)
+    assert found["occupation"].tolist() == ["Lawyer", None]
+    assert found["age"].tolist() == pytest.approx([40.5, np.nan], nan_ok=True)
     assert found["probability_good"].tolist() == [0.75, 0.75]
     assert found[[columns.LATENCY, columns.TIME]].isna().all().all()
 
@@ -125,7 +125,7 @@ def test_answers_without_tables_of_labels_and_features_have_none(store: FeatureS
     score(store, _DAY, ("i", "c", _DAY, "Good"))
     found = _of_day(store)
     assert found[columns.LABEL].tolist() == [None, None]
-    assert found[columns.AGE].tolist() == pytest.approx([np.nan, 1.0], nan_ok=True)
+    assert found["age"].tolist() == pytest.approx([np.nan, 1.0], nan_ok=True)
 
 
 @pytest.mark.parametrize("other", ["credit", "credit_score_classification2", MODEL.upper()])
@@ -156,8 +156,8 @@ def test_values_of_other_types_are_no_numbers_and_still_words(store: FeatureStor
         request("c", _DAY, "c", features={"age": None, "occupation": "null"}),
     )
     found = _of_day(store)
-    assert found[columns.AGE].tolist() == pytest.approx([31.5, np.nan, np.nan], nan_ok=True)
-    assert found[columns.OCCUPATION].tolist() == ["7.0", None, "null"]
+    assert found["age"].tolist() == pytest.approx([31.5, np.nan, np.nan], nan_ok=True)
+    assert found["occupation"].tolist() == ["7.0", None, "null"]
 
 
 def test_a_document_that_lacks_a_value_leaves_it_missing(store: FeatureStore) -> None:
@@ -253,7 +253,7 @@ def test_a_table_without_a_key_gives_each_score_once(store: FeatureStore) -> Non
                 connection.exec_driver_sql(sql)
     score(store, _DAY, ("1", "a", _DAY, "Good"), ("2", "b", _DAY, "Good"))
     found = _of_day(store)
-    assert found[columns.AGE].tolist() == [2.0, 3.0]
+    assert found["age"].tolist() == [2.0, 3.0]
     assert found[columns.LABEL].tolist() == ["Good", None]
     of_day = ServedAnswers(store.database, MODEL).features_of_day(_DAY, most_rows=9)
     assert of_day["age"].tolist() == [2.0, 3.0]

@@ -1,0 +1,62 @@
+"""How commands decide: under the lock, and at once visible in Dagster and on the model cards."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import click
+import dagster as dg
+
+from credit_ct_dagster.contracts.decision import PLATFORM
+from credit_ct_dagster.deciding import Deciding
+from credit_ct_dagster.operations.shown_decisions import ShownDecisions
+from credit_ct_dagster.runs.instance import configured_instance
+from credit_ct_dagster.wiring import Wiring
+
+logger = logging.getLogger(__name__)
+
+
+def _words(_: click.Context, param: click.Parameter, text: str) -> str:
+    """On one line, as records and tables have it."""
+    words = " ".join(text.split())
+    if not any(each.isalnum() for each in words):
+        raise click.BadParameter(f"{param.metavar} must not be blank: it goes on record.")
+    return words
+
+
+def _name(context: click.Context, param: click.Parameter, text: str) -> str:
+    name = _words(context, param, text)
+    if name.casefold() in PLATFORM:
+        raise click.BadParameter(f"'{name}' is a name of the platform's own: give a person's.")
+    return name
+
+
+by_option = click.option(
+    "--by", required=True, metavar="NAME", callback=_name, help="Who decides; it goes on record."
+)
+"""`--by`: a person's name."""
+reason_option = click.option(
+    "--reason", required=True, metavar="TEXT", callback=_words, help="Why; it goes on record."
+)
+"""`--reason`: a sentence of that person."""
+
+
+@contextmanager
+def decided(wiring: Wiring) -> Iterator[Deciding]:
+    """Hold the lock for decisions; in the end, show what was recorded meanwhile.
+
+    That a decision cannot be shown is a warning: it stands.
+
+    Raises:
+        LockUnavailableError: The database does not answer.
+    """
+    with ExitStack() as stack:
+        opened: list[dg.DagsterInstance] = []
+
+        def observe(observation: dg.AssetObservation) -> None:
+            if not opened:
+                opened.append(stack.enter_context(configured_instance()))
+            opened[0].report_runless_asset_event(observation)
+
+        shown = ShownDecisions(wiring.promotions, wiring.dagster_ui, observe, logger)
+        yield stack.enter_context(shown.deciding())

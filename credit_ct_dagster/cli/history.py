@@ -1,0 +1,80 @@
+"""`credit-ct history`: every decision."""
+
+import json
+import shutil
+import textwrap
+from collections.abc import Iterator
+from textwrap import shorten
+
+import click
+import dagster as dg
+
+from credit_ct_dagster.cli.options import examples
+from credit_ct_dagster.cli.wired import wired
+from credit_ct_dagster.modeling.watching.serving_health import moment_of
+from credit_ct_dagster.operations.decision_history import PastDecision, decision_history
+from credit_ct_dagster.partitions import TIMEZONE
+from credit_ct_dagster.runs.instance import configured_instance
+from credit_ct_dagster.runs.model_runs import ModelRuns
+
+_INDENT = " " * 6
+_WIDEST = 120
+_LONGEST = 300
+"""Characters of a cause that is told: Dagster's can fill pages."""
+
+
+@click.command(
+    "history", epilog=examples("credit-ct history --limit 20", "credit-ct history --json")
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, with the evidence.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="Only the N newest. [default: all]"
+)
+def command(as_json: bool, limit: int | None) -> None:
+    """List every decision, newest first: when, who, what, from which model to which, and why.
+
+    Those of the gate, of probation and of people, and the trainings that were started because of
+    how the champion did.
+    """
+    wiring = wired()
+    records = wiring.promotions.records()
+    found = decision_history(records, _trainings(wiring.settings.model_name))[:limit]
+    if as_json:
+        click.echo(json.dumps([each.as_dict() for each in found], indent=2))
+    elif not found:
+        click.echo("No decision yet: credit-ct run trains a model, and the gate decides on it.")
+    else:
+        width = min(shutil.get_terminal_size().columns, _WIDEST)
+        for each in found:
+            click.echo("\n".join(_lines(each, width)))
+        click.echo(f"Times are those of {TIMEZONE}.")
+
+
+def _trainings(model_name: str) -> list[dg.RunRecord]:
+    """Those that a trigger started; none while Dagster's history cannot be read."""
+    try:
+        with configured_instance() as instance:
+            return list(ModelRuns(instance, model_name).triggered())
+    except Exception as error:  # noqa: BLE001 - whatever it is, decisions are files
+        cause = shorten(str(error), _LONGEST) or type(error).__name__
+        click.echo(
+            "Trainings that a trigger started are not listed: Dagster's history cannot be read"
+            f" ({cause}).",
+            err=True,
+        )
+        return []
+
+
+def _lines(decision: PastDecision, width: int) -> Iterator[str]:
+    number = f"{decision.number or '-':>4}"
+    title = f"{number}  {moment_of(decision.time)}  {decision.by}: {decision.outcome}"
+    texts = ((title, ""), (decision.champion, _INDENT), (decision.sentence, _INDENT))
+    for text, first in texts:
+        yield from textwrap.wrap(
+            text,
+            width,
+            initial_indent=first,
+            subsequent_indent=_INDENT,
+            break_on_hyphens=False,
+            drop_whitespace=True,
+        )
