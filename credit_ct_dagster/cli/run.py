@@ -211,7 +211,7 @@ def _accuracy(wiring: Wiring, base_dt: str, tag: str) -> str:
     [metrics] = [each.metrics for each in wiring.bentoml_store.packaged(base_dt) if each.tag == tag]
     named = {"val_accuracy": "validation", "holdout_accuracy": "the holdout"}
     found = [f"{metrics[key]:.4f} on {name}" for key, name in named.items() if key in metrics]
-    return f"{', '.join(found)} (by the package's class rule)"
+    return f"{', '.join(found)} (by the class rule)"
 
 
 def _print_trials(trials: Any) -> None:

@@ -116,7 +116,7 @@ def _without_record(wiring: Wiring) -> str:
             f" that the daemon runs (credit-ct doctor) and why runs of {_SCHEDULE} failed, or start"
             " monitoring_job for that day in the UI."
         )
-    hours, minutes = divmod(calendar.health_due, 60)
+    hours, minutes = divmod(calendar.health_due % (24 * 60), 60)
     return (
         "No day has been looked at yet; the next is looked at by"
         f" {hours:02}:{minutes:02} {TIMEZONE}."

@@ -4,15 +4,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
 
 from credit_ct_dagster.cli.main import main
+from credit_ct_dagster.contracts.decision import Ground
 from credit_ct_dagster.contracts.files import HEALTH_FILE, MONITORING_FOLDER
 from credit_ct_dagster.contracts.health import HealthRecord, Severity, Topic
 from credit_ct_dagster.errors.watching import NoHealthRecordError, OutdatedHealthRecordError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.io_managers.decisions import DecisionRecords
 from credit_ct_dagster.partitions import Calendar
+from credit_ct_dagster_tests.dagster_internals import switch_sensor
+from credit_ct_dagster_tests.decisions_in_memory import DecisionsInMemory
 from credit_ct_dagster_tests.modeling.watching import healths
 from credit_ct_dagster_tests.servers import free_port
 
@@ -99,13 +104,51 @@ def test_a_record_that_is_too_old_is_a_warning(artifacts: ArtifactsIOManager) ->
 
 
 @pytest.mark.usefixtures("artifacts")
-@pytest.mark.parametrize("arguments", [[], ["--day", "2025-03-04"]])
-def test_without_a_record_it_tells_what_makes_one(arguments: list[str]) -> None:
-    """That is not healthy, either."""
-    done = _watch(*arguments)
+def test_a_named_day_without_a_record_is_an_error_that_tells_what_makes_one() -> None:
+    """Whoever asks for a day has a reason to expect one."""
+    done = _watch("--day", "2025-03-04")
     assert done.exit_code == 1
     assert NoHealthRecordError.code in done.output
     assert "monitoring_job" in done.output
+
+
+@pytest.mark.usefixtures("artifacts", "history")
+def test_a_fresh_installation_has_nothing_to_look_at_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has to act: it says by when there will be a record, also to a script."""
+    sentence = "No day has been looked at yet; the next is looked at by 11:00 Asia/Seoul."
+    done = _watch()
+    assert (done.exit_code, done.output.strip()) == (0, sentence)
+    (tmp_path / "run.yaml").write_text("schedules: {daily_monitoring_schedule: '07:00'}")
+    monkeypatch.setenv("RUN_CONFIG", str(tmp_path / "run.yaml"))
+    done = _watch("--json")
+    assert (done.exit_code, json.loads(done.output)) == (
+        0,
+        {"healthy": None, "text": sentence.replace("11:00", "08:30")},
+    )
+
+
+@pytest.mark.usefixtures("artifacts")
+def test_no_record_because_the_schedule_is_off_is_an_error(history: dg.DagsterInstance) -> None:
+    """There will not be one, unless somebody acts."""
+    switch_sensor(history, "daily_monitoring_schedule", on=False)
+    done = _watch()
+    assert done.exit_code == 1
+    assert NoHealthRecordError.code in done.output
+    assert "switch daily_monitoring_schedule on" in done.output
+
+
+@pytest.mark.usefixtures("history")
+def test_a_first_record_that_is_late_is_an_error(artifacts: ArtifactsIOManager) -> None:
+    """The schedule is on, and yet nobody looks: by the first decision, days have passed."""
+    decisions = DecisionsInMemory()
+    decisions.add("2025-03-01", Ground.first, promoted=True)
+    DecisionRecords(artifacts).append(decisions.records[0])
+    done = _watch()
+    assert done.exit_code == 1
+    assert NoHealthRecordError.code in done.output
+    assert "check that the daemon runs (credit-ct doctor)" in done.output
 
 
 def test_the_help_says_what_the_exit_code_means() -> None:

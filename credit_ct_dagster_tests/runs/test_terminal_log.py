@@ -20,6 +20,6 @@ def test_a_long_message_fits_a_narrow_terminal(
     log.info(address, extra={"dagster_meta": {}})
     first, second, *_, last = capsys.readouterr().err.splitlines()
     assert 60 < len(first) <= 80
-    assert second.startswith(" " * 10 + "")
+    assert second.startswith(" " * 10)
     assert len(second) <= 80
     assert last.strip() == address

@@ -12,9 +12,11 @@ from credit_ct_dagster.modeling.judging.standing import (
     awaiting,
     expired_request,
     question_of,
+    serves_already,
     standing_of,
     standings,
 )
+from credit_ct_dagster.partitions import day_of
 from credit_ct_dagster_tests.decisions_in_memory import NOW, DecisionsInMemory, model_of
 
 _FIRST, _SECOND, _THIRD = "2025-03-01", "2025-03-03", "2025-03-05"
@@ -53,6 +55,13 @@ def test_a_person_who_promotes_is_named_on_both_models(decisions: DecisionsInMem
     replaced = standings(decisions.records, NOW)[_FIRST]
     assert replaced.sentence == (
         f"The model of base date {_SECOND} (decision 3) took its place. Promoted by Kim: x."
+    )
+
+
+def test_a_champion_is_so_by_a_decision(decisions: DecisionsInMemory) -> None:
+    """That a run which packages it again did not take."""
+    assert serves_already(decisions.records[0]) == (
+        f"The champion already, by decision 1 of {day_of(NOW.timestamp())} (first)"
     )
 
 

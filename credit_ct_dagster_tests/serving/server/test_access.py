@@ -4,6 +4,7 @@ import logging
 import logging.config
 import socket
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -113,3 +114,12 @@ def test_a_worker_ends_its_server_only_if_none_ever_started(
     assert supervisor.fail_to_start(tmp_path) == supervisor.CANNOT_START
     supervisor.note_start(tmp_path)
     assert supervisor.fail_to_start(tmp_path) == 1
+
+
+def test_the_first_worker_that_starts_is_made_known(tmp_path: Path) -> None:
+    """Whoever waits at the terminal sees that the service answers from now on."""
+    known = Event()
+    supervisor.when_started(tmp_path, known.set)
+    assert not known.is_set()
+    supervisor.note_start(tmp_path)
+    assert known.wait(60)
