@@ -54,9 +54,9 @@ def on_success(ui: DagsterUI, run: dg.DagsterRun, events: RunEvents) -> Alert | 
     if asked:
         sentences = [*asked, *map(sentence_of_check, failed)]
         subject = "A model awaits approval"
-        check = failed[0] if failed else None
+        code = code_of_check(failed[0]) if failed else None
         return alert_on_run(
-            Kind.approval_requested, ui, run, subject, sentences, model_card.key, check
+            Kind.approval_requested, ui, run, subject, sentences, model_card.key, code=code
         )
     if not failed:
         if only_checks(run):

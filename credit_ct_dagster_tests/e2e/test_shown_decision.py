@@ -14,7 +14,7 @@ from credit_ct_dagster.runs.instance import configured_instance
 from credit_ct_dagster_tests.decisions_in_memory import DecisionsInMemory
 from credit_ct_dagster_tests.e2e.champion_location import FIRST, SECOND, champion_model
 from credit_ct_dagster_tests.e2e.screenshots import save_screenshot
-from credit_ct_dagster_tests.platform import Platform
+from credit_ct_dagster_tests.platform import REPOSITORY, Platform
 from credit_ct_dagster_tests.webserver import dagster_dev, until
 
 pytestmark = pytest.mark.timeout(300)
@@ -46,7 +46,8 @@ def test_the_ui_says_at_once_what_a_person_decided(
 ) -> None:
     """On both base dates, in the place of what the gate said; the evidence beside it stays."""
     page = browser.new_page(viewport={"width": 1400, "height": 900})
-    with dagster_dev(platform, module="credit_ct_dagster_tests.e2e.champion_location") as port:
+    module = "credit_ct_dagster_tests.e2e.champion_location"
+    with dagster_dev(platform, module, PYTHONPATH=str(REPOSITORY)) as port:
         root = f"http://127.0.0.1:{port}"
         until(lambda: urlopen(f"{root}/server_info").status == 200, 90, "the UI's start")
         expect.set_options(timeout=60_000)
