@@ -8,6 +8,7 @@ import dagster as dg
 from dateutil.relativedelta import relativedelta
 from pydantic import Field
 
+from credit_ct_dagster.days import days_after, days_before, days_between
 from credit_ct_dagster.errors.inputs import BaseDateError
 
 TIMEZONE = "Asia/Seoul"
@@ -126,7 +127,7 @@ def exists(day: str) -> bool:
 
 def day_after(day: str) -> str:
     """The next day, as `YYYY-MM-DD`."""
-    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+    return days_after(day, 1)
 
 
 def end_of(day: str) -> datetime:
@@ -143,10 +144,9 @@ def last_expired(base_dt: str, retention_days: int | None) -> str | None:
     """The newest base date whose rows are deleted when `base_dt` is merged; none if all stay."""
     if retention_days is None:
         return None
-    return (date.fromisoformat(base_dt) - timedelta(days=retention_days)).isoformat()
+    return days_before(base_dt, retention_days)
 
 
 def base_dates_after(base_dt: str, until: str) -> list[str]:
     """The base dates from the day after `base_dt` up to `until`."""
-    days = (date.fromisoformat(until) - date.fromisoformat(base_dt)).days
-    return [(date.fromisoformat(base_dt) + timedelta(days=n + 1)).isoformat() for n in range(days)]
+    return [days_after(base_dt, n + 1) for n in range(days_between(base_dt, until))]

@@ -1,11 +1,11 @@
 """What was recorded of the prediction days before one."""
 
 import logging
-from datetime import date, timedelta
 from typing import TypeVar
 
 from credit_ct_dagster.contracts.files import MONITORING_FOLDER
 from credit_ct_dagster.contracts.record import Record
+from credit_ct_dagster.days import days_before
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.errors.stores import MissingArtifactError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
@@ -31,7 +31,7 @@ def records_before(
     Raises:
         UnavailableError: The artifacts cannot be reached.
     """
-    first = (date.fromisoformat(base_dt) - timedelta(days=days)).isoformat()
+    first = days_before(base_dt, days)
     found = []
     for day, folder in artifacts.open_all(MONITORING_FOLDER):
         if not first <= day < base_dt:

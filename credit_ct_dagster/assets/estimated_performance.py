@@ -8,17 +8,15 @@ import dagster as dg
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.customer_scores import customer_scores
 from credit_ct_dagster.assets.earlier_days import records_before
-from credit_ct_dagster.assets.learned_labels import learned_until_by_tag
+from credit_ct_dagster.assets.learned_labels import answers_of_day
 from credit_ct_dagster.assets.source_tables import credit_score
 from credit_ct_dagster.assets.tables import table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.served_performance import EstimatedPerformance, TagEstimate
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
-from credit_ct_dagster.modeling.watching.columns import MODEL_TAG
 from credit_ct_dagster.modeling.watching.performance_rules import EstimationRules
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.dagster_ui import PACKED_RECORD
-from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.runs.failures import failing_clearly
 
@@ -54,11 +52,9 @@ def estimated_performance(
 
     base_dt, known_at = context.partition_key, datetime.now(UTC).replace(microsecond=0)
     with failing_clearly(context):
-        answers = ServedAnswers(feature_store.database, artifacts.model_name).of_day(
-            base_dt, label_days=config.label_days
+        answers, learned_until = answers_of_day(
+            feature_store, promotions, artifacts.model_name, base_dt, config.label_days
         )
-        tags = set(answers[MODEL_TAG].unique())
-        learned_until = learned_until_by_tag(promotions, tags, base_dt)
         earlier = records_before(artifacts, EstimatedPerformance, base_dt, config.days, context.log)
         record = estimated(base_dt, answers, config, known_at, earlier, learned_until).model_copy(
             update={"model_name": artifacts.model_name}

@@ -25,6 +25,7 @@ from credit_ct_dagster.automation.late_data_rows import LateDataRows
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER
 from credit_ct_dagster.contracts.record import Record
 from credit_ct_dagster.contracts.splits import SplitsSummary
+from credit_ct_dagster.days import days_before
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.arrival import ArrivalRules
@@ -147,7 +148,7 @@ def late_data_sensor(
     rows = LateDataRows.of_tick(context, feature_store, newest, arrival.late_days)
     requested, waiting, unchanged = [], [], 0
     for back in range(arrival.late_days):
-        base_dt = (date.fromisoformat(newest) - timedelta(days=back)).isoformat()
+        base_dt = days_before(newest, back)
         splits = artifacts.open(PREPROCESSING_FOLDER, base_dt)
         if SplitsSummary.FILE not in splits or is_in_progress(runs, base_dt):
             continue

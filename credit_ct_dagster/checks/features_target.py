@@ -1,6 +1,5 @@
 """What must hold of the merged rows of a base date."""
 
-from datetime import date, timedelta
 from statistics import median
 
 import dagster as dg
@@ -9,6 +8,7 @@ from pydantic import Field
 from credit_ct_dagster.assets.features_target import features_target
 from credit_ct_dagster.assets.merged_rows import EXPIRY_CHECK, labels_not_merged, rows_merged
 from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
+from credit_ct_dagster.days import days_before
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.partitions import LabelWindow
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
@@ -52,11 +52,10 @@ def window_has_enough_rows(
     """Compare the row counts that the merges reported, without reading any row."""
     base_dt = base_date_of(context)
     rows = rows_merged(context.instance, base_dt) or 0
-    day = date.fromisoformat(base_dt)
     earlier = [
         count
         for back in range(1, config.last_base_dates + 1)
-        if (count := rows_merged(context.instance, (day - timedelta(days=back)).isoformat()))
+        if (count := rows_merged(context.instance, days_before(base_dt, back)))
     ]
     usual = median(earlier) if earlier else None
     limit = max(config.min_rows, round(config.min_share * usual) if usual else 0)

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
+from credit_ct_dagster.days import days_before
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.partitions import end_of
 from credit_ct_dagster.resources.feature_store import arrow, reading
@@ -120,9 +121,8 @@ class ServedTables:
 
     def of_days(self, first_day: str, last_day: str) -> dict[str, object]:
         """The values of bind parameters that name prediction days, both included."""
-        before = (date.fromisoformat(first_day) - timedelta(days=1)).isoformat()
         return {
-            "begins": in_utc(end_of(before)),
+            "begins": in_utc(end_of(days_before(first_day, 1))),
             "ends": in_utc(end_of(last_day)),
             "first_day": first_day,
             "last_day": last_day,
