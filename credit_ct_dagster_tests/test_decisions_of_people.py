@@ -92,28 +92,6 @@ def test_an_alias_moved_by_hand_is_put_on_record(
     assert platform.promotions.agreement().startswith("version 1 of base date 2025-03-01")
 
 
-@pytest.mark.parametrize(
-    ("option", "value", "said"),
-    [
-        ("--by", "", "NAME must not be blank"),
-        ("--by", " \t\u00a0", "NAME must not be blank"),
-        ("--by", "Retraining", "is a name of the platform's own"),
-        ("--reason", " - ", "TEXT must not be blank"),
-    ],
-)
-@pytest.mark.parametrize(
-    "command", [("promote", "--partition", "2025-03-01"), ("rollback",), ("approve",), ("reject",)]
-)
-def test_a_decision_has_a_name_and_a_reason(
-    platform: Platform, command: tuple[str, ...], option: str, value: str, said: str
-) -> None:
-    """A blank one is refused, and so are the names by which the platform itself decides."""
-    given = {"--by": "Kim", "--reason": "complaints"} | {option: value}
-    done = platform.command(*command, *(word for pair in given.items() for word in pair))
-    assert done.exit_code == 2
-    assert said in " ".join(done.output.split())
-
-
 def test_a_person_can_overrule_the_gate(
     platform: Platform, fitted: CatBoostClassifier, history: dg.DagsterInstance
 ) -> None:

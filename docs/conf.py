@@ -10,6 +10,8 @@ smartquotes = False  # --yes is an option, and no dash
 suppress_warnings = ["misc.highlighting_failure"]  # answers of the service are shortened with …
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = "credit-ct-dagster"
 html_copy_source = False
 html_show_copyright = False

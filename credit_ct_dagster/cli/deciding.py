@@ -13,6 +13,9 @@ from credit_ct_dagster.operations.shown_decisions import ShownDecisions
 from credit_ct_dagster.runs.instance import configured_instance
 from credit_ct_dagster.wiring import Wiring
 
+_LONGEST = 2000
+"""Characters of a name or reason: it is shown on cards, in Dagster and in MLflow."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -21,6 +24,12 @@ def _words(_: click.Context, param: click.Parameter, text: str) -> str:
     words = " ".join(text.split())
     if not any(each.isalnum() for each in words):
         raise click.BadParameter(f"{param.metavar} must not be blank: it goes on record.")
+    if not words.isprintable():  # on terminals and pages it would look like another text
+        raise click.BadParameter(f"{param.metavar} has characters that cannot be seen.")
+    if len(words) > _LONGEST:
+        raise click.BadParameter(
+            f"{param.metavar} has {len(words):,} characters, at most {_LONGEST:,}."
+        )
     return words
 
 

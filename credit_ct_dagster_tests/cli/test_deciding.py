@@ -1,0 +1,32 @@
+"""Who decides, and why: what commands take as a name and a reason."""
+
+import pytest
+from click.testing import CliRunner
+
+from credit_ct_dagster.cli.main import main
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--by", "", "NAME must not be blank"),
+        ("--by", " \t\u00a0", "NAME must not be blank"),
+        ("--by", "Retraining", "is a name of the platform's own"),
+        ("--by", "Jo\x1b[31m", "NAME has characters that cannot be seen"),
+        ("--by", "J\u200bo", "NAME has characters that cannot be seen"),
+        ("--reason", " - ", "TEXT must not be blank"),
+        ("--reason", "fine \u202eeb ot", "TEXT has characters that cannot be seen"),
+        ("--reason", "audit " * 400, "TEXT has 2,399 characters, at most 2,000"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", [("promote", "--partition", "2025-03-01"), ("rollback",), ("approve",), ("reject",)]
+)
+def test_a_decision_has_a_name_and_a_reason(
+    command: tuple[str, ...], option: str, value: str, said: str
+) -> None:
+    """Not a blank one, one that looks like another, or a name of the platform's own."""
+    given = {"--by": "Kim", "--reason": "complaints"} | {option: value}
+    done = CliRunner().invoke(main, [*command, *(word for pair in given.items() for word in pair)])
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.split())
