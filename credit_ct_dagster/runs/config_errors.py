@@ -43,8 +43,8 @@ def unexpected(name: str, where: str, expected: Sequence[str]) -> str:
         shown = [each for each in expected if each in closest]
         shown.append(f"{len(expected) - len(closest)} more")
     below = f" in {where}" if where else ""
-    meant = f"; did you mean {near[0]}?" if near else ""
-    return f"'{name}' is not expected{below}: there may be {', '.join(shown) or 'nothing'}{meant}"
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    return f"'{name}' is not expected{below}{meant}: there may be {', '.join(shown) or 'nothing'}"
 
 
 def _shortly(message: str) -> str:

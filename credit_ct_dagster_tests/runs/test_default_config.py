@@ -215,12 +215,12 @@ def test_an_empty_file_changes_nothing(declared: Callable[[str], Path], content:
         ),
         (
             "ops: {tuned_run: {config: {preset: quality}}}",
-            "'tuned_run' is not expected in ops: .*; did you mean tuned_runs",
+            "'tuned_run' is not expected in ops \\(did you mean tuned_runs",
         ),
         ("ops: {model_card: {config: {rows: 1}}}", "'model_card' is not expected in ops"),
         (
             "ops: {tuned_runs: {config: {presets: quality}}}",
-            "'presets' is not expected in ops.tuned_runs.config: .*; did you mean preset",
+            "'presets' is not expected in ops.tuned_runs.config \\(did you mean preset",
         ),
         (
             "schedules: {daily: '07:00'}",
