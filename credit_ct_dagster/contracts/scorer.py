@@ -37,7 +37,7 @@ class CalibrationData(Part):
 
     Attributes:
         method: `none` divides the scores by their sum.
-        curves: Per class; empty for `none`.
+        curves: Per class; of two classes one, the other has the rest; empty for `none`.
     """
 
     method: Literal["none", "sigmoid", "isotonic"]

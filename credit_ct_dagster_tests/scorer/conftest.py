@@ -46,15 +46,13 @@ class Pipeline:
         return Scorer(self.model.model, record.model_dump(mode="json"))
 
 
-@pytest.fixture(scope="session")
-def rows() -> Mapping[str, pd.DataFrame]:
+def made_rows() -> Mapping[str, pd.DataFrame]:
     """Raw labelled rows per split."""
     labels, features = generate(2_000, date(2025, 8, 31), seed=0)
     return split_by_customer(labels.merge(features, on=schema.KEY), 0.7, 0.15)
 
 
-@pytest.fixture(scope="session")
-def pipelines(rows: Mapping[str, pd.DataFrame]) -> dict[str, Pipeline]:
+def made_pipelines(rows: Mapping[str, pd.DataFrame]) -> dict[str, Pipeline]:
     """One pipeline per calibration method, on one small model."""
     scalers = fit_scalers(rows["train"])
     val = prepare(rows["val"], scalers)
@@ -64,6 +62,18 @@ def pipelines(rows: Mapping[str, pd.DataFrame]) -> dict[str, Pipeline]:
     return {
         method: Pipeline(scalers, fitted(model, method, val), rows["train"]) for method in METHODS
     }
+
+
+@pytest.fixture(scope="session")
+def rows() -> Mapping[str, pd.DataFrame]:
+    """Raw labelled rows per split."""
+    return made_rows()
+
+
+@pytest.fixture(scope="session")
+def pipelines(rows: Mapping[str, pd.DataFrame]) -> dict[str, Pipeline]:
+    """One pipeline per calibration method, on one small model."""
+    return made_pipelines(rows)
 
 
 @pytest.fixture(scope="session")

@@ -101,11 +101,13 @@ def calibration_data(calibrated: "CalibratedClassifierCV | None") -> Calibration
     if calibrated is None:
         return CalibrationData(method="none")
     [single] = calibrated.calibrated_classifiers_
+    # Of two classes, scikit-learn calibrates the second one; the first has the rest.
+    classes = single.classes if len(single.classes) > 2 else single.classes[1:]
     return CalibrationData(
         method=single.method,
         curves={
             str(name): _curve(single.method, fitted)
-            for name, fitted in zip(single.classes, single.calibrators, strict=True)
+            for name, fitted in zip(classes, single.calibrators, strict=True)
         },
     )
 
