@@ -24,43 +24,52 @@ $(INSTALLED): constraints.txt pyproject.toml
 install: $(INSTALLED) ## Create .venv with the pinned dependencies and the package
 
 .PHONY: run
-run: install ## Train the newest base date that has labels, on sample rows if there are none
+run: install ## Train the newest labelled base date; sample rows if none
 	$(BIN)/credit-ct run --sample-if-empty --if-missing
 
 .PHONY: dev
-dev: install ## Serve the Dagster UI on http://127.0.0.1:3000
+# On another port: .venv/bin/credit-ct ui --port 3001
+dev: install ## Serve Dagster's UI, with its daemon: http://127.0.0.1:3000
 	$(BIN)/credit-ct ui --host 127.0.0.1 --port 3000
 
 .PHONY: serve
-serve: install ## Serve the champion over HTTP (SERVING_HOST, SERVING_PORT: 127.0.0.1:8000), with a page to try it on
+# With a page to try it on; SERVING_HOST and SERVING_PORT choose the address.
+serve: install ## Serve the champion over HTTP: http://127.0.0.1:8000
 	$(BIN)/credit-ct serve
 
 .PHONY: mlflow
-mlflow: install ## Serve the MLflow UI of the embedded store on http://127.0.0.1:5000
+# Of the embedded store.
+mlflow: install ## Serve MLflow's UI: http://127.0.0.1:5000
 	MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true $(BIN)/mlflow server --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///var/mlflow.db
 
 .PHONY: up
-up: ## Build the image and start the stack of deploy/ (docs/deployment.md)
+up: ## Build and start the stack (docs/deployment.md)
 	deploy/new-secrets
 	$(COMPOSE) build
 	$(COMPOSE) up --detach
 
 .PHONY: down
-down: ## Stop the stack; history, models and data stay in their volumes
+down: ## Stop the stack; history, models and data stay
 	$(COMPOSE) --profile scale --profile tools --profile metrics down
 
 .PHONY: logs
 logs: ## Follow the output of the stack
 	$(COMPOSE) --profile scale --profile tools --profile metrics logs --follow --tail 100
 
+# In memory, where there are 6 GB of it, databases wait for no disk.
+TEST_FILES = $(shell free=$$(df --output=avail /dev/shm 2>/dev/null | tail -1); \
+	if [ $${free:-0} -gt 6000000 ]; then echo /dev/shm; else echo $${TMPDIR:-/tmp}; fi)
+
 .PHONY: test
 test: install ## Run the test suite
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore credit_ct_dagster_tests/e2e \
-		--ignore credit_ct_dagster_tests/faults --ignore credit_ct_dagster_tests/backfills \
-		--ignore credit_ct_dagster_tests/integration
+	folder=$$(mktemp -d $(TEST_FILES)/credit-ct-XXXXXX) && trap 'rm -rf "$$folder"' EXIT INT TERM && \
+		TMPDIR="$$folder" $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder \
+		--ignore credit_ct_dagster_tests/e2e --ignore credit_ct_dagster_tests/faults \
+		--ignore credit_ct_dagster_tests/backfills --ignore credit_ct_dagster_tests/integration
 
 .PHONY: integration
-integration: install ## Run the commands as processes of their own, trials on Dask workers that die, and two models side by side
+# Dask workers die, and two models live side by side.
+integration: install ## Run commands as processes, and trials on Dask
 	$(BIN)/pytest -n 2 --maxschedchunk 1 credit_ct_dagster_tests/integration
 
 .PHONY: kills
@@ -68,25 +77,29 @@ kills: install ## Kill a run in each of its stages, and run it again
 	$(BIN)/pytest -n 2 --maxschedchunk 1 credit_ct_dagster_tests/faults/test_kills.py
 
 .PHONY: faults
-faults: install ## Break what a run depends on: kill, disconnect, fill disks, set the clock (needs mariadbd and faketime; report in build/faults.md)
+# Kill, disconnect, fill disks, set the clock: needs mariadbd and faketime.
+faults: install ## Break what a run depends on (report: build/faults.md)
 	rm -f build/faults.md
 	$(BIN)/pytest credit_ct_dagster_tests/faults
 
 .PHONY: e2e
-e2e: install ## Train and score a base date in a real browser, and a customer on the page of the service (needs chromium; screenshots in build/e2e), type the tutorial, and a backfill
+# Needs chromium; screenshots in build/e2e.
+e2e: install ## Use the pages in a browser, and type the tutorial
 	$(BIN)/pytest -n 2 --maxschedchunk 1 credit_ct_dagster_tests/e2e
 
 .PHONY: screenshots
-screenshots: install ## Make the pictures of README and docs anew: type the tutorial's commands (needs chromium)
+# Types the tutorial's commands; needs chromium.
+screenshots: install ## Make the pictures of README and docs anew
 	SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/pytest credit_ct_dagster_tests/e2e/test_tutorial.py
 
 .PHONY: backfills
-backfills: install ## Backfill ten and ninety base dates: killed, cancelled and resumed (takes an hour; report in build/backfills.md)
+# Killed, cancelled and resumed.
+backfills: install ## Backfill 10 and 90 base dates: an hour (build/backfills.md)
 	rm -f build/backfills.md
 	$(BIN)/pytest credit_ct_dagster_tests/backfills
 
 .PHONY: lint
-lint: install ## Check style, format, types, the direction of imports, and YAML against its schemas
+lint: install ## Check style, types, the direction of imports, and YAML
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -100,17 +113,18 @@ $(TOOLS)/.installed: deploy/tools.txt
 	@touch $@
 
 .PHONY: audit
-audit: $(TOOLS)/.installed ## Look for known vulnerabilities of the pinned dependencies (asks PyPI)
+audit: $(TOOLS)/.installed ## Look for vulnerabilities of dependencies (asks PyPI)
 	$(TOOLS)/bin/pip-audit --requirement constraints.txt --require-hashes --disable-pip
 
 .PHONY: licences
-licences: install $(TOOLS)/.installed ## List the licences of the dependencies; GPL only where docs/security.md explains it
+# GPL only where docs/security.md explains it.
+licences: install $(TOOLS)/.installed ## List the licences of dependencies; refuse GPL
 	$(TOOLS)/bin/pip-licenses --python $(BIN)/python --from mixed --order license --with-urls
 	$(TOOLS)/bin/pip-licenses --python $(BIN)/python --from mixed --ignore-packages $(GPL_WITH_EXCEPTION) \
 		--partial-match --fail-on "GNU General Public License;GNU Affero;AGPL;GPL-2.0;GPL-3.0" >/dev/null
 
 .PHONY: sbom
-sbom: install $(TOOLS)/.installed ## Write build/sbom.cdx.json: the installed dependencies as CycloneDX
+sbom: install $(TOOLS)/.installed ## Write build/sbom.cdx.json: dependencies as CycloneDX
 	$(TOOLS)/bin/cyclonedx-py environment --output-reproducible --of JSON --output-file build/sbom.cdx.json $(BIN)/python
 
 .PHONY: format
@@ -128,11 +142,13 @@ $(DOCS_TOOLS)/.installed: docs/requirements.txt
 	@touch $@
 
 .PHONY: docs
-docs: $(DOCS_TOOLS)/.installed ## Make a site of docs/ in build/docs; a warning, or a link that leads nowhere, is an error
+# A warning, or a link that leads nowhere, is an error.
+docs: $(DOCS_TOOLS)/.installed ## Make a site of docs/ in build/docs
 	$(DOCS_TOOLS)/bin/sphinx-build --quiet --fail-on-warning --keep-going -d build/docs-parsed docs build/docs
 
 .PHONY: bench
-bench: install ## Measure everything against common alternatives (takes hours; needs mariadbd, and JANUARY_DIR for real rows)
+# Needs mariadbd, and JANUARY_DIR for real rows.
+bench: install ## Measure against common alternatives (takes hours)
 	$(BIN)/python -m benchmarks $(NAMES)
 
 .PHONY: lock

@@ -20,8 +20,7 @@ from credit_ct_dagster.modeling.judging.standing import (
     expired_request,
     standing_of,
 )
-from credit_ct_dagster.modeling.watching.serving_health import moment_of
-from credit_ct_dagster.partitions import TIMEZONE
+from credit_ct_dagster.partitions import moment_of
 
 if TYPE_CHECKING:
     from credit_ct_dagster.promotions import Promotions
@@ -76,7 +75,7 @@ def with_approval(
     found = decision.sentence.removeprefix("Promoted: ")
     return not_promoted(
         Ground.awaiting_approval,
-        f"Awaiting approval until {moment_of(expires)} ({TIMEZONE}): {found}",
+        f"Awaiting approval until {moment_of(expires)}: {found}",
         Approval(
             expires=expires,
             supersedes=waiting.number if waiting else None,

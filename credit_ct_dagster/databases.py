@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from credit_ct_dagster.errors.inputs import DatabaseUrlError
@@ -101,3 +102,23 @@ def exact_collation(dialect: Dialect) -> str:
     version = dialect.server_version_info or ()
     # Older servers have none that compares trailing blanks.
     return "utf8mb4_0900_bin" if version >= (8, 0, 17) else "utf8mb4_bin"
+
+
+def create_statements(table: sa.Table, dialect: Dialect) -> list[str]:
+    """The statements that create a missing table with its indexes: on servers a single one.
+
+    Args:
+        table: The table.
+        dialect: Of a connection, which knows the server's version.
+    """
+    create = str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)).strip()
+    indexes = sorted(table.indexes, key=lambda index: str(index.name))
+    if dialect.name == "sqlite":
+        made = (CreateIndex(index, if_not_exists=True) for index in indexes)
+        return [create, *(str(each.compile(dialect=dialect)) for each in made)]
+    body, _, options = create.rpartition("\n)")
+    keys = "".join(
+        f", \n\tKEY {index.name} ({', '.join(column.name for column in index.columns)})"
+        for index in indexes
+    )
+    return [f"{body}{keys}\n){options}"]

@@ -50,7 +50,7 @@ from credit_ct_dagster.checks.features_target import (
 )
 from credit_ct_dagster.checks.partitioned import partitioned_check
 from credit_ct_dagster.checks.preprocessed_splits import (
-    labels_hold_three_classes,
+    labels_hold_all_classes,
     quarantine_is_within_limit,
     splits_share_no_customer,
 )
@@ -70,6 +70,7 @@ from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.feature_store.tables import require_plain_names
 from credit_ct_dagster.runs.default_config import DefaultConfig
 from credit_ct_dagster.runs.model_runs import MODEL_TAG
+from credit_ct_dagster.runs.run_lines import write_few_lines
 from credit_ct_dagster.runs.terminal_log import terminal_logger
 from credit_ct_dagster.runs.uncaught import report_base_dates_in_one_line
 from credit_ct_dagster.runs.warm_runs import start_warm_runs
@@ -97,7 +98,7 @@ CHECKS = [
     window_labels_are_merged,
     rows_have_not_expired,
     quarantine_is_within_limit,
-    labels_hold_three_classes,
+    labels_hold_all_classes,
     splits_share_no_customer,
     splits_have_their_shares,
     no_customer_dominates,
@@ -199,6 +200,7 @@ def build(settings: Settings) -> dg.Definitions:
 def defs() -> dg.Definitions:
     """What Dagster loads: the entry point of a code location."""
     settings = set_up_process()
+    write_few_lines()
     report_base_dates_in_one_line(Wiring(settings).calendar)
     if settings.warm_runs:
         start_warm_runs()

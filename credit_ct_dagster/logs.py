@@ -1,4 +1,4 @@
-"""Log lines for machines: one JSON object per line, of the shape that Dagster's servers write.
+"""Log lines: text, or one JSON object per line, of the shape that Dagster's servers write.
 
 `dagster dev`, the daemon, the webserver and the code server have `--log-format json` for their own
 lines. The messages of runs and sensors take another way, through `coloredlogs`, and have no such
@@ -8,6 +8,7 @@ option.
 import logging
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from credit_ct_dagster.errors.base import code_in
@@ -25,6 +26,14 @@ _EXTRAS = ("base_dt", "run_id", "kind", "code")
 def are_json() -> bool:
     """Whether this process logs JSON (LOG_FORMAT)."""
     return os.environ.get("LOG_FORMAT") == "json"
+
+
+class LineFormatter(logging.Formatter):
+    """A formatter for lines of text: their time is in UTC, as in those of JSON, and says so."""
+
+    converter = staticmethod(time.gmtime)
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
 
 
 def json_formatter() -> logging.Formatter:

@@ -135,6 +135,15 @@ def end_of(day: str) -> datetime:
     return datetime.fromisoformat(day_after(day)).replace(tzinfo=ZoneInfo(TIMEZONE))
 
 
+def moment_of(moment: datetime) -> str:
+    """A moment as people read it: to the minute, in Asia/Seoul, which it says.
+
+    Args:
+        moment: With a time zone.
+    """
+    return f"{moment.astimezone(ZoneInfo(TIMEZONE)):%Y-%m-%d %H:%M} {TIMEZONE}"
+
+
 def day_of(timestamp: float) -> str:
     """The day in Seoul of a moment, given in seconds since 1970."""
     return datetime.fromtimestamp(timestamp, ZoneInfo(TIMEZONE)).date().isoformat()

@@ -18,6 +18,7 @@ from credit_ct_dagster.contracts.decision import (
 )
 from credit_ct_dagster.deciding import Deciding
 from credit_ct_dagster.errors.models import NothingToDecideError
+from credit_ct_dagster.modeling.judging.objections import rollback_of, rolled_back_by
 from credit_ct_dagster.modeling.watching.probation_rules import ProbationRules
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.tenures import InShadow, OnProbation, challengers_on, probation_on
@@ -192,13 +193,23 @@ def roll_back(
         dagster_run_id: The run that decided.
 
     Raises:
-        NothingToDecideError: There is no previous champion.
+        NothingToDecideError: There is no previous champion, or a rollback took it out of service.
         LostChampionError: MLflow has lost it.
         PackageDoesNotServeError: Its package does not answer as the pipeline does.
     """
     model = deciding.previous()
     if model is None:
         raise NothingToDecideError("There is no previous champion to roll back to.")
+    # Two people may be called at the same hour: the second rollback would undo the first.
+    rollback = rollback_of(deciding.records, model.mlflow_run_id)
+    champion = deciding.champion()
+    if rollback and champion and champion.mlflow_run_id == rollback.model.mlflow_run_id:
+        raise NothingToDecideError(
+            f"The model of base date {champion.base_dt} is the champion again already. The one"
+            f" before it, of {model.base_dt}, does not come back by a rollback:"
+            f" {rolled_back_by(rollback)}. To let it serve all the same: credit-ct promote"
+            f" --partition {model.base_dt} --despite-floors --by NAME --reason TEXT."
+        )
     decision = Decision(
         promoted=True,
         ground=ground,

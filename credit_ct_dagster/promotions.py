@@ -6,7 +6,7 @@ sets them.
 """
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -114,6 +114,23 @@ class Promotions(dg.ConfigurableResource):
             needed.setdefault(waiting.model.base_dt, "a challenger that awaits approval")
         return needed
 
+    def serving(self) -> dict[str, ModelIdentity | None]:
+        """Per alias, the model that carries it: the champion answers, whoever set the alias."""
+        return {CHAMPION: self.champion(), PREVIOUS: self.previous()}
+
+    def require_decided(self, serving: Mapping[str, ModelIdentity | None]) -> None:
+        """Make sure that aliases are where the newest decision set them.
+
+        Args:
+            serving: Per alias, the model that carries it.
+
+        Raises:
+            ChampionDisagreementError: One is not.
+        """
+        models = self._models()
+        for alias, version in recorded_versions(models.records).items():
+            models.require_alias(alias, serving[alias], version)
+
     def agreement(self) -> str:
         """Check that aliases and labels match the newest decision, and that the models load.
 
@@ -124,27 +141,9 @@ class Promotions(dg.ConfigurableResource):
             ChampionDisagreementError: They do not match.
             CreditCtError: A package is missing or cannot be loaded.
         """
-        records = self.records()
-        champion = self.champion()
-        recorded = recorded_versions(records)
-        for alias, found in ((CHAMPION, champion), (PREVIOUS, self.previous())):
-            carries = found.registered_version if found else None
-            version = recorded[alias]
-            if version and not self._models().exists(version):
-                raise ChampionDisagreementError(
-                    f"Version {version}, the {alias} model according to the"
-                    " newest decision, was deleted in MLflow. The next decision registers it again"
-                    " from its package, or names what prevents that: materialize champion_model for"
-                    " any base date. credit-ct promote makes another model the champion."
-                )
-            if carries != recorded[alias]:
-                raise ChampionDisagreementError(
-                    f"MLflow's alias {alias} is on {_version(carries)}, but according to the newest"
-                    f" decision it belongs to {_version(recorded[alias])}. If somebody moved it,"
-                    " put that on record: credit-ct promote or credit-ct rollback. If a run was"
-                    " killed while it decided, the next decision corrects it: materialize"
-                    " champion_model for any base date."
-                )
+        records, serving = self.records(), self.serving()
+        self.require_decided(serving)
+        for alias, found in serving.items():
             if found:
                 self.load(found)
                 labels = self.packages.labels_of_roles().get(found.bentoml_tag, {})
@@ -154,6 +153,7 @@ class Promotions(dg.ConfigurableResource):
                         f" {labels.get('role', 'none')}, but MLflow's alias {alias}. The next"
                         " decision corrects it: materialize champion_model for any base date."
                     )
+        champion = serving[CHAMPION]
         if champion is None:
             return "no model was promoted yet"
         return (
@@ -284,7 +284,3 @@ class Promotions(dg.ConfigurableResource):
     @cached_property
     def _registry(self) -> ModelRegistry:
         return ModelRegistry(self.tracking)
-
-
-def _version(number: str | None) -> str:
-    return f"version {number}" if number else "no version"

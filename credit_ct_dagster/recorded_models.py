@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from credit_ct_dagster.contracts.decision import GATE, Decision, DecisionRecord, Ground
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
-from credit_ct_dagster.errors.models import LostChampionError
+from credit_ct_dagster.errors.models import ChampionDisagreementError, LostChampionError
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
 
@@ -86,6 +86,34 @@ class RecordedModels:
         """Whether MLflow still has the version, of the same model."""
         model, found = self.of_version(version), self.registry.find(version)
         return found is not None and (model is None or found.mlflow_run_id == model.mlflow_run_id)
+
+    def require_alias(self, alias: str, found: ModelIdentity | None, version: str | None) -> None:
+        """Make sure that an alias is on the version that the newest decision gave it.
+
+        Args:
+            alias: The alias.
+            found: The model that carries it.
+            version: The version that it belongs to; None for none.
+
+        Raises:
+            ChampionDisagreementError: It is on another one, or the version was deleted.
+        """
+        carries = found.registered_version if found else None
+        if version and not self.exists(version):
+            raise ChampionDisagreementError(
+                f"Version {version}, the {alias} model according to the"
+                " newest decision, was deleted in MLflow. The next decision registers it again"
+                " from its package, or names what prevents that: materialize champion_model for"
+                " any base date. credit-ct promote makes another model the champion."
+            )
+        if carries != version:
+            raise ChampionDisagreementError(
+                f"MLflow's alias {alias} is on {_named(carries)}, but according to the newest"
+                f" decision it belongs to {_named(version)}. If somebody moved it,"
+                " put that on record: credit-ct promote or credit-ct rollback. If a run was"
+                " killed while it decided, the next decision corrects it: materialize"
+                " champion_model for any base date."
+            )
 
     def replaced_by(self, model: ModelIdentity) -> list[str]:
         """The versions of the champion and its predecessor that a model's newest one replaces.
@@ -193,3 +221,7 @@ def after_registering_again(
         champion=versions.get(newest.champion or "", newest.champion),
         previous=versions.get(newest.previous or "", newest.previous),
     )
+
+
+def _named(version: str | None) -> str:
+    return f"version {version}" if version else "no version"

@@ -45,8 +45,10 @@ class Settings(BaseSettings):
         description="Fit trials, and score customers, on the workers of this Dask scheduler, such"
         " as tcp://host:8786",
     )
-    mlflow_ui_url: str = Field(
-        default="http://127.0.0.1:5000", description="Where people open MLflow (make mlflow)"
+    mlflow_ui_url: str | None = Field(
+        default=None,
+        description="Where people open MLflow; by default the address of the server that"
+        " MLFLOW_TRACKING_URI names, and of a database http://127.0.0.1:5000 (make mlflow)",
     )
     bentoml_home: Path = Field(
         default=Path("var/bentoml"), description="BentoML's own variable: its store"
@@ -84,8 +86,7 @@ class Settings(BaseSettings):
         " one raises a compliance flag; 'none' marks none [default: those of DATA_SCHEMA]",
     )
     data_schema: Path | None = Field(
-        default=None,
-        description="A YAML file that declares tables, columns and classes",
+        default=None, description="A YAML file that declares tables, columns and classes"
     )
     run_config: Path | None = Field(
         default=None,
@@ -184,9 +185,7 @@ class Settings(BaseSettings):
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     mail_from: str = "credit-ct@localhost"
-    mail_to: Annotated[list[str], NoDecode] = Field(
-        default_factory=list, description="Recipients, separated by commas"
-    )
+    mail_to: Annotated[list[str], NoDecode] = Field(default=[], description="Recipients, by commas")
 
     @field_validator("retention_days", "predictions_keep_days", mode="before")
     @classmethod
@@ -270,15 +269,15 @@ _LIBRARY_DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
     # An operator waits for seconds, not for minutes, to hear that a server is down.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
 }
 
 
 def set_up_process(libraries: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings and prepare this process for them.
+    """Read the settings and prepare this process for them: every entry point does it once, first.
 
-    Every entry point calls it once, before anything else: the code location, a command, a worker.
     Nothing else of the package reads `.env` or changes the environment.
 
     Args:

@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from credit_ct_dagster.settings import Settings
 
@@ -18,7 +19,9 @@ os.environ["BENTOML_HOME"] = str(_SESSION / "bentoml")
 # The workers of pytest share the cores already.
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
 
+import gc  # noqa: E402
 import shutil  # noqa: E402
+import ssl  # noqa: E402
 
 import dagster as dg  # noqa: E402
 import hypothesis  # noqa: E402
@@ -28,7 +31,10 @@ from alembic.config import Config  # noqa: E402
 from alembic.script import ScriptDirectory  # noqa: E402
 
 from credit_ct_dagster.resources.feature_store.store import FeatureStore  # noqa: E402
-from credit_ct_dagster_tests.dagster_internals import no_instance_remembered  # noqa: E402
+from credit_ct_dagster_tests.dagster_internals import (  # noqa: E402
+    engines_remembered,
+    no_instance_remembered,
+)
 from credit_ct_dagster_tests.mariadb import MariaDB  # noqa: E402
 from credit_ct_dagster_tests.platform import (  # noqa: E402
     REPOSITORY,
@@ -36,31 +42,38 @@ from credit_ct_dagster_tests.platform import (  # noqa: E402
     Templates,
     load_sample_rows,
 )
+from credit_ct_dagster_tests.scheduling import LONGEST, ByFile  # noqa: E402
 from credit_ct_dagster_tests.trained import Trained  # noqa: E402
 
 os.chdir(_STARTED_IN)
 
 
 # A loaded machine is slow, and no example is too slow for its result.
-hypothesis.settings.register_profile("no deadline", deadline=None, max_examples=50)
+_examples = 50 if os.environ.get("CI") == "true" else 20
+hypothesis.settings.register_profile("no deadline", deadline=None, max_examples=_examples)
 hypothesis.settings.load_profile("no deadline")
-
-
-_LONGEST = [
-    "test_champion", "test_champion_evidence", "test_meeting_runs", "test_tuned_runs",
-    "test_chain", "test_expiry", "test_prune", "test_warm_runs", "test_validation",
-    "test_supervisor", "test_arrivals", "test_late_data", "test_checks", "test_row_distribution",
-    "test_killed_prune", "test_tracking", "test_tuning", "test_store",
-]  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the files that take longest, so that all workers end together."""
 
     def place(item: pytest.Item) -> int:
-        return _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST)
+        return LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST)
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    """Distribute files, where they are distributed."""
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage less often, and not among what was imported: a twentieth of all time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -76,6 +89,30 @@ def _session_folder() -> Iterator[None]:
 def _no_instance_of_another_test() -> Iterator[None]:
     """Fixtures of sessions and modules open instances inside of those of tests."""
     with no_instance_remembered():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _engines_are_made_once() -> Iterator[None]:
+    """Those of the databases of instances."""
+    with engines_remembered():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _authorities_are_not_read() -> Iterator[None]:
+    """PyMySQL reads all that this machine trusts for each connection, which takes 15 ms.
+
+    No server of a test has a certificate of theirs, but of a file that the test names.
+    """
+    read = ssl.SSLContext.load_default_certs
+
+    def read_named(context: ssl.SSLContext, *purpose: ssl.Purpose) -> None:
+        if "SSL_CERT_FILE" in os.environ:
+            read(context, *purpose)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl.SSLContext, "load_default_certs", read_named)
         yield
 
 

@@ -7,14 +7,18 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from credit_ct_dagster.runs.dagster_internals import internals_of_dagster
 
 with internals_of_dagster():
     from dagster._cli import create_dagster_cli
+    from dagster._core.definitions.utils import DISALLOWED_NAMES
     from dagster._core.events import EngineEventData
     from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
     from dagster._core.remote_origin import (
@@ -30,6 +34,10 @@ with internals_of_dagster():
         SensorInstigatorData,
     )
     from dagster._core.storage.defs_state.base import DefsStateStorage
+    from dagster._core.storage.event_log.sqlite import sqlite_event_log
+    from dagster._core.storage.runs.sqlite import sqlite_run_storage
+    from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
+    from dagster._core.storage.tags import TagType, get_tag_type
     from dagster._core.test_utils import (
         InProcessTestWorkspaceLoadTarget,
         create_run_for_test,
@@ -45,11 +53,14 @@ with internals_of_dagster():
     from dagster._utils.error import SerializableErrorInfo
 
 __all__ = [
+    "DISALLOWED_NAMES",
     "InstigatorTick",
+    "TagType",
     "WorkspaceProcessContext",
     "create_dagster_cli",
     "create_run_for_test",
     "freeze_time",
+    "get_tag_type",
 ]
 
 
@@ -62,6 +73,30 @@ def no_instance_remembered() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DefsStateStorage, "get", staticmethod(lambda: None))
+        yield
+
+
+@contextmanager
+def engines_remembered() -> Iterator[None]:
+    """Let one engine serve all connections to a database of an instance on SQLite.
+
+    Dagster makes one for each event that it stores, and it compiles each statement anew: a quarter
+    of the time of a run. None holds a connection, so a file that is replaced is opened anew.
+    """
+
+    @lru_cache(maxsize=128)
+    def engine_of(url: str, timeout: int | None, **options: Any) -> sa.Engine:
+        arguments = {} if timeout is None else {"timeout": timeout}
+        return sa.create_engine(url, connect_args=arguments, **options)
+
+    def remembered(
+        url: str, connect_args: dict[str, int] | None = None, **options: Any
+    ) -> sa.Engine:
+        return engine_of(url, (connect_args or {}).get("timeout"), **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
+            patch.setattr(module, "create_engine", remembered)
         yield
 
 
@@ -139,10 +174,15 @@ def errors_of_run_monitoring(context: WorkspaceProcessContext) -> list[object]:
 
 
 def record_backfill(
-    instance: dg.DagsterInstance, name: str, base_dts: list[str], status: str, ended: float
+    instance: dg.DagsterInstance,
+    name: str,
+    base_dts: list[str],
+    status: str,
+    ended: float,
+    message: str = "depth: not a number.",
 ) -> None:
     """Leave a backfill that ended, with an error if it failed, as the daemon does."""
-    error = SerializableErrorInfo("dagster._core.errors.BadError: depth: not a number.\n", [], None)
+    error = SerializableErrorInfo(f"dagster._core.errors.BadError: {message}\n", [], None)
     instance.add_backfill(
         PartitionBackfill(
             name,

@@ -87,6 +87,30 @@ def record_trials(uri: str, model_name: str, numbers: range) -> dict[int, str]:
         return dict(zip(numbers, threads.map(record, numbers), strict=True))
 
 
+def score_until_killed(model: Any, request: Any, url: str, folder: Path) -> None:
+    """Score customers, and die of SIGKILL at the third chunk; temporary files go to a folder."""
+    import logging
+    import signal
+    import tempfile
+
+    from credit_ct_dagster.resources.feature_store import scores
+    from credit_ct_dagster.resources.feature_store.store import FeatureStore
+    from credit_ct_dagster.scoring.scoring import score_customers
+
+    os.environ["TMPDIR"], tempfile.tempdir = str(folder), None
+    rows = scores._rows
+    calls: list[tuple[Any, ...]] = []
+
+    def rows_of_two_chunks(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return rows(*arguments)
+
+    setattr(scores, "_rows", rows_of_two_chunks)  # noqa: B010 nobody else sees this process
+    score_customers(request, model, FeatureStore(url=url).database, logging.getLogger(__name__))
+
+
 def serve_scheduler(port: int, log: Path) -> None:
     """Be a Dask scheduler."""
     from distributed import Scheduler

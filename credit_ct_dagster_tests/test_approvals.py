@@ -50,7 +50,7 @@ def test_a_model_that_would_be_promoted_waits(decisions: DecisionsInMemory) -> N
     assert (found.ground, found.by_evidence) == (Ground.awaiting_approval, Ground.better)
     assert found.comparison == WINS.comparison
     assert found.sentence.startswith("Awaiting approval until ")
-    assert found.sentence.endswith(" (Asia/Seoul): better.")
+    assert found.sentence.endswith(" Asia/Seoul: better.")
     assert found.approval is not None
     assert found.approval.expires is not None
     assert _decided(decisions, _SECOND, approval_days=3) == found

@@ -131,6 +131,7 @@ def test_a_person_can_overrule_the_gate(
     assert decided == [
         ("gate", None), ("gate", None), ("Kim", "it is biased"), ("Lee", "complaints")
     ]  # fmt: skip
+    assert platform.promotions.records()[-1].is_rollback
     with platform.promotions.deciding() as deciding:
         verdicts = [(each.base_dt, each.better) for each in deciding.history()]
     assert verdicts == [("2025-03-03", False)]  # the gate's, once
@@ -172,7 +173,8 @@ def test_a_decision_is_at_once_where_people_look(
             assert Path(copy).read_text() == page
         [version] = platform.tracking.client.search_model_versions(f"run_id = '{run}'")
         assert version.description
-        assert version.description.startswith(str(shown[base_dt]["decision"].value))
+        text = str(shown[base_dt]["decision"].value).replace("<", "\\<")  # Markdown there
+        assert version.description.startswith(text)
         assert f"(http://127.0.0.1:3000/model-card/{base_dt}" in version.description
         observed = _observed(history, "model_card", base_dt)
         assert observed["decision"] == shown[base_dt]["decision"]
@@ -265,7 +267,12 @@ def test_a_card_is_found(platform: Platform, monkeypatch: pytest.MonkeyPatch) ->
     for base_dt in ("2025-03-01", "2025-03-03"):
         platform.artifacts.write(MODEL_FOLDER, base_dt, {MODEL_CARD_FILE: "<html></html>"})
     opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", opened.append)
+
+    def opens(uri: str) -> bool:
+        opened.append(uri)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", opens)
     newest = platform.command("report")
     path = platform.models("2025-03-03").path / MODEL_CARD_FILE
     assert newest.output.strip() == str(path)
@@ -274,5 +281,10 @@ def test_a_card_is_found(platform: Platform, monkeypatch: pytest.MonkeyPatch) ->
         "2025-03-01" in platform.command("report", "--partition", "2025-03-01", "--no-open").output
     )
     assert len(opened) == 1
+    monkeypatch.setattr("webbrowser.open", lambda _: False)
+    without = platform.command("report")
+    assert without.stdout.strip() == str(path)
+    assert "No browser was found: open this file." in without.stderr
+    assert "/model-card/2025-03-03" in without.stderr
     absent = platform.command("report", "--partition", "2025-03-02")
     assert "Base date 2025-03-02 has no model card" in absent.output

@@ -1,6 +1,6 @@
 """The calendar."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -16,6 +16,7 @@ from credit_ct_dagster.partitions import (
     base_dates_after,
     exists,
     last_expired,
+    moment_of,
 )
 
 _CALENDAR = Calendar()
@@ -146,3 +147,9 @@ def test_base_dates_after_another() -> None:
     """Without the first, with the last; none when there is none between."""
     assert base_dates_after("2025-02-27", "2025-03-01") == ["2025-02-28", "2025-03-01"]
     assert base_dates_after("2025-03-01", "2025-03-01") == []
+
+
+def test_a_moment_for_people_says_its_time_zone() -> None:
+    """Records have it in UTC."""
+    recorded = datetime(2025, 2, 28, 20, 42, 59, tzinfo=UTC)
+    assert moment_of(recorded) == "2025-03-01 05:42 Asia/Seoul"

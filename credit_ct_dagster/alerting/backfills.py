@@ -11,6 +11,7 @@ from credit_ct_dagster.errors.base import code_in, with_reference
 from credit_ct_dagster.errors.operation import BackfillFailedError
 from credit_ct_dagster.redaction import redacted
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
+from credit_ct_dagster.runs.config_errors import shortly_of_text
 
 _READ = 20
 """So many of the newest backfills are looked at: one that failed has been launched lately."""
@@ -80,7 +81,8 @@ def on_failed_backfill(instance: dg.DagsterInstance, ui: DagsterUI, event: Backf
     wanted = dg.RunsFilter(tags={_BACKFILL_TAG: event.backfill_id})
     started = instance.get_runs_count(wanted)
     before = f"when it had started {started} of its runs" if started else "before it started a run"
-    text = f"Backfill {event.backfill_id} of {named} failed {before}: {event.message}"
+    reported = shortly_of_text(event.message)
+    text = f"Backfill {event.backfill_id} of {named} failed {before}: {reported}"
     code = code_in(text) or BackfillFailedError.code
     if code == BackfillFailedError.code:
         again = "Correct the cause, then launch a backfill of the base dates that are missing."

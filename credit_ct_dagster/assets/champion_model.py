@@ -217,7 +217,7 @@ def _compared(
     if probabilities:
         rows.append(
             {
-                "metric": "log-loss of the calibrated probabilities",
+                "metric": "calibrated log-loss",
                 "this_model": rounded(probabilities.challenger),
                 "champion": rounded(probabilities.champion),
                 **better_by(probabilities.difference),
@@ -235,14 +235,13 @@ def _floor(floor: Floor) -> dict[str, Any]:
         "at_least": floor.least,
         "rows": floor.rows,
         "verdict": floor.verdict.value,
-        "p_value": rounded(floor.p_value),
     }
     if floor.champion is None:
         return shown
     verdict = floor.champion_verdict
     return shown | {
         "champion": rounded(floor.champion),
-        "champion_verdict": verdict.value if verdict else None,
+        "champion_is": verdict.value if verdict else None,
     }
 
 
@@ -251,12 +250,9 @@ def _row_of(drift: ColumnDrift) -> dict[str, Any]:
     missing = drift.missing
     return {
         "column": drift.column,
+        "verdict": drift.verdict.value,
         "psi": rounded(drift.psi),
         "p_value": rounded(drift.p_value),
-        "ks": rounded(drift.ks),
         "missing_before": rounded(missing.reference if missing else None),
         "missing": rounded(missing.current if missing else None),
-        "missing_p_value": rounded(missing.p_value if missing else None),
-        "respelled": rounded(drift.respelled),
-        "verdict": drift.verdict.value,
     }

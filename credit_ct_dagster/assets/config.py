@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 from pydantic import ValidationError
 
+from credit_ct_dagster.runs.config_errors import refused
 from credit_ct_dagster.runs.dagster_internals import check_config_when_planned
 
 
@@ -17,18 +18,15 @@ def refuses_bad_values(
     Dagster itself checks pydantic's limits only when the step runs, after everything upstream.
     """
 
-    def check(given: Any) -> None:
-        try:
-            config_class(**given)
-        except ValidationError as error:
-            problems = "; ".join(
-                ": ".join([*map(str, found["loc"]), found["msg"]]) for found in error.errors()
-            )
-            raise dg.DagsterInvalidConfigError(
-                f"{config_class.__name__}: {problems}", errors=[], config_value=given
-            ) from error
-
     def decorate(assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
+        def check(given: Any) -> None:
+            try:
+                config_class(**given)
+            except ValidationError as error:
+                raise dg.DagsterInvalidConfigError(
+                    f"{assets.op.name}: {refused(error)}", errors=[], config_value=given
+                ) from error
+
         check_config_when_planned(assets, config_class, check)
         return assets
 

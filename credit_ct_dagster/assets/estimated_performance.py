@@ -10,7 +10,7 @@ from credit_ct_dagster.assets.customer_scores import customer_scores
 from credit_ct_dagster.assets.earlier_days import records_before
 from credit_ct_dagster.assets.learned_labels import answers_of_day
 from credit_ct_dagster.assets.source_tables import credit_score
-from credit_ct_dagster.assets.tables import table_of
+from credit_ct_dagster.assets.tables import interval, table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.served_performance import EstimatedPerformance, TagEstimate
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
@@ -91,8 +91,7 @@ def _row_of(model: TagEstimate) -> dict[str, Any]:
         "model_tag": model.model_tag,
         "answers_without_label": unknown.answers if unknown else None,
         "accuracy": round(unknown.accuracy.value, 4) if unknown else None,
-        "low": round(unknown.accuracy.low, 4) if unknown else None,
-        "high": round(unknown.accuracy.high, 4) if unknown else None,
+        "interval": interval(unknown.accuracy) if unknown else None,
         "macro_f1": round(unknown.macro_f1.value, 4) if unknown else None,
         "labelled": off.answers if off else None,
         "estimated_minus_real": round(off.accuracy.value, 4) if off else None,

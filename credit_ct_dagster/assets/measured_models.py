@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from credit_ct_dagster.assets.tables import rounded, shown_table, table_of
+from credit_ct_dagster.assets.tables import interval, rounded, shown_table, table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.assessment import AssessmentReport, ReasonStability
 from credit_ct_dagster.contracts.decision import DecisionRecord
@@ -128,8 +128,8 @@ def figures_of(report: AssessmentReport) -> dict[str, Any]:
     holdout, fairness = report.holdout, report.fairness
     metrics = {
         **holdout.metrics,
-        "calibration_error_of_a_perfect_model": holdout.perfect_ece,
-        "reasons_shared_with_the_champion_before": report.reasons and report.reasons.shared,
+        "calibration error if perfect": holdout.perfect_ece,
+        "reasons shared with champion": report.reasons and report.reasons.shared,
     }
     found: dict[str, Any] = {
         "holdout": table_of(
@@ -137,8 +137,7 @@ def figures_of(report: AssessmentReport) -> dict[str, Any]:
                 {
                     "metric": name,
                     "value": rounded(each.value),
-                    "low": rounded(each.low),
-                    "high": rounded(each.high),
+                    "interval": interval(each),
                 }
                 for name, each in metrics.items()
                 if each

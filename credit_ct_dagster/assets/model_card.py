@@ -16,6 +16,7 @@ from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder, ArtifactsIOManager
 from credit_ct_dagster.io_managers.raw_rows import raw_splits
 from credit_ct_dagster.modeling.judging.standing import standing_since
+from credit_ct_dagster.operations.shown_decisions import ShownDecisions
 from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
@@ -73,11 +74,13 @@ def model_card(
         )
         drift = champion_model.read(DriftReport)
         standing = standing_since(record, promotions.records(), datetime.now(UTC))
-        mlflow_run = tracking.run_url(lineage.mlflow_run_id)
+        in_mlflow = tracking.run_url(lineage.mlflow_run_id, f"/artifacts/{files.MODEL_CARD_FILE}")
         html = ModelCard(
             lineage=lineage,
             links=Links(
-                dagster_run=dagster_ui.run_url(lineage.dagster_run_id), mlflow_run=mlflow_run
+                dagster_run=dagster_ui.run_url(lineage.dagster_run_id),
+                mlflow_run=tracking.run_url(lineage.mlflow_run_id),
+                mlflow_served_by=tracking.served_by,
             ),
             splits=splits,
             search=search,
@@ -91,6 +94,11 @@ def model_card(
             standing=standing,
         ).html()
         tracking.log_text(lineage.mlflow_run_id, html, files.MODEL_CARD_FILE)
+        if (
+            standing.newest.number != record.number
+        ):  # whoever decided since may not have been able to show it
+            shown = ShownDecisions(promotions, dagster_ui, context.log_event, context.log)
+            shown.show_beside_card(record.model, standing)
     return dg.Output(
         {
             files.MODEL_CARD_FILE: html,
@@ -101,9 +109,8 @@ def model_card(
             "model_card": dg.MetadataValue.url(dagster_ui.card_path(base_dt)),
             "decision": standing.sentence,
             **figures_of(report),
-            "card_in_mlflow": dg.MetadataValue.url(
-                f"{mlflow_run}/artifacts/{files.MODEL_CARD_FILE}"
-            ),
+            "card_in_mlflow": dg.MetadataValue.url(in_mlflow),
+            **tracking.shown_command,
             "card_file": dg.MetadataValue.path(str(tuned_runs.path / files.MODEL_CARD_FILE)),
             "registered_version": lineage.registered_version,
             "bentoml_tag": lineage.bentoml_tag,

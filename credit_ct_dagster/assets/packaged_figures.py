@@ -70,7 +70,7 @@ def shown_calibration(record: PackageRecord) -> dict[str, Any]:
         for name, loss in sorted(record.log_loss_per_calibration.items(), key=lambda each: each[1])
     ]
     return {
-        "calibration": record.calibration,
+        "calibration": record.calibration_sentence,
         **shown_table("log_loss_per_calibration", rows, "the package"),
         "calibrated_on": record.calibrated_on,
     }

@@ -192,7 +192,7 @@ def _summary(
             share=checked.quarantined_share,
             max_share=config.max_quarantined_share,
             per_rule=checked.per_rule,
-            sentence=checked.sentence(),
+            sentence=checked.sentence(config.max_quarantined_share),
         ),
         shares={
             "train": config.train_share,

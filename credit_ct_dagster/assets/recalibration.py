@@ -14,6 +14,7 @@ from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.io_managers.raw_rows import raw_rows
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
+from credit_ct_dagster.rounding import told_apart
 
 # What scores and judges is imported where it is used: it takes seconds.
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ class Recalibration:
                 f" {after.ece:.4f}; no package of the model before can be compared."
             )
         change = (
-            f"{of_rows}, log-loss went from {self.before.log_loss:.4f} to {after.log_loss:.4f}, and"
-            f" calibration error from {self.before.ece:.4f} to {after.ece:.4f}."
+            f"{of_rows}, log-loss went {_change(self.before.log_loss, after.log_loss)}, and"
+            f" calibration error {_change(self.before.ece, after.ece)}."
         )
         if self.is_worse:
             change += (
@@ -197,3 +198,7 @@ def restored(before: "Package") -> str:
         f" calibration back: for base date {base_dt}, materialize bentoml_model with calibrate_on:"
         f" {before.calibrated_on}, champion_model and model_card."
     )
+
+
+def _change(before: float, after: float) -> str:
+    return f"from {told_apart('.4f', before, after)} to {told_apart('.4f', after, before)}"

@@ -10,7 +10,7 @@ from credit_ct_dagster.assets.customer_scores import customer_scores
 from credit_ct_dagster.assets.earlier_days import records_before
 from credit_ct_dagster.assets.learned_labels import answers_of_day
 from credit_ct_dagster.assets.source_tables import credit_score
-from credit_ct_dagster.assets.tables import table_of
+from credit_ct_dagster.assets.tables import interval, table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.served_performance import (
     EstimatedPerformance,
@@ -134,8 +134,7 @@ def _row_of(model: TagPerformance) -> dict[str, Any]:
         "answers": model.answers,
         "labelled": model.labelled,
         "accuracy": rounded(metrics.accuracy.value if metrics else None),
-        "low": rounded(metrics.accuracy.low if metrics else None),
-        "high": rounded(metrics.accuracy.high if metrics else None),
+        "interval": interval(metrics.accuracy) if metrics else None,
         "macro_f1": rounded(metrics.macro_f1.value if metrics else None),
         "log_loss": rounded(metrics.log_loss.value if metrics else None),
         "ece": rounded(metrics.ece.value if metrics else None),

@@ -9,7 +9,7 @@ import dagster as dg
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.customer_scores import customer_scores
 from credit_ct_dagster.assets.source_tables import credit_score_features
-from credit_ct_dagster.assets.tables import shown_table
+from credit_ct_dagster.assets.tables import interval, shown_table
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.serving_skew import FeatureSkew, ServedDrift, ServingSkew
@@ -195,13 +195,10 @@ def _row_of(skew: FeatureSkew) -> dict[str, Any]:
     """A row of the table that people see."""
     return {
         "feature": skew.feature,
-        "disagreeing": round(skew.share.value, 4),
-        "low": round(skew.share.low, 4),
-        "high": round(skew.share.high, 4),
-        "values": skew.rows,
-        "customers": skew.customers,
-        "rounded": skew.rounded,
         "verdict": skew.verdict.value,
+        "disagreeing": round(skew.share.value, 4),
+        "interval": interval(skew.share),
+        "customers": skew.customers,
         "patterns": "; ".join(f"{each.words}, {each.share:.0%}" for each in skew.patterns),
     }
 

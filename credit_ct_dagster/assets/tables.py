@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from credit_ct_dagster.contracts.decision import Comparison, Estimate
+from credit_ct_dagster.rounding import signed
 
 MOST_ROWS = 10
 """Of a table in the metadata: the page of events loads those of a hundred base dates at once."""
@@ -71,12 +72,16 @@ def compared_row(found: Comparison) -> dict[str, Any]:
 
 
 def better_by(difference: Estimate) -> dict[str, Any]:
-    """A difference with its interval, in three columns of a table."""
+    """A difference with its interval, in two columns of a table."""
     return {
         "better_by": rounded(difference.value),
-        "low": rounded(difference.low),
-        "high": rounded(difference.high),
+        "interval": f"{signed(difference.low)} to {signed(difference.high)}",
     }
+
+
+def interval(of: Estimate) -> str:
+    """Of a share or a metric; one column, as tables wider than their page hide what is right."""
+    return f"{of.low:.4f} to {of.high:.4f}"
 
 
 def rounded(value: float | None) -> float | None:

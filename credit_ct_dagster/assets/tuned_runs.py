@@ -135,6 +135,7 @@ def tuned_runs(
             **shown_pictures(resources.dagster_ui, request.base_dt, pictures),
             "trials": _best_of(table),
             **{name: dg.MetadataValue.url(url) for name, url in urls.items()},
+            **tracking.shown_command,
             # Where texts are counted: kinds that count as any other, which none names.
             **counts_table("rows_with_other_kinds", "split", summary.other_kinds, summary.FILE),
             **stored_pages(tracking.model_name, pictures),

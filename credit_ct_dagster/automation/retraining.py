@@ -36,8 +36,11 @@ from credit_ct_dagster.runs.cursors import stored_cursor
 from credit_ct_dagster.runs.model_runs import ModelRuns
 from credit_ct_dagster.runs.purposes import CONTINUOUS_TRAINING, TRIGGER_TAG
 
-EVIDENCE_TAG = "credit_ct/evidence"
-"""A tag of a run that a trigger started: a `Retraining`, by which the sensor knows it again."""
+EVIDENCE_TAG = ".dagster/credit_ct_evidence"
+"""A tag of a run that a trigger started: a `Retraining`, by which the sensor knows it again.
+
+Dagster's pages hide tags that begin so; what a person wants to know is in TRIGGER_TAG.
+"""
 
 _MINUTE = 60
 _OUTDATED_DAYS = 3

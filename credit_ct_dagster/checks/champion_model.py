@@ -13,6 +13,7 @@ from credit_ct_dagster.contracts.drift import MUCH, SOME, DriftReport, Verdict
 from credit_ct_dagster.contracts.files import MODEL_FOLDER
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.rounding import against, signed, told_apart
 
 _NAMED_FROM = 0.01
 """Share of rows with another spelling from which on a column is named."""
@@ -44,7 +45,7 @@ def drift_is_small(
         named = ", ".join(each.sentence for each in drifted)
         sentence = f"drift from the champion's training rows: {named}."
     else:
-        sentence = f"the highest PSI of {len(drift)} columns is {highest:.3f}."
+        sentence = f"the highest PSI of {len(drift)} columns is {told_apart('.3f', highest, SOME)}."
     if uncertain:
         named = ", ".join(each.sentence for each in uncertain)
         sentence += f" Too few rows to say whether these have drifted: {named}."
@@ -118,14 +119,17 @@ def _reliability(
         promoted: Whether the challenger took its place.
         calibrated: Whether the model with the worse probabilities can be calibrated anew.
     """
-    difference = found.difference
+    better, low, high = (
+        signed(of, digits=3)
+        for of in (found.difference.value, found.difference.low, found.difference.high)
+    )
     seen = (
-        f"log-loss {found.challenger:.3f} against {found.champion:.3f} of the champion of"
-        f" {champion}, lower by {difference.value:+.3f} ({found.confidence:.0%} interval"
-        f" {difference.low:+.3f} to {difference.high:+.3f}) on {found.rows:,} rows"
+        f"log-loss {against('.3f', found.challenger, found.champion)} of the champion of"
+        f" {champion}, lower by {better} ({found.confidence:.0%} interval {low} to {high}) on"
+        f" {found.rows:,} rows"
         + (f" of {', '.join(found.holdouts)}" if found.holdouts else "")
         + "; calibration"
-        f" error {found.challenger_ece:.3f} against {found.champion_ece:.3f}"
+        f" error {against('.3f', found.challenger_ece, found.champion_ece)}"
     )
     if found.verdict == Reliability.alike:
         return True, f"{seen}: no difference beyond doubt."

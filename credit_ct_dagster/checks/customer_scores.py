@@ -11,6 +11,7 @@ from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.resources.feature_store.rows_to_score import Customers, RowsToScore
 from credit_ct_dagster.resources.feature_store.scores import CustomerScores
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.rounding import told_apart
 from credit_ct_dagster.runs.failures import failing_clearly
 
 
@@ -77,9 +78,11 @@ def class_shares_are_stable(
     elif drift is None:
         sentence = "no customer was scored, so that there is nothing to compare."
     else:
-        chance = "" if drift.p_value is None else f" (p = {drift.p_value:.3g})"
+        psi, chance = told_apart(".3f", drift.psi, SOME), ""
+        if drift.p_value is not None:
+            chance = f" (p = {told_apart('.3g', drift.p_value, SIGNIFICANCE)})"
         sentence = (
-            f"{shares}: a PSI of {drift.psi:.3f}{chance} from the classes that the champion of base"
+            f"{shares}: a PSI of {psi}{chance} from the classes that the champion of base"
             f" date {summary.model.base_dt} predicts for its training rows: {drift.verdict.value}."
             f" From {SOME:.2f} on it is drift, if p is below {SIGNIFICANCE}."
         )

@@ -12,6 +12,7 @@ from credit_ct_dagster.days import days_before
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.partitions import LabelWindow
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
+from credit_ct_dagster.rounding import told_apart
 from credit_ct_dagster.runs.failures import failing_clearly
 
 
@@ -107,11 +108,12 @@ def window_labels_are_merged(
     base_dt = base_date_of(context)
     found = labels_not_merged(context.instance, base_dt)
     share, limit = found.unmerged / max(1, found.labels), config.max_unmerged_share
+    of_all, at_most = told_apart(".1%", share, limit), told_apart(".1%", limit, share)
     sentence = (
         f"{found.unmerged:,} of {found.labels:,} labels of the window {LabelWindow.of(base_dt)}"
-        f" ({share:.1%}) were not merged: {found.without_features:,} have no features,"
+        f" ({of_all}) were not merged: {found.without_features:,} have no features,"
         f" {found.with_later_features:,} have features, but none dated on or before the label's"
-        f" day, {found.with_invalid_date:,} have a date that is no day. At most {limit:.1%} may be"
+        f" day, {found.with_invalid_date:,} have a date that is no day. At most {at_most} may be"
         " (max_unmerged_share)."
     )
     if share > limit:

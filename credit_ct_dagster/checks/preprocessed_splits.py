@@ -15,9 +15,9 @@ from credit_ct_dagster.contracts.files import (
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.rounding import told_apart
 
 _ASSET = "preprocessed_splits"
-_NUMBER = ("two", "three", "four", "five", "six", "seven", "eight")[len(schema.CLASSES) - 2]
 
 
 @dg.asset_check(
@@ -36,9 +36,9 @@ def quarantine_is_within_limit(
     sentence = quarantine.sentence
     if not passed:
         sentence += (
-            f" The limit is {quarantine.max_share:.2%} (max_quarantined_share). The rows are in"
-            f" {QUARANTINE_FILE} of {folder.path}: correct them in the source tables, then run this"
-            " base date again."
+            f" The limit is {told_apart('.2%', quarantine.max_share, quarantine.share)}"
+            f" (max_quarantined_share). The rows are in {QUARANTINE_FILE} of {folder.path}:"
+            " correct them in the source tables, then run this base date again."
         )
     return result(
         context,
@@ -50,14 +50,9 @@ def quarantine_is_within_limit(
     )
 
 
-@dg.asset_check(
-    asset=_ASSET,
-    name=f"labels_hold_{_NUMBER}_classes",
-    blocking=True,
-    description=f"Every split has labels of all {_NUMBER} classes.",
-)
+@dg.asset_check(asset=_ASSET, blocking=True, description="Every split has labels of all classes.")
 @needs_base_date
-def labels_hold_three_classes(
+def labels_hold_all_classes(
     context: dg.AssetCheckExecutionContext, artifacts: dg.ResourceParam[ArtifactsIOManager]
 ) -> dg.AssetCheckResult:
     """Read how many labels of each class every split has."""
@@ -69,7 +64,7 @@ def labels_hold_three_classes(
         for name, count in labels[split].items()
         if not count
     ]
-    sentence = f"every split has labels of all {_NUMBER} classes."
+    sentence = "every split has labels of all classes."
     if absent:
         sentence = (
             f"{'; '.join(absent)}. Check the labels of this window and load those that are missing,"

@@ -14,6 +14,7 @@ from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.model_policy import ModelPolicy
+from credit_ct_dagster.rounding import told_apart
 
 _ASSET = "preprocessed_splits"
 _STANDARD_ERRORS = 4
@@ -99,7 +100,8 @@ def splits_have_their_shares(
         chance = _STANDARD_ERRORS * sqrt(share * (1 - share) / customers)
         limits[name] = config.max_deviation + chance
     named = ", ".join(
-        f"{name} {summary.rows[name]:,} ({summary.rows[name] / rows:.1%}, configured {share:.1%})"
+        f"{name} {summary.rows[name]:,} ({told_apart('.1%', summary.rows[name] / rows, share)},"
+        f" configured {told_apart('.1%', share, summary.rows[name] / rows)})"
         for name, share in summary.shares.items()
     )
     worst = max(deviations, key=lambda name: deviations[name] - limits[name], default=None)
@@ -108,7 +110,7 @@ def splits_have_their_shares(
     if not passed:
         sentence += (
             f" The share of {worst} may differ by {limits[str(worst)]:.1%}. Some customers have far"
-            " more rows than others: look for a placeholder in {schema.CUSTOMER}, correct the"
+            f" more rows than others: look for a placeholder in {schema.CUSTOMER}, correct the"
             " source tables, then run this base date again."
         )
     return result(
@@ -142,19 +144,20 @@ def no_customer_dominates(
     worst = max(too_many or ["merged"], key=lambda name: shares[name])
     passed = not too_many or shares[worst] <= config.max_customer_share
     rows, total = most[worst]
-    share = f"{rows:,} of {total:,} ({rows / total:.1%})"
+    limit = config.max_customer_share
+    share = f"{rows:,} of {total:,} ({told_apart('.1%', shares[worst], limit)})"
     sentence = f"the customer with most of the {worst} rows has {share}."
     if not passed:
         sentence += (
-            f" The limit is {config.max_customer_share:.1%} (max_customer_share). Look for a"
-            f" placeholder in {schema.CUSTOMER}, correct the source tables, then run this base date"
-            " again."
+            f" The limit is {told_apart('.1%', limit, shares[worst])} (max_customer_share). Look"
+            f" for a placeholder in {schema.CUSTOMER}, correct the source tables, then run this"
+            " base date again."
         )
     return result(
         context,
         passed=passed,
         observed=shares[worst],
-        limit=config.max_customer_share,
+        limit=limit,
         sentence=sentence,
     )
 
@@ -182,17 +185,18 @@ def columns_have_values(
     for name in watched:
         share = summary.present[name]
         if not share or share < config.min_share * usual.get(name, 0.0):
-            found[name] = f"{name} has a value in {share:.1%} of the rows" + (
-                f" (usually {usual[name]:.1%})" if name in usual else ""
-            )
+            others = [usual[name]] if name in usual else []
+            found[name] = f"{name} has a value in {told_apart('.1%', share, *others)} of the rows"
+            for each in others:
+                found[name] += f" (usually {told_apart('.1%', each, share)})"
     before = _present_before_the_last_week(summary)
     for name in watched if before else ():
         assert summary.recent is not None  # what is before it was computed from it
         share, n = summary.recent.present[name], summary.recent.rows
         if name not in found and _is_lower(share, before[name], n, config.min_share):
             found[name] = (
-                f"{name} has a value in {share:.1%} of the {n:,} rows since {summary.recent.since}"
-                f" ({before[name]:.1%} before)"
+                f"{name} has a value in {told_apart('.1%', share, before[name])} of the {n:,} rows"
+                f" since {summary.recent.since} ({told_apart('.1%', before[name], share)} before)"
             )
     sentence = "every feature has values."
     if found:

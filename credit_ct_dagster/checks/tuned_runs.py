@@ -14,6 +14,7 @@ from credit_ct_dagster.contracts.files import (
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.rounding import signed
 
 
 @dg.asset_check(
@@ -46,8 +47,8 @@ def model_beats_baselines(
     # A small holdout cannot tell a good model from a good feature, but well from guessing.
     beaten = majority.gain.low > 0 and feature.gain.value > 0
     sentence = "; ".join(
-        f"{each.gain.value:+.3f} accuracy over {each.name}, {each.accuracy:.3f}"
-        f" (95 % interval {each.gain.low:+.3f} to {each.gain.high:+.3f})"
+        f"{signed(each.gain.value, digits=3)} accuracy over {each.name}, {each.accuracy:.3f}"
+        f" (95 % interval {signed(each.gain.low, digits=3)} to {each.gain.high:+.3f})"
         for each in (majority, feature)
     )
     if not beaten:

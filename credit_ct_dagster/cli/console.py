@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-_WIDEST = 180
+_NARROWEST, _WIDEST = 80, 180
 
 console = Console(highlight=False, soft_wrap=True, width=_WIDEST)
 """Sentences are as long as they are: a terminal wraps them, and a program reads whole lines."""
 
 
 def width() -> int:
-    """Characters per line of the terminal; 80 where there is none."""
-    return min(shutil.get_terminal_size().columns, _WIDEST)
+    """Characters per line: those of the terminal, but 80 at least, which a narrower one wraps."""
+    return min(max(shutil.get_terminal_size().columns, _NARROWEST), _WIDEST)
 
 
 def hanging(text: str, indent: int) -> str:
@@ -56,5 +56,7 @@ def silence_libraries() -> None:
     warnings.filterwarnings("ignore", r".* is currently in beta")
     # MLflow reports every migration of a new store.
     logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
+    # In an image without pip, as the stack's is, packages name pip without its version.
+    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
     # The error reports a lost connection; the pool that takes it back would print a traceback, too.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)

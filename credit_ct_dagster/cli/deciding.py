@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from unicodedata import normalize
 
 import click
 import dagster as dg
@@ -13,8 +14,10 @@ from credit_ct_dagster.operations.shown_decisions import ShownDecisions
 from credit_ct_dagster.runs.instance import configured_instance
 from credit_ct_dagster.wiring import Wiring
 
-_LONGEST = 2000
-"""Characters of a name or reason: it is shown on cards, in Dagster and in MLflow."""
+_LONGEST = {"--by": 100, "--reason": 2000}
+"""Characters that fit where it is shown: tables, cards, Dagster, and MLflow's descriptions."""
+_JOINERS = {0x200C: None, 0x200D: None}
+"""They join letters of Persian and Indic names, and cannot be seen in others."""
 
 logger = logging.getLogger(__name__)
 
@@ -24,18 +27,21 @@ def _words(_: click.Context, param: click.Parameter, text: str) -> str:
     words = " ".join(text.split())
     if not any(each.isalnum() for each in words):
         raise click.BadParameter(f"{param.metavar} must not be blank: it goes on record.")
-    if not words.isprintable():  # on terminals and pages it would look like another text
+    if not words.translate(
+        _JOINERS
+    ).isprintable():  # on terminals and pages it would look like another text
         raise click.BadParameter(f"{param.metavar} has characters that cannot be seen.")
-    if len(words) > _LONGEST:
+    longest = _LONGEST[param.opts[0]]
+    if len(words) > longest:
         raise click.BadParameter(
-            f"{param.metavar} has {len(words):,} characters, at most {_LONGEST:,}."
+            f"{param.metavar} has {len(words):,} characters; {longest:,} are possible."
         )
     return words
 
 
 def _name(context: click.Context, param: click.Parameter, text: str) -> str:
     name = _words(context, param, text)
-    if name.casefold() in PLATFORM:
+    if normalize("NFKC", name).translate(_JOINERS).casefold() in PLATFORM:
         raise click.BadParameter(f"'{name}' is a name of the platform's own: give a person's.")
     return name
 

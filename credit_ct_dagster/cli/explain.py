@@ -6,7 +6,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from credit_ct_dagster.cli.console import console, print_table
+from credit_ct_dagster.cli.console import console, hanging, print_table
 from credit_ct_dagster.cli.options import examples, model_option
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.errors.inputs import RefusedRowsError, UnknownCustomerError
@@ -68,7 +68,7 @@ def _explained(customer: str, date: str, features: Any, chosen: ChosenModel) -> 
 
 def _print(explained: dict[str, Any], model: str) -> None:
     def line(text: str) -> None:
-        console.print(text, markup=False)
+        console.print(hanging(text, 0), markup=False)
 
     line(f"Customer {explained[schema.CUSTOMER]}, by the features of {explained['feature_date']}")
     line(f"Model {model}")
@@ -76,12 +76,12 @@ def _print(explained: dict[str, Any], model: str) -> None:
     probabilities = Table(schema.TARGET.replace("_", " "), "probability", "", box=None)
     for name, probability in explained["probabilities"].items():
         chosen = name == explained[schema.TARGET]
-        probabilities.add_row(name, f"{probability:.4f}", "the score" if chosen else "")
+        probabilities.add_row(name, f"{probability:.4f}", "the answer" if chosen else "")
     print_table(probabilities)
     if not explained["is_most_probable"]:
         line("")
         line(
-            "The score is not the most probable class: the model answers with the class that its"
+            "The answer is not the most probable class: the model answers with the class that its"
             " own rule gives, by which it was judged (docs/decisions/0020-one-utility.md)."
         )
     line("")
@@ -94,7 +94,7 @@ def _print(explained: dict[str, Any], model: str) -> None:
             )
         print_table(reasons)
     else:
-        line("There are no reasons: it is the best score.")
+        line("There are no reasons: no class is better.")
     if explained["compliance_flags"]:
         line("")
         line(

@@ -1,26 +1,23 @@
 """`credit-ct history`: every decision."""
 
 import json
-import shutil
 import textwrap
 from collections.abc import Iterator
-from textwrap import shorten
 
 import click
 import dagster as dg
 
+from credit_ct_dagster.cli import console
 from credit_ct_dagster.cli.options import examples
 from credit_ct_dagster.cli.wired import wired
-from credit_ct_dagster.modeling.watching.serving_health import moment_of
+from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.operations.decision_history import PastDecision, decision_history
-from credit_ct_dagster.partitions import TIMEZONE
+from credit_ct_dagster.partitions import moment_of
 from credit_ct_dagster.runs.instance import configured_instance
 from credit_ct_dagster.runs.model_runs import ModelRuns
 
 _INDENT = " " * 6
 _WIDEST = 120
-_LONGEST = 300
-"""Characters of a cause that is told: Dagster's can fill pages."""
 
 
 @click.command(
@@ -44,10 +41,9 @@ def command(as_json: bool, limit: int | None) -> None:
     elif not found:
         click.echo("No decision yet: credit-ct run trains a model, and the gate decides on it.")
     else:
-        width = min(shutil.get_terminal_size().columns, _WIDEST)
+        width = min(console.width(), _WIDEST)
         for each in found:
             click.echo("\n".join(_lines(each, width)))
-        click.echo(f"Times are those of {TIMEZONE}.")
 
 
 def _trainings(model_name: str) -> list[dg.RunRecord]:
@@ -55,19 +51,15 @@ def _trainings(model_name: str) -> list[dg.RunRecord]:
     try:
         with configured_instance() as instance:
             return list(ModelRuns(instance, model_name).triggered())
-    except Exception as error:  # noqa: BLE001 - whatever it is, decisions are files
-        cause = shorten(str(error), _LONGEST) or type(error).__name__
-        click.echo(
-            "Trainings that a trigger started are not listed: Dagster's history cannot be read"
-            f" ({cause}).",
-            err=True,
-        )
+    except CreditCtError as error:
+        click.echo(f"Trainings that a trigger started are not listed: {error}", err=True)
         return []
 
 
 def _lines(decision: PastDecision, width: int) -> Iterator[str]:
     number = f"{decision.number or '-':>4}"
-    title = f"{number}  {moment_of(decision.time)}  {decision.by}: {decision.outcome}"
+    by = f"{decision.by} (a person)" if decision.by_person else decision.by
+    title = f"{number}  {moment_of(decision.time)}  {by}: {decision.outcome}"
     texts = ((title, ""), (decision.champion, _INDENT), (decision.sentence, _INDENT))
     for text, first in texts:
         yield from textwrap.wrap(

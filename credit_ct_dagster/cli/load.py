@@ -99,7 +99,7 @@ def _begin_base_dates(wiring: "Wiring", loaded: str, *, is_first_load: bool) -> 
     earliest = earliest_first_label()
     day = wiring.feature_store.oldest_label_date(earliest)
     if day and record_first_label(wiring.settings, day, is_first_load=is_first_load):
-        console.print(f"base dates begin on {day} (reload the definitions in an open UI)")
+        console.print(f"base dates begin on {day}")
     if loaded < earliest or not exists(loaded):
         console.print(
             f"No base date begins on {loaded}, which does not exist or lies before {earliest}:"

@@ -3,6 +3,7 @@
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.garbage import collect_seldom, no_search_for_garbage
@@ -23,6 +24,7 @@ COMMANDS = {
     "reject": "Refuse the model that awaits approval, on record.",
     "history": "List every decision: when, who, what, and why.",
     "doctor": "Check everything the platform depends on.",
+    "rights": "Print the SQL that gives the users of a database server their rights.",
     "prune": "Delete everything that belongs to old base dates.",
 }
 """What each command does. Their modules take seconds to import, which the list must not."""
@@ -48,8 +50,13 @@ class _Group(click.Group):
         if cmd_name not in COMMANDS:
             return None
         collect_seldom()
-        with no_search_for_garbage():
-            return import_module(f"credit_ct_dagster.cli.{cmd_name}").command
+        try:
+            with no_search_for_garbage():
+                return import_module(f"credit_ct_dagster.cli.{cmd_name}").command
+        except CreditCtError:
+            if not ctx.resilient_parsing:
+                raise
+            return click.Command(cmd_name)  # the shell completes; whoever runs it is told why
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -61,6 +68,12 @@ class _Group(click.Group):
             raise click.exceptions.NoSuchCommand(
                 error.command_name, possibilities=COMMANDS, ctx=ctx
             ) from None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands, of which none has to be imported, and the options of `credit-ct`."""
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        offered = [CompletionItem(name, help=COMMANDS[name]) for name in names]
+        return [*offered, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -77,9 +90,9 @@ class _Group(click.Group):
     epilog="\b\n".join(
         [
             "",
-            "Begin with: credit-ct doctor, then credit-ct run --sample-if-empty.",
+            "Begin with: make run, or credit-ct run --sample-if-empty.",
             "Each command has examples: credit-ct run --help.",
-            "Completion of commands, options and base dates, in ~/.bashrc (zsh, fish alike):",
+            "Completion of commands, options, base dates: in ~/.bashrc (or zsh's, fish's)",
             '  eval "$(_CREDIT_CT_COMPLETE=bash_source credit-ct)"',
         ]
     ),

@@ -258,7 +258,8 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 
 def _summary(scoring: Scoring, model: str, seconds: float) -> str:
-    text = f"{scoring.scored:,} rows scored with {model} in {seconds:.1f} s"
+    scored = f"{scoring.scored:,} row{'' if scoring.scored == 1 else 's'}"
+    text = f"{scored} scored in {seconds:.1f} s\nModel {model}"
     if scoring.refused:
         text += f"; left out: {scoring.refused:,} rows ({scoring.rules()})"
     for feature, rows in scoring.unseen.most_common():

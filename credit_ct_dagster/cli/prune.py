@@ -35,8 +35,9 @@ if TYPE_CHECKING:  # MLflow takes seconds to import, which --help does not need
     type=AnyDay(trained=False),
     metavar="YYYY-MM-DD",
     help="Delete only the failed and cancelled runs of one base date, as of one that was run by"
-    " mistake, and all that Dagster recorded of them: the UI shows it as failed until then. A run"
-    " that made what is still in use is retained.",
+    " mistake, and all that Dagster recorded of them: the UI shows it as failed until then. With"
+    " them go their runs in MLflow that have no trial. A run that made what is still in use is"
+    " retained.",
 )
 @click.option("--yes", is_flag=True, help="Delete; without it, only list what would be deleted.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
@@ -109,22 +110,30 @@ def command(keep_days: int | None, failed_runs_of: str | None, yes: bool, as_jso
 
 
 def _delete_failed(base_dt: str, yes: bool, as_json: bool) -> None:
-    """The runs, and their events and checks, which Dagster itself retains.
+    """The runs, their events and checks, which Dagster itself retains, and what MLflow shows.
 
     The base date need not exist: that is how it may have failed. What a run materialized would be
     unknown without its events: one whose materializations are the newest is retained.
     """
+    from credit_ct_dagster.resources.mlflow.removal import RemovableRuns
+
+    wiring = wired()
     with configured_instance() as instance:
-        history = RunHistory(instance, wired().settings.model_name)
+        history = RunHistory(instance, wiring.settings.model_name)
         failed = history.failed(base_dt)
         run_ids = [run_id for run_id, in_use in failed.items() if not in_use]
-        for run_id in run_ids if yes else ():
-            history.remove(run_id)
+        deletes = yes and bool(run_ids)
+        if deletes:
+            searches = RemovableRuns(wiring.tracking)
+            for search in searches.without_trials(run_ids):
+                searches.remove(search)
+            for run_id in run_ids:
+                history.remove(run_id)
         if yes:
             history.forget_status()
     if as_json:
         retained = [run_id for run_id in failed if run_id not in run_ids]
-        found = {"base_dt": base_dt, "runs": run_ids, "retained": retained, "deleted": yes}
+        found = {"base_dt": base_dt, "runs": run_ids, "retained": retained, "deleted": deletes}
         click.echo(json.dumps(found, indent=2))
         return
     for run_id, in_use in failed.items():
@@ -133,10 +142,9 @@ def _delete_failed(base_dt: str, yes: bool, as_json: bool) -> None:
                 f"Run {run_id} is retained: what it materialized is in use ({', '.join(in_use)}).",
                 markup=False,
             )
-    done = "They are deleted" if yes else "Nothing was deleted: --yes deletes them"
-    console.print(
-        f"Failed or cancelled runs of base date {base_dt}: {len(run_ids)}. {done}.", markup=False
-    )
+    done = " They are deleted." if yes else " Nothing was deleted: --yes deletes them."
+    told = f"Failed or cancelled runs of base date {base_dt}: {len(run_ids)}."
+    console.print(told + (done if run_ids else ""), markup=False)
 
 
 def _conclude(

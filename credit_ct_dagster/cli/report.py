@@ -4,11 +4,12 @@ import webbrowser
 
 import click
 
-from credit_ct_dagster.cli.console import console
+from credit_ct_dagster.cli.console import console, hanging
 from credit_ct_dagster.cli.options import BaseDate, examples
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.contracts.files import MODEL_CARD_FILE, MODEL_FOLDER
 from credit_ct_dagster.errors.stores import MissingArtifactError
+from credit_ct_dagster.makefile import command_of
 
 
 @click.command("report", epilog=examples("credit-ct report --partition 2025-07-01"))
@@ -39,5 +40,13 @@ def command(partition: str | None, opens: bool) -> None:
         )
     path = folder.path / MODEL_CARD_FILE
     console.print(str(path), markup=False)
-    if opens and path.protocol in {"", "file"}:
-        webbrowser.open(path.as_uri())
+    if not opens:
+        return
+    if path.protocol not in {"", "file"}:
+        problem = "It is not a file of this machine"
+    elif not webbrowser.open(path.as_uri()):
+        problem = "No browser was found: open this file"
+    else:
+        return
+    page = wiring.dagster_ui.card_url(base_dt)
+    click.echo(hanging(f"{problem}. With {command_of('dev')}, it is also at {page}", 0), err=True)

@@ -16,14 +16,17 @@ from credit_ct_dagster.probation import roll_back
 @by_option
 @reason_option
 def command(by: str, reason: str) -> None:
-    """Let the previous champion serve again; it is recorded, and can itself be rolled back."""
+    """Let the previous champion serve again; it is recorded.
+
+    The model that goes does not come back by another rollback, but by credit-ct promote.
+    """
     wiring = wired()
     with decided(wiring) as deciding:
         record = roll_back(
             wiring.promotions,
             deciding,
             by=by,
-            ground=Ground.person,
+            ground=Ground.rolled_back,
             sentence=f"Rolled back by {by}: {reason}",
             reason=reason,
         )

@@ -9,10 +9,9 @@ from uuid import uuid4
 
 import click
 import dagster as dg
-import yaml
 from rich.table import Table
 
-from credit_ct_dagster.cli.console import console, print_table
+from credit_ct_dagster.cli.console import console, hanging, print_table
 from credit_ct_dagster.cli.options import BaseDate, examples
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.contracts import files
@@ -23,14 +22,17 @@ from credit_ct_dagster.errors.operation import RunFailedError
 from credit_ct_dagster.errors.stores import NoLabelsError
 from credit_ct_dagster.garbage import no_search_for_garbage
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder
+from credit_ct_dagster.makefile import command_of
 from credit_ct_dagster.modeling.judging.standing import Standing, serves_already, standing_since
 from credit_ct_dagster.runs.instance import configured_instance
 from credit_ct_dagster.runs.model_runs import ModelRuns
 from credit_ct_dagster.runs.processes import fail_abandoned_runs, run_tags
 from credit_ct_dagster.wiring import Wiring
+from credit_ct_dagster.yaml_files import UnusableYamlError, read_yaml
 
 _JOB = "continuous_training"
 _BEST_SHOWN = 5
+_VALUES_FROM = 14
 
 
 @click.command(
@@ -65,6 +67,7 @@ def command(
     The run is recorded in the Dagster instance: its history is in the UI.
     """
     started = time.perf_counter()
+    given = _read(config) if config else {}
     wiring = wired()
     store = wiring.feature_store
     if sample_if_empty and not store.has_labels():
@@ -83,7 +86,7 @@ def command(
         else:
             began = datetime.now(UTC)
             console.print(f"Base date {base_dt}")
-            packaged = _execute(wiring, instance, base_dt, _read(config) if config else {})
+            packaged = _execute(wiring, instance, base_dt, given)
         _report(wiring, base_dt, packaged, began, time.perf_counter() - started)
 
 
@@ -100,11 +103,9 @@ def _newest_with_labels(wiring: Wiring) -> str:
 
 def _read(config: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(config.read_text())
-    except yaml.YAMLError as error:
-        raise RunConfigError(
-            f"{config} is not YAML: {error}. Correct it, then try again."
-        ) from error
+        content = read_yaml(config)
+    except UnusableYamlError as error:
+        raise RunConfigError(f"{config} {error}. Correct it, then try again.") from error
     if not isinstance(content, dict):
         raise RunConfigError(
             f"{config} is not a run configuration: expected a mapping, as in the launchpad."
@@ -142,7 +143,7 @@ def _execute(
     if not result.success:
         reason = reason_of(result.all_events)
         raise RunFailedError(
-            f"Dagster run {result.run_id} failed (its log is in the UI: make dev)."
+            f"Dagster run {result.run_id} failed (its log is in the UI: {_ui(wiring)})."
             f" {reason.sentence if reason else 'It failed outside its steps.'}"
         )
     tag = _packaged(wiring, instance, base_dt)
@@ -195,9 +196,16 @@ def _report(wiring: Wiring, base_dt: str, tag: str, began: datetime | None, seco
         "Model card": folder.path / files.MODEL_CARD_FILE,
         "Artifacts": folder.path,
         "Took": f"{seconds:.0f} s",
-        "UI": f"make dev, then {wiring.settings.webserver_url}",
+        "UI": _ui(wiring),
     }.items():
-        console.print(f"{name:<12}  {value}", markup=False)
+        console.print(f"{name:<12}  {hanging(str(value), _VALUES_FROM)}", markup=False)
+
+
+def _ui(wiring: Wiring) -> str:
+    """How a person opens the UI: whoever says where it is also runs it."""
+    url = wiring.settings.webserver_url
+    is_run = "webserver_url" in wiring.settings.model_fields_set
+    return url if is_run else f"{command_of('dev')}, then {url}"
 
 
 def _decision(standing: Standing, began: datetime | None) -> str:

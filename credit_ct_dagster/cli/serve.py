@@ -37,7 +37,7 @@ def command(host: str | None, port: int | None, workers: int | None) -> None:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder.metrics)
         address = f"[{host}]" if ":" in host else host
         url = f"http://{address}:{port}"
-        console.print(f"The service: {url} (Ctrl-C ends it); loading models, up to 20 s")
+        console.print(f"The service: {url} (Ctrl-C ends it)\nLoading models: up to 20 s")
         supervisor.when_started(folder.path, lambda: console.print(f"The service answers: {url}"))
         supervisor.serve(
             partial(service_app.app, folder.path, host),

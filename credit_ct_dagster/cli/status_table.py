@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from credit_ct_dagster.cli.status import BaseDateStatus
+from credit_ct_dagster.cli.base_dates import BaseDateStatus, Overview
 
 _ALWAYS = 52
 """Columns on the screen of what is always shown, but for the decision."""
 _DECISION = 28
 _GAP = 2
+_MOST_SENTENCES = 10
 
 
 @dataclass(frozen=True)
@@ -29,28 +30,39 @@ _MORE = [_CHECKS, _TAG, _VAL, _SPLITS]
 """What matters most first."""
 
 
-def champion_lines(found: Sequence[BaseDateStatus]) -> Iterator[str]:
-    """Which model serves."""
-    for status in found:
-        if status.role == "champion":
-            accuracy = status.holdout_accuracy
-            of = "" if accuracy is None else f", accuracy {accuracy:.4f} on its holdout"
-            yield f"Champion: base date {status.base_dt}{of}"
-            yield f"Package:  {status.bentoml_tag}"
-            return
-    yield "Champion: none yet"
+def champion_lines(found: Overview) -> Iterator[str]:
+    """Which model answers."""
+    model = found.champion
+    if model is None:
+        yield "Champion: none"
+    elif not model.bentoml_tag:
+        yield f"Champion: version {model.registered_version} in MLflow, which no run registered"
+    else:
+        of = "" if found.accuracy is None else f", accuracy {found.accuracy:.4f} on its holdout"
+        yield f"Champion: base date {model.base_dt}{of}"
+        yield f"Package:  {model.bentoml_tag}"
 
 
-def attention(found: Sequence[BaseDateStatus]) -> Iterator[str]:
-    """What somebody should look at, a sentence each."""
-    for status in found:
-        failed = [name for name, passed in status.checks.items() if not passed]
-        if status.state in ("failed", "canceled"):
-            yield f"Base date {status.base_dt}: its newest run {_ENDED[status.state]}"
-        if failed:
-            yield f"Base date {status.base_dt}: failed checks: {', '.join(failed)}"
-        for problem in status.problems:
-            yield f"Base date {status.base_dt}: {problem}"
+def attention(found: Overview) -> Iterator[str]:
+    """What somebody should look at, a sentence each: of all base dates, the newest first."""
+    if found.question:
+        yield found.question
+    yield from found.problems
+    of_base_dates = [line for status in found.base_dates for line in _attention(status)]
+    yield from of_base_dates[:_MOST_SENTENCES]
+    more = len(of_base_dates) - _MOST_SENTENCES
+    if more > 0:
+        yield f"{more:,} more of older base dates: credit-ct status --json lists them."
+
+
+def _attention(status: BaseDateStatus) -> Iterator[str]:
+    failed = [name for name, passed in status.checks.items() if not passed]
+    if status.state in _ENDED:
+        yield f"Base date {status.base_dt}: its newest run {_ENDED[status.state]}"
+    if failed:
+        yield f"Base date {status.base_dt}: failed checks: {', '.join(failed)}"
+    for problem in status.problems:
+        yield f"Base date {status.base_dt}: {problem}"
 
 
 _ENDED = {"failed": "failed", "canceled": "was canceled"}

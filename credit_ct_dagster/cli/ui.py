@@ -1,5 +1,6 @@
 """`credit-ct ui`: Dagster's UI, for people only."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -8,18 +9,25 @@ from credit_ct_dagster.cli.console import console
 from credit_ct_dagster.cli.options import examples
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.errors.operation import DaemonSilentError
+from credit_ct_dagster.first_base_date import first_base_date
 from credit_ct_dagster.runs.instance import configured_instance, place_of_history
+from credit_ct_dagster.runs.shipped_files import WORKSPACE, own_or_shipped
 
 
 @click.command("ui", epilog=examples("credit-ct ui --port 3000"))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=3000, show_default=True, help="Port to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=3000,
+    show_default=True,
+    help="Port to listen on.",
+)
 @click.option(
     "--workspace",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    default=Path("workspace.yaml"),
-    show_default=True,
-    help="Names the code locations.",
+    help="Names the code locations. [default: workspace.yaml, or the one that is shipped with the"
+    " platform]",
 )
 @click.option(
     "--daemon/--no-daemon",
@@ -27,16 +35,18 @@ from credit_ct_dagster.runs.instance import configured_instance, place_of_histor
     show_default=True,
     help="Run Dagster's daemon as well: schedules, sensors and the queue.",
 )
-def command(host: str, port: int, workspace: Path, daemon: bool) -> None:
+def command(host: str, port: int, workspace: Path | None, daemon: bool) -> None:
     """Serve Dagster's UI to people, and to no page of another site.
 
     It answers to the names in UI_ALLOWED_HOSTS and WEBSERVER_URL, and asks for UI_USER and
     UI_PASSWORD if the password is set.
     """
     settings = wired().settings
+    from credit_ct_dagster.serving.server.supervisor import listening
     from credit_ct_dagster.ui.guard import Access
     from credit_ct_dagster.ui.server import serve
 
+    named = workspace or own_or_shipped(WORKSPACE)
     password = settings.ui_password
     access = Access(
         hosts=settings.ui_allowed_hosts,
@@ -44,10 +54,14 @@ def command(host: str, port: int, workspace: Path, daemon: bool) -> None:
         user=settings.ui_user,
         password=password.get_secret_value() if password else None,
     )
-    with configured_instance() as instance:
-        console.print(f"Dagster's UI: http://{host}:{port} (Ctrl-C ends it)")
+    with listening(host, port, "credit-ct ui") as listener, configured_instance() as instance:
+        address = f"[{host}]" if ":" in host else host
+        console.print(f"Dagster's UI: http://{address}:{port} (Ctrl-C ends it)", markup=False)
         console.print(f"Its history stays: it is {place_of_history()}", markup=False)
-        interrupted = serve(instance, workspace.absolute(), access, host, port, daemon)
+        interrupted = serve(
+            instance, named.absolute(), access, listener, daemon,
+            partial(first_base_date, settings),
+        )  # fmt: skip
     if not interrupted:
         raise DaemonSilentError(
             "Dagster's daemon ended, and the UI with it. Its output is above: correct the cause,"

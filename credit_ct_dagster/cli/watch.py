@@ -18,8 +18,8 @@ from credit_ct_dagster.errors.watching import NoHealthRecordError, OutdatedHealt
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder
 from credit_ct_dagster.modeling.watching.decision_health import decision_sentences
 from credit_ct_dagster.modeling.watching.health import in_order
-from credit_ct_dagster.modeling.watching.serving_health import moment_of, serving_sentences
-from credit_ct_dagster.partitions import TIMEZONE, day_of
+from credit_ct_dagster.modeling.watching.serving_health import serving_sentences
+from credit_ct_dagster.partitions import TIMEZONE, day_of, moment_of
 from credit_ct_dagster.runs import dagster_internals
 from credit_ct_dagster.runs.instance import configured_instance
 from credit_ct_dagster.wiring import Wiring
@@ -158,7 +158,7 @@ def _lines(record: HealthRecord) -> Iterator[str]:
     yield from _wrapped(f"{record.model_name}, prediction day {record.base_dt}", "")
     made, asked = moment_of(record.made_at), moment_of(record.service.asked_at)
     service = f"; the service as of {asked}" if asked != made else ""
-    yield from _wrapped(f"As of {made}{service} ({TIMEZONE}).", "")
+    yield from _wrapped(f"As of {made}{service}.", "")
     verdict = "Healthy" if record.is_healthy else "Not healthy"
     yield click.style(verdict, bold=True, fg=_COLORS[record.worst])
     for each in record.sentences:

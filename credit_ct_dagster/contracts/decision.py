@@ -11,6 +11,7 @@ from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.record import Part, Record
 from credit_ct_dagster.contracts.utility import Metric
 from credit_ct_dagster.contracts.window_contrast import WindowContrast
+from credit_ct_dagster.rounding import against, signed
 
 GATE = "gate"
 """Who decided when no person did, and the evidence was that of holdouts."""
@@ -65,6 +66,11 @@ class Estimate(Part):
     def __str__(self) -> str:
         return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
 
+    @property
+    def signed(self) -> str:
+        """Of a difference: `+0.0120, -0.0030 to +0.0270`."""
+        return f"{signed(self.value)}, {signed(self.low)} to {signed(self.high)}"
+
 
 class Comparison(Part):
     """Two models on the same rows.
@@ -89,6 +95,11 @@ class Comparison(Part):
     customers: int
     differing: int | None = None
     confidence: float | None = None
+
+    @property
+    def figures(self) -> str:
+        """Both values, for a sentence."""
+        return f"{self.metric.value} {against('.4f', self.challenger, self.champion)}"
 
 
 class Reliability(StrEnum):
@@ -278,3 +289,11 @@ class DecisionRecord(Record):
     def by_person(self) -> bool:
         """Whether a person decided."""
         return self.by not in PLATFORM
+
+    @property
+    def is_rollback(self) -> bool:
+        """Whether the model before came back, because the champion had to go."""
+        found = self.decision
+        # Earlier releases gave a person's rollback the ground of any decision by a person.
+        by_sentence = found.ground == Ground.person and found.sentence.startswith("Rolled back by ")
+        return found.promoted and (found.ground == Ground.rolled_back or by_sentence)

@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from credit_ct_dagster.contracts.files import DRIFT_FILE
 from credit_ct_dagster.contracts.record import Part, Record
+from credit_ct_dagster.rounding import told_apart
 
 SOME, MUCH = 0.10, 0.25
 """Thresholds of the PSI that the industry uses (Siddiqi 2006, "Credit Risk Scorecards", chapter 8):
@@ -109,15 +110,16 @@ class ColumnDrift(Part):
     @property
     def sentence(self) -> str:
         """What has moved, with the figures, for a person."""
-        moved = []
+        moved, psi = [], f"PSI {told_apart('.3f', self.psi, SOME, MUCH)}"
         if Verdict.of(self.psi, self.p_value) != Verdict.stable:
-            moved.append(f"PSI {self.psi:.3f}")
+            moved.append(psi)
         if self.missing and self.missing.verdict != Verdict.stable:
+            now, before = self.missing.current, self.missing.reference
             moved.append(
-                f"missing in {self.missing.current:.1%} of the rows, before in"
-                f" {self.missing.reference:.1%}"
+                f"missing in {told_apart('.1%', now, before)} of the rows, before in"
+                f" {told_apart('.1%', before, now)}"
             )
-        return f"{self.column} ({'; '.join(moved) or f'PSI {self.psi:.3f}'})"
+        return f"{self.column} ({'; '.join(moved) or psi})"
 
 
 class DriftReport(Record):

@@ -6,8 +6,16 @@ from typing import Any, ClassVar, Self
 from pydantic import Field
 
 from credit_ct_dagster.contracts.record import Record
+from credit_ct_dagster.rounding import told_apart
 
 _VERSION = "record_version"
+_UNCALIBRATED = "none"
+_WAYS = {
+    _UNCALIBRATED: "the model's own",
+    "sigmoid": "with a sigmoid curve per class",
+    "isotonic": "with an isotonic curve per class",
+}
+_BY_CHOICE = "in cross-validation on the validation rows"
 
 
 class PackageRecord(Record):
@@ -41,6 +49,30 @@ class PackageRecord(Record):
     macro_f1_per_rule: Mapping[str, float] = Field(default_factory=dict)
     calibrated_on: str = ""
     refitted: bool = False
+
+    @property
+    def calibration_sentence(self) -> str:
+        """Whether probabilities were recalibrated, how, and why, for a person."""
+        losses = self.log_loss_per_calibration
+        if self.calibration != _UNCALIBRATED:
+            said = f"The probabilities were recalibrated {_WAYS[self.calibration]}"
+            why = f": {_BY_CHOICE}, that had the lowest log-loss" if losses else ""
+        else:
+            said = "The probabilities were not recalibrated"
+            if not losses:
+                why = ": there were too few validation rows to learn it from"
+            elif min(losses, key=losses.__getitem__) == _UNCALIBRATED:
+                why = f": {_BY_CHOICE}, the model's own had the lowest log-loss"
+            else:
+                why = (
+                    ", because the model follows declared directions (monotone: true), which curves"
+                    f" per class would break; log-loss {_BY_CHOICE}"
+                )
+        tried = ", ".join(
+            f"{_WAYS[way]} {told_apart('.4f', loss, *losses.values())}"
+            for way, loss in losses.items()
+        )
+        return f"{said}{why} ({tried})." if tried else f"{said}{why}."
 
     def to_metadata(self) -> dict[str, Any]:
         """As BentoML stores it, beside other metadata."""

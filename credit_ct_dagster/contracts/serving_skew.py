@@ -8,6 +8,7 @@ from credit_ct_dagster.contracts.decision import Estimate
 from credit_ct_dagster.contracts.drift import ColumnDrift, Verdict
 from credit_ct_dagster.contracts.files import SERVING_SKEW_FILE
 from credit_ct_dagster.contracts.record import Part, Record
+from credit_ct_dagster.rounding import told_apart
 
 
 class Pattern(StrEnum):
@@ -95,12 +96,16 @@ class FeatureSkew(Part):
     verdict: Agreement
     patterns: Sequence[PatternFound] = ()
 
-    @property
-    def sentence(self) -> str:
-        """Which share disagrees and in what way, for a person."""
+    def sentence(self, *limits: float) -> str:
+        """Which share disagrees and in what way, for a person.
+
+        Args:
+            limits: What it is compared with.
+        """
+        share, low = (told_apart(".1%", of, *limits) for of in (self.share.value, self.share.low))
         said = (
-            f"{self.feature}: {self.share.value:.1%} of {self.rows:,} values disagree"
-            f" ({self.share.low:.1%} to {self.share.high:.1%})"
+            f"{self.feature}: {share} of {self.rows:,} values disagree"
+            f" ({low} to {self.share.high:.1%})"
         )
         if not self.patterns:
             return said
@@ -208,7 +213,7 @@ class ServingSkew(Record):
         if not self.compared:
             return self._why_nothing
         if self.skewed:
-            named = ". ".join(each.sentence for each in self.skewed)
+            named = ". ".join(each.sentence(self.limit) for each in self.skewed)
             said = (
                 f"features of {self.compared:,} requests of {self.customers:,} customers disagree"
                 f" with the feature store in more than {self.limit:.1%} of the values. {named}."

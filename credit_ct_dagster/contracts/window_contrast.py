@@ -1,6 +1,7 @@
 """Whether the newest evidence on two models agrees with the older."""
 
 from credit_ct_dagster.contracts.record import Part
+from credit_ct_dagster.rounding import signed
 
 
 class WindowContrast(Part):
@@ -32,10 +33,10 @@ class WindowContrast(Part):
         """That they contradict each other, and which decides; empty if they do not."""
         if not self.contradict:
             return ""
-        apart = self.newest - self.older
+        newest, older = signed(self.newest, self.older), signed(self.older, self.newest)
         return (
-            f"The windows contradict each other: better by {self.newest:+.4f} in the newest, by"
-            f" {self.older:+.4f} in those before it (they differ by {apart:+.4f},"
-            f" {100 * self.confidence:g}% interval {self.low:+.4f} to {self.high:+.4f}; pooled, it"
-            f" would be {self.pooled:+.4f}). Only the newest decides."
+            f"The windows contradict each other: better by {newest} in the newest, by {older} in"
+            f" those before it (they differ by {signed(self.newest - self.older)},"
+            f" {100 * self.confidence:g}% interval {signed(self.low)} to {signed(self.high)};"
+            f" pooled, it would be {signed(self.pooled)}). Only the newest decides."
         )

@@ -63,6 +63,12 @@ class BackfillFailedError(CreditCtError):
     code = "CT-DAGSTER-4"
 
 
+class HistoryUnavailableError(CreditCtError):
+    """Dagster's history cannot be opened, or its database does not answer."""
+
+    code = "CT-DAGSTER-5"
+
+
 class UnexpectedError(CreditCtError):
     """A failure that the platform does not know."""
 

@@ -16,7 +16,7 @@ class ChampionNotWatchedError(UnavailableError):
 
 
 class UnusableAddressError(CreditCtError):
-    """The service cannot listen on its address: it is taken, or not of this machine."""
+    """The service, or the UI, cannot listen on its address: it is taken, or not of this machine."""
 
     code = "CT-SERVE-3"
 

@@ -8,7 +8,7 @@ import pandas as pd
 from credit_ct_dagster.csv_lines import numbers_of
 from credit_ct_dagster.errors.inputs import FileError
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.rows.missing import WORDS_FOR_MISSING
+from credit_ct_dagster.modeling.column import WORDS_FOR_MISSING
 
 # A month and a day: a date such as 2025-02-29 occurs in real files, and the merge counts it.
 _DATE = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"

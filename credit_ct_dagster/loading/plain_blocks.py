@@ -14,7 +14,7 @@ from pyarrow import csv
 
 from credit_ct_dagster.csv_lines import UTF_8_MARK
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.rows.missing import WORDS_FOR_MISSING
+from credit_ct_dagster.modeling.column import WORDS_FOR_MISSING
 
 SEPARATORS = (",", ";", "\t", "|")
 LONGEST_LINE = 131_072

@@ -5,18 +5,26 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from importlib.resources import files
+from keyword import iskeyword
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from credit_ct_dagster.contracts.utility import require_costs
 from credit_ct_dagster.errors.inputs import SettingsError
-from credit_ct_dagster.modeling.column import Column, Declared, Kind, Name
+from credit_ct_dagster.modeling.column import (
+    WORDS_FOR_MISSING,
+    Column,
+    Declared,
+    Kind,
+    Length,
+    Name,
+    Said,
+)
+from credit_ct_dagster.modeling.declaration_problems import problems
+from credit_ct_dagster.yaml_files import UnusableYamlError, read_yaml
 
 BASE_DATE = "base_dt"
 _OWN_COLUMNS = {
@@ -24,10 +32,16 @@ _OWN_COLUMNS = {
     "features", "fingerprint", "first_seen", "first_time", "is_most_probable", "key", "label",
     "label_date", "last_time", "latency_ms", "model", "model_base_dt", "model_name", "model_tag",
     "predicted", "probabilities", "range_key", "reasons", "record_version", "registered_version",
-    "request_id", "row_count", "scored_at", "since_the_beginning", "source", "table_name", "time",
-    "warnings",
+    "request_id", "row_count", "scored_at", "self", "since_the_beginning", "source", "table_name",
+    "time", "warnings",
 }  # fmt: skip
-"""What the platform adds to the bank's rows, in tables, answers and reports."""
+"""What the platform adds to the bank's rows, in tables, answers and reports; and `self`, as pandas
+calls the frame when new columns are given by name."""
+WORDS_OF_DAGSTER = {
+    "arg_dict", "bool", "conf", "config", "context", "dict", "float", "input", "input_arg_dict",
+    "int", "meta", "output", "output_arg_dict", "str", "type",
+}  # fmt: skip
+"""No asset can be called so, nor like a keyword of Python."""
 _OWN_TABLES = {"credit_arrivals", "credit_customer_scores", "credit_predictions"}
 OWN_ASSETS = {
     "bentoml_model", "champion_health", "champion_model", "champion_probation", "customer_scores",
@@ -36,7 +50,7 @@ OWN_ASSETS = {
 }  # fmt: skip
 """What the platform makes; source tables are assets by their own names."""
 
-_SHIPPED = files("credit_ct_dagster.modeling") / "credit_score.yaml"
+_SHIPPED = Path(__file__).with_name("credit_score.yaml")
 
 ClassName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,30}$")]
 """Of a class: it becomes a part of column names such as `probability_poor`."""
@@ -45,6 +59,10 @@ ClassName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,30}$")]
 TableName = Annotated[Name, Field(max_length=32)]
 """Of a table: as the ledger of arrivals stores it. Names of indexes are longer by at most twelve
 characters, of the 64 that MySQL allows."""
+
+
+_ROW_BYTES = 65_000
+"""Of the 65,535 of a row of MySQL, without the base date and the bits of missing values."""
 
 
 class Tables(Declared):
@@ -70,6 +88,13 @@ class Tables(Declared):
             raise ValueError(
                 f"{', '.join(taken)}: the platform has such a table or asset of its own"
             )
+        reserved = sorted(
+            name
+            for name in names
+            if iskeyword(name) or name in WORDS_OF_DAGSTER or name.startswith("sqlite_")
+        )
+        if reserved:
+            raise ValueError(f"{', '.join(reserved)}: a word of Python, Dagster or SQLite")
         return self
 
 
@@ -83,8 +108,8 @@ class Key(Declared):
     """
 
     name: Name
-    description: str = Field(min_length=1)
-    length: int = Field(default=10, ge=1, le=64)
+    description: Said
+    length: Annotated[Length, Field(le=64)] = 10
 
     def column(self) -> Column:
         """The same, as a column."""
@@ -122,14 +147,16 @@ class Target(Declared):
         description: For a person.
         classes: From worst to best: the last one is the favourable one.
         length: How many characters fit.
+        called: What a class is called in a sentence to a customer: "the next better score".
         costs: Of each kind of error, where the bank chooses by expected cost (UTILITY): rows are
             true classes, columns predicted ones. [default: 1 for each error]
     """
 
     name: Name
-    description: str = Field(min_length=1)
+    description: Said
     classes: tuple[ClassName, ...] = Field(min_length=2, max_length=8)
-    length: int = Field(default=10, ge=1, le=64)
+    length: Annotated[Length, Field(le=64)] = 10
+    called: Said = "class"
     costs: tuple[tuple[float, ...], ...] = ()
 
     @model_validator(mode="after")
@@ -139,6 +166,8 @@ class Target(Declared):
             raise ValueError("classes must differ in more than upper and lower case")
         if max(map(len, self.classes)) > self.length:
             raise ValueError(f"a class has more than {self.length} characters: raise length")
+        if absent := [name for name in self.classes if name in WORDS_FOR_MISSING]:
+            raise ValueError(f"{', '.join(absent)}: a word for a missing value is no class")
         if self.costs:
             require_costs(self.costs, self.classes)
         return self
@@ -177,7 +206,24 @@ class Declaration(Declared):
             raise ValueError("a feature is a number, category, text or personal")
         if Kind.number not in kinds or not kinds & {Kind.category, Kind.text}:
             raise ValueError("need at least one number and at least one category or text")
+        kinds_of_groups = Counter(column.group_kind for column in columns)
+        repeated = sorted(kind for kind, count in kinds_of_groups.items() if count > 1)
+        if repeated:
+            raise ValueError(f"{', '.join(repeated)}: groups of two features are called so")
         return columns
+
+    @model_validator(mode="after")
+    def _fit_into_a_row(self) -> Self:
+        """Before anything is loaded: MySQL says so when it creates the tables."""
+        columns = [each.column() for each in (self.keys.id, self.keys.customer, self.keys.date)]
+        columns += [*self.features, self.target.column()]
+        needed = sum(column.bytes_in_row for column in columns)
+        if needed > _ROW_BYTES:
+            raise ValueError(
+                f"features need {needed:,} bytes of the {_ROW_BYTES:,} that a row of MySQL has:"
+                " leave out the length of long texts, which are stored outside of it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _have_names_of_their_own(self) -> Self:
@@ -189,7 +235,7 @@ class Declaration(Declared):
         of_classes = re.compile(rf"(probability|count)_({'|'.join(self.target.classes)})", re.I)
         taken = sorted(name for name in names if name in _OWN_COLUMNS or of_classes.fullmatch(name))
         if taken:
-            raise ValueError(f"{', '.join(taken)}: the platform has such a column of its own")
+            raise ValueError(f"{', '.join(taken)}: the platform uses such a name itself")
         return self
 
     @classmethod
@@ -197,23 +243,20 @@ class Declaration(Declared):
         """Read a declaration.
 
         Args:
-            path: The file; none, or an empty one as /dev/null: that which is shipped with the
-                platform.
+            path: The file; none, or /dev/null: that which is shipped with the platform.
 
         Raises:
             SettingsError: There is no such file, or it cannot be used.
         """
+        given = None if path is None or path.is_char_device() else path
         try:
-            text = path.read_text(encoding="utf-8") if path else ""
-            content = yaml.safe_load(text or _SHIPPED.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise _unusable(path, f"cannot be read ({error.strerror})") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise _unusable(path, f"is not YAML: {' '.join(str(error).split())}") from error
+            content = read_yaml(given or _SHIPPED)
+        except UnusableYamlError as error:
+            raise _unusable(path, str(error)) from error
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            raise _unusable(path, f"cannot be used: {_problems(error, content)}") from None
+            raise _unusable(path, f"cannot be used: {problems(error, content)}") from None
 
 
 class _Location(BaseSettings):
@@ -228,44 +271,15 @@ def declared() -> Declaration:
     """The declaration of this process (DATA_SCHEMA).
 
     Raises:
-        SettingsError: The file cannot be used.
+        SettingsError: The file, or `.env`, cannot be used.
     """
-    return Declaration.read(_Location().data_schema)
-
-
-_MOST = 5
-_SAYS = {
-    "extra_forbidden": "is not expected there (docs/how-to/own-data.md lists what is)",
-    "missing": "is missing",
-    "string_type": "must be text: put it in quotes (YAML takes yes, no, on and off for others)",
-}
-
-
-def _problems(error: ValidationError, content: Any) -> str:
-    """What is wrong with a few places, each with its neighbours."""
-    found = error.errors()
-    listed = [
-        f"{_place(each['loc'], content)} {_SAYS.get(each['type'], each['msg'])}"
-        for each in found[:_MOST]
-    ]
-    more = f"; and {len(found) - _MOST} more" if len(found) > _MOST else ""
-    return "; ".join(listed) + more
-
-
-def _place(location: Sequence[int | str], content: Any) -> str:
-    """A path such as `features[occupation].length`: an item of a list by its name."""
-    found, here = "", content
-    for part in location:
-        try:
-            here = here[part]
-        except (LookupError, TypeError):
-            here = None
-        if isinstance(part, int):
-            name = here.get("name") if isinstance(here, dict) else None
-            found += f"[{name or part}]"
-        else:
-            found += f".{part}" if found else part
-    return found or "it"
+    try:
+        location = _Location().data_schema
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            "`.env` is not UTF-8: save it in that encoding, then try again."
+        ) from error
+    return Declaration.read(location)
 
 
 def _unusable(path: Path | None, problem: str) -> SettingsError:

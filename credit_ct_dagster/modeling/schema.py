@@ -7,15 +7,13 @@ The realistic sample values of a number belong to `sample_values.ADDED_MARGINALS
 """
 
 from credit_ct_dagster.modeling import declaration
-from credit_ct_dagster.modeling.column import Column, Kind, Risk
+from credit_ct_dagster.modeling.column import LONGEST_TEXT, Column, Kind, Risk
 from credit_ct_dagster.modeling.declaration import BASE_DATE
 
-__all__ = ["BASE_DATE", "Column", "Kind", "Risk"]
+__all__ = ["BASE_DATE", "LONGEST_TEXT", "Column", "Kind", "Risk"]
 
 DECLARED = declaration.declared()
 
-LONGEST_TEXT = 16_383
-"""Characters of a text that has no length of its own: in any script, they fit into MySQL's TEXT."""
 MISSING_WORD = "missing"
 """Replaces an absent word: CatBoost refuses NULL in category and text columns."""
 
@@ -24,6 +22,8 @@ CUSTOMER = DECLARED.keys.customer.name
 DATE = DECLARED.keys.date.name
 KEY = [ID, CUSTOMER, DATE]
 TARGET = DECLARED.target.name
+CALLED = DECLARED.target.called
+"""What a class is called in a sentence to a customer: the next better …"""
 CLASSES = list(DECLARED.target.classes)
 """From worst to best."""
 FAVOURABLE = CLASSES[-1]

@@ -57,6 +57,7 @@ class PastDecision:
         number: Of the decision; None for a training that a trigger started.
         time: When it was taken.
         by: Who decided: `gate`, `probation`, `retraining`, or a person.
+        by_person: Whether a person did.
         outcome: What was decided, in a word or two.
         sentence: The same in full, with the evidence.
         reason: What a person gave as reason.
@@ -73,6 +74,7 @@ class PastDecision:
     number: int | None
     time: datetime
     by: str
+    by_person: bool
     outcome: str
     sentence: str
     base_dt: str
@@ -95,8 +97,8 @@ class PastDecision:
         return f"{self.before or 'none'} -> {self.after or 'none'}"
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        shown = asdict(self) | {"time": self.time.isoformat()}
+        """For JSON; times in UTC, as in the records."""
+        shown = asdict(self) | {"time": self.time.isoformat().replace("+00:00", "Z")}
         return {{"before": "from", "after": "to"}.get(key, key): shown[key] for key in shown}
 
 
@@ -109,13 +111,18 @@ def decision_history(
         records: Those on models, oldest first.
         trainings: Runs that a trigger started.
     """
-    found = [*_on_models(records), *map(_on_training, trainings)]
-    return sorted(found, key=lambda each: (each.time, each.number or 0), reverse=True)
+    found: list[PastDecision] = []
+    rest = sorted(map(_on_training, trainings), key=lambda each: each.time, reverse=True)
+    # Decisions by their numbers: the clock of a machine may be wrong.
+    for decision in reversed(list(_on_models(records))):
+        while rest and rest[0].time >= decision.time:
+            found.append(rest.pop(0))
+        found.append(decision)
+    return found + rest
 
 
 def _on_models(records: Sequence[DecisionRecord]) -> Iterator[PastDecision]:
     versions: dict[str, ModelIdentity] = {}
-    previous: str | None = None
     for record in records:
         if record.before:
             versions.setdefault(record.before.registered_version, record.before)
@@ -125,7 +132,8 @@ def _on_models(records: Sequence[DecisionRecord]) -> Iterator[PastDecision]:
             number=record.number,
             time=record.time,
             by=record.by,
-            outcome=_outcome(record, previous),
+            by_person=record.by_person,
+            outcome=_outcome(record),
             sentence=decision.sentence + _superseding(decision) + _evidence_beside(record),
             base_dt=record.model.base_dt,
             reason=record.reason,
@@ -143,7 +151,6 @@ def _on_models(records: Sequence[DecisionRecord]) -> Iterator[PastDecision]:
             despite=decision.despite,
             approval=decision.approval.model_dump(mode="json") if decision.approval else None,
         )
-        previous = record.previous
 
 
 def _unchanged(record: DecisionRecord, champion: ModelIdentity | None) -> ModelIdentity | None:
@@ -151,13 +158,16 @@ def _unchanged(record: DecisionRecord, champion: ModelIdentity | None) -> ModelI
     return champion if record.decision.ground == Ground.registered_again else None
 
 
-def _outcome(record: DecisionRecord, previous: str | None) -> str:
+def _outcome(record: DecisionRecord) -> str:
     decision, before = record.decision, record.before
     if decision.promoted:
-        if previous is not None and record.champion == previous:
+        if record.is_rollback:
             return "rolled back"
         is_kept = before is not None and before.mlflow_run_id == record.model.mlflow_run_id
-        return "kept" if is_kept else f"promoted: {decision.ground.value}"
+        if is_kept:
+            return "kept"
+        is_choice = decision.ground == Ground.person
+        return "promoted" if is_choice else f"promoted: {decision.ground.value}"
     if decision.ground in _OUTCOMES:
         return decision.ground.value
     return f"not promoted: {decision.ground.value}"
@@ -180,11 +190,8 @@ def _evidence_beside(record: DecisionRecord) -> str:
 def _compared(decision: Decision) -> Iterator[str]:
     if decision.comparison:
         compared = decision.comparison
-        difference = compared.difference
         yield (
-            f"{compared.metric.value} {compared.challenger:.4f} against {compared.champion:.4f},"
-            f" better by {difference.value:+.4f}, {difference.low:+.4f} to {difference.high:+.4f},"
-            f" on {compared.rows:,} rows"
+            f"{compared.figures}, better by {compared.difference.signed}, on {compared.rows:,} rows"
         )
 
 
@@ -201,6 +208,7 @@ def _on_training(run: dg.RunRecord) -> PastDecision:
         number=None,
         time=run.create_timestamp,
         by=RETRAINING,
+        by_person=False,
         outcome="training started",
         sentence=f"A training of base date {base_dt} was started by {tags[TRIGGER_TAG]}.",
         base_dt=base_dt,

@@ -16,6 +16,7 @@ from credit_ct_dagster.errors.operation import (
     UnexpectedError,
 )
 from credit_ct_dagster.errors.stores import LowDiskSpaceError, ReadableByOthersError
+from credit_ct_dagster.makefile import command_of
 from credit_ct_dagster.operations import database_checks
 from credit_ct_dagster.operations.service import Service
 from credit_ct_dagster.promotions import Promotions
@@ -175,7 +176,7 @@ class Examination:
         if silent:
             raise DaemonSilentError(
                 f"No sign of life for {_HEARTBEAT_SECONDS} s from {', '.join(silent)}: no schedule"
-                " or sensor ticks. Start make dev, or dagster-daemon run on a server."
+                f" or sensor ticks. Start {command_of('dev')}, or dagster-daemon run on a server."
             )
         return f"{len(signs)} of {len(signs)} daemons show signs of life"
 

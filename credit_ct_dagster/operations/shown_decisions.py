@@ -5,6 +5,7 @@ it concerns: whoever was promoted, replaced, or superseded.
 """
 
 import logging
+import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -36,6 +37,8 @@ MODEL_CARD = dg.AssetKey("model_card")
 
 _LONGEST = 300
 """Characters of a cause that is told: Dagster's can fill pages."""
+_LONGEST_SENTENCE = 4000
+"""Characters of a sentence in MLflow, whose databases have room for 5,000 with the link."""
 
 logger = logging.getLogger(__name__)
 
@@ -131,13 +134,32 @@ class ShownDecisions:
             with self._warning(model.base_dt):
                 self._put_on_card(model, standing)
             with self._warning(model.base_dt):
-                metadata = metadata_of(standing, records[-1].champion)
-                self._observe(_observation(CHAMPION_MODEL, model, standing, metadata))
+                self._show_in_dagster(model, standing, records)
+
+    def show_beside_card(self, model: ModelIdentity, standing: Standing) -> None:
+        """Bring up to date what shows a model, apart from its card, which is being made.
+
+        Args:
+            model: The model.
+            standing: Where it stands.
+        """
+        with self._warning(model.base_dt):
+            self._describe_versions(model, standing)
+        with self._warning(model.base_dt):
+            self._show_in_dagster(model, standing, self._promotions.records())
+
+    def _show_in_dagster(
+        self, model: ModelIdentity, standing: Standing, records: Sequence[DecisionRecord]
+    ) -> None:
+        metadata = metadata_of(standing, records[-1].champion)
+        self._observe(_observation(CHAMPION_MODEL, model, standing, metadata))
 
     def _describe_versions(self, model: ModelIdentity, standing: Standing) -> None:
         """Say on the registered versions of a model where it stands."""
         card = f"[Model card of base date {model.base_dt}]({self._ui.card_url(model.base_dt)})"
-        self._registry.describe(model.mlflow_run_id, f"{standing.sentence}\n\n{card}")
+        # MLflow renders Markdown: what a person gives as reason is text, and no picture or link.
+        sentence = re.sub(r"([\[<])", r"\\\1", shorten(standing.sentence, _LONGEST_SENTENCE))
+        self._registry.describe(model.mlflow_run_id, f"{sentence}\n\n{card}")
 
     def _put_on_card(self, model: ModelIdentity, standing: Standing) -> None:
         """Rewrite the decision on a model's card, if it has one; here and in MLflow."""
@@ -174,8 +196,8 @@ class ShownDecisions:
         shown = DecisionNotShownError(
             "The decision stands, but Dagster's history, MLflow or the model card of base date"
             f" {base_dt} does not show it yet:"
-            f" {shorten(cause, _LONGEST) or type(error).__name__} Once that is corrected,"
-            f" materialize champion_model and model_card for {base_dt}."
+            f" {shorten(cause, _LONGEST).rstrip('.') or type(error).__name__}. Once that is"
+            f" corrected, materialize model_card for {base_dt}."
         )
         self._log.warning(str(shown), extra={"code": shown.code, "base_dt": base_dt})
 

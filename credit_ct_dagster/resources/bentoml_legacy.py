@@ -119,5 +119,5 @@ def _data_of(contents: Mapping[str, Any]) -> ScorerRecord:
 
 def _plain_sentences(name: str) -> dict[str, str]:
     """Of a feature that the schema no longer has."""
-    sentence = f"{name}, together with the other details, lowers the score."
+    sentence = f"{name} speaks against a better score, when all details are taken together."
     return dict.fromkeys(_DIRECTIONS, sentence) | {"missing": f"{name} is not known."}

@@ -6,18 +6,15 @@ Like `dagster_internals`, this module imports `dagster._…`.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from credit_ct_dagster.runs.dagster_internals import internals_of_dagster
+from credit_ct_dagster.runs.shipped_files import WORKSPACE, own_or_shipped
 
 if TYPE_CHECKING:
     from dagster._core.remote_origin import RemoteRepositoryOrigin
-
-WORKSPACE = Path("workspace.yaml")
-"""Names the code locations; it is in the working directory of every process of the platform."""
 
 _NAME = "credit_ct_dagster"
 
@@ -72,17 +69,13 @@ def join_code_location(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None
 
 
 def _origin() -> "RemoteRepositoryOrigin | None":
-    """Of the only code location of the workspace, or of ours; None without a workspace."""
+    """Of the only code location of the workspace, or of ours; None of a workspace of others."""
     with internals_of_dagster():
         from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
         from dagster._core.remote_origin import RemoteRepositoryOrigin
         from dagster._core.workspace.load_target import WorkspaceFileTarget
 
-    if not WORKSPACE.exists():
-        return None
-    named = {
-        each.location_name: each
-        for each in WorkspaceFileTarget([str(WORKSPACE.absolute())]).create_origins()
-    }
+    file = str(own_or_shipped(WORKSPACE))
+    named = {each.location_name: each for each in WorkspaceFileTarget([file]).create_origins()}
     location = next(iter(named.values())) if len(named) == 1 else named.get(_NAME)
     return RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME) if location else None

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import dagster as dg
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from credit_ct_dagster.errors.inputs import RunConfigError, SettingsError
-from credit_ct_dagster.runs.config_errors import shortly, unexpected
+from credit_ct_dagster.runs.config_errors import refused, shortly, truth_values, unexpected
 from credit_ct_dagster.runs.hours import Hours
+from credit_ct_dagster.yaml_files import UnusableYamlError, read_yaml
 
 _Rules = TypeVar("_Rules", bound=BaseModel)
 
@@ -39,7 +39,7 @@ class DefaultConfig:
 
     @classmethod
     def read(cls, path: Path | None) -> Self:
-        """Read `ops`, as in the launchpad, and `schedules`; an empty file changes nothing.
+        """Read `ops`, as in the launchpad, and `schedules`; a file of comments changes nothing.
 
         Raises:
             SettingsError: There is no such file, or it cannot be used.
@@ -47,11 +47,9 @@ class DefaultConfig:
         if path is None:
             return cls()
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise _unusable(path, f"cannot be read ({error.strerror})") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise _unusable(path, f"is not YAML: {' '.join(str(error).split())}") from error
+            content = read_yaml(path)
+        except UnusableYamlError as error:
+            raise _unusable(path, str(error)) from error
         holder = _mapping(path, content, "it", ("ops", "schedules"))
         ops = _mapping(path, holder.get("ops"), "ops")
         hours = _mapping(path, holder.get("schedules"), "schedules", Hours.model_fields)
@@ -118,6 +116,8 @@ class DefaultConfig:
         if unknown:
             raise _unexpected(self.path, unknown, f"ops.{op.name}.config", list(fields))
         changed = {name: self._option(op.name, name, fields[name]) for name in values}
+        if problem := truth_values(_config_class(op), values):
+            raise _unusable(self.path, f"cannot be used for {op.name}: {problem}")
         defaults = dg.Field(fields | changed)
         try:
             _config_class(op)(**defaults.default_value)
@@ -142,7 +142,9 @@ class DefaultConfig:
                     error = RunConfigError(
                         f"{name}: RUN_CONFIG says {value}, which no run can change. Leave it out."
                     )
-                    raise dg.DagsterInvalidConfigError(str(error), errors=[], config_value=given)
+                    raise dg.DagsterInvalidConfigError(
+                        str(error), errors=[], config_value=given
+                    ) from error
             return given
 
         return obey
@@ -200,8 +202,7 @@ def _config_class(op: dg.OpDefinition) -> type[dg.Config]:
 
 
 def _refused(path: Path | None, op: str, error: ValidationError) -> SettingsError:
-    found = (": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors())
-    return _unusable(path, f"cannot be used for {op}: {'; '.join(found)}")
+    return _unusable(path, f"cannot be used for {op}: {refused(error)}")
 
 
 def _unusable(path: Path | None, problem: str) -> SettingsError:

@@ -12,8 +12,11 @@ from credit_ct_dagster.runs.model_runs import MODEL_TAG
 from credit_ct_dagster.runs.process_identity import ProcessIdentity
 from credit_ct_dagster.runs.purposes import trains
 
-PROCESS_TAG = "credit_ct/process"
-"""A tag of every run that has begun: its process, as `ProcessIdentity.tag` writes it."""
+PROCESS_TAG = ".dagster/credit_ct_process"
+"""A tag of every run that has begun: its process, as `ProcessIdentity.tag` writes it.
+
+Dagster's pages hide tags that begin so.
+"""
 
 _TICKS_TO_BEGIN = 10
 """Minutes: a second, usually; then a run is queued or started."""

@@ -2,21 +2,23 @@
 
 import logging
 import textwrap
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from credit_ct_dagster import logs
+from credit_ct_dagster.partitions import TIMEZONE
 
 _WIDTH = 80
-_INDENT = " " * len("HH:MM:SS  ")
+_INDENT = " " * len("HH:MM:SS KST  ")
 
 
 @dg.logger({}, description="Messages of steps, within 80 columns, or JSON (LOG_FORMAT)")
 def terminal_logger(_context: dg.InitLoggerContext) -> logging.Logger:
     """Log to standard error."""
     handler = logging.StreamHandler()
-    text = _StepFormatter(datefmt="%H:%M:%S")
-    handler.setFormatter(logs.json_formatter() if logs.are_json() else text)
+    handler.setFormatter(logs.json_formatter() if logs.are_json() else _StepFormatter())
     handler.addFilter(_is_of_a_step)
     log = logging.Logger("credit_ct.terminal", level=logging.INFO)
     log.addHandler(handler)
@@ -31,13 +33,14 @@ def _is_of_a_step(record: logging.LogRecord) -> bool:
 
 
 class _StepFormatter(logging.Formatter):
-    """Time, step and message: Dagster adds them to the record, beside the text it composes."""
+    """Time in Seoul, step and message, which Dagster adds to the record."""
 
     def format(self, record: logging.LogRecord) -> str:
         meta = _meta(record)
         step = f"{meta['step_key']}: " if meta.get("step_key") else ""
         message = meta.get("orig_message", record.getMessage())
-        lines = f"{self.formatTime(record, self.datefmt)}  {step}{message}".splitlines()
+        moment = datetime.fromtimestamp(record.created, ZoneInfo(TIMEZONE))
+        lines = f"{moment:%H:%M:%S %Z}  {step}{message}".splitlines()
         return "\n".join(map(_wrapped, lines))
 
 

@@ -26,6 +26,7 @@ from credit_ct_dagster.resources.feature_store.scores import (
     ScoredBy,
 )
 from credit_ct_dagster.resources.feature_store.tables import FEATURES
+from credit_ct_dagster.rounding import told_apart
 from credit_ct_dagster.serving.batch import ScoredChunk, score_chunk
 
 if TYPE_CHECKING:
@@ -182,10 +183,12 @@ def _scored_by(model: ModelIdentity, request: ScoringRequest, scored_at: datetim
 
 
 def _why_refused(summary: CustomerScoresSummary) -> str:
+    refused = summary.quarantine
+    limit = told_apart(".2%", refused.max_share, refused.share)
     return (
-        f"No customer was scored, and earlier scores stay: {summary.quarantine.sentence} The limit"
-        f" is {summary.quarantine.max_share:.2%} (max_quarantined_share). Correct the rows in"
-        f" {FEATURES}, then materialize customer_scores for this base date again."
+        f"No customer was scored, and earlier scores stay: {refused.sentence} The limit is {limit}"
+        f" (max_quarantined_share). Correct the rows in {FEATURES}, then materialize"
+        " customer_scores for this base date again."
     )
 
 
@@ -247,7 +250,7 @@ class _Counted:
                 share=checked.quarantined_share,
                 max_share=request.max_quarantined_share,
                 per_rule=dict(self.per_rule.most_common()),
-                sentence=checked.sentence(),
+                sentence=checked.sentence(request.max_quarantined_share),
             ),
             training=None,
             seconds=round(seconds, 3),

@@ -9,7 +9,13 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from credit_ct_dagster.contracts.trial import Trial, TrialState
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.resources.mlflow.tags import BEST_RUN_TAG, BEST_TAG, NOTE_TAG, trial_name
+from credit_ct_dagster.resources.mlflow.tags import (
+    BEST_RUN_TAG,
+    BEST_TAG,
+    IN_PROGRESS,
+    NOTE_TAG,
+    trial_name,
+)
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 
 if TYPE_CHECKING:
@@ -33,7 +39,7 @@ def record_start(
         tags: Tags of every run of it.
         fixed: Parameters that all its trials share.
     """
-    note = f"{_about(request)}\n\nIt is in progress."
+    note = f"{_about(request)}\n\n{IN_PROGRESS}"
     tracking.describe(request.parent_run_id, {**tags, NOTE_TAG: note}, fixed, {})
     tracking.log_data(request.parent_run_id, datasets_of(request))
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.rows.missing import WORDS_FOR_MISSING
+from credit_ct_dagster.modeling.column import LARGEST, WORDS_FOR_MISSING
 from credit_ct_dagster.modeling.rows.row_rules import Bounds, RowRules, rules_of
 from credit_ct_dagster.scorer.encoding import Kinds
 from credit_ct_dagster.serving.example import CUSTOMER_ID, example
@@ -34,7 +34,6 @@ UNSEEN_KIND = "lists a kind that the model has not seen in training, and that co
 _MANY = 64
 """No more problems of one row are listed: a caller who sends a thousand wrong fields needs one."""
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-_LARGEST = 1.7976931348623157e308
 _NOWHERE = object()
 
 
@@ -102,8 +101,8 @@ class RowContract:
         self._numbers = [
             (
                 name,
-                -_LARGEST if bounds.low is None else bounds.low,
-                _LARGEST if bounds.high is None else bounds.high,
+                -LARGEST if bounds.low is None else bounds.low,
+                LARGEST if bounds.high is None else bounds.high,
                 f"must be {_words_of(bounds)}",
             )
             for name, bounds in self.bounds.items()

@@ -23,6 +23,6 @@ def _value(name: str) -> float | str:
     if column.example is not None:
         return column.example
     if column.kind != schema.Kind.number:
-        return column.words[0] if column.words else "first"
+        return column.words[0] if column.words else "first"[: column.length]
     bounds = BOUNDS.get(name) or Bounds()
     return next(each for each in (bounds.low, bounds.high, 0.0) if each is not None)

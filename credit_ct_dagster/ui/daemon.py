@@ -1,10 +1,15 @@
-"""Dagster's daemon, which writes of its sensors only what is new: `dagster-daemon`, otherwise."""
+"""Dagster's daemon, which writes only what is new: `dagster-daemon`, otherwise."""
 
 import logging
 
 from credit_ct_dagster.ui.dagster_processes import run_daemon
 
 _SENSORS = "dagster.daemon.SensorDaemon"
+_WARN_ONLY = [
+    f"dagster.daemon.{name}"
+    for name in ("BackfillDaemon", "MonitoringDaemon", "QueuedRunCoordinatorDaemon")
+]
+"""They write every 30 seconds how far runs are, which the UI shows; a run says that it starts."""
 _BEGINS = "Checking for new runs for sensor"
 _SKIPPED = " skipped: "
 
@@ -33,9 +38,17 @@ class OnlyNews(logging.Filter):
         return reason != before
 
 
+def is_warning(record: logging.LogRecord) -> bool:
+    """Whether a line is of a warning or worse."""
+    return record.levelno >= logging.WARNING
+
+
 def main() -> None:
     """Execute the command."""
     logging.getLogger(_SENSORS).addFilter(OnlyNews())
+    for name in _WARN_ONLY:
+        # Dagster resets levels of loggers when it sets up its own.
+        logging.getLogger(name).addFilter(is_warning)
     run_daemon()
 
 

@@ -1,9 +1,10 @@
 """Dagster's UI behind a guard, and its daemon."""
 
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Thread
@@ -14,6 +15,7 @@ from dagster_webserver.app import create_app_from_workspace_process_context
 
 from credit_ct_dagster.ui import daemon as daemon_module
 from credit_ct_dagster.ui.dagster_processes import shared_code_servers, workspace_of
+from credit_ct_dagster.ui.first_day import following
 from credit_ct_dagster.ui.guard import Access, guarded
 from credit_ct_dagster.ui.health_pages import add_health_pages
 from credit_ct_dagster.ui.model_pages import add_model_pages
@@ -29,9 +31,9 @@ def serve(
     instance: dg.DagsterInstance,
     workspace: Path,
     access: Access,
-    host: str,
-    port: int,
+    listener: socket.socket,
     daemon: bool,
+    first_base_date: Callable[[], str],
 ) -> bool:
     """Serve the UI until it is interrupted.
 
@@ -39,9 +41,9 @@ def serve(
         instance: Whose history it shows.
         workspace: Names the code locations.
         access: Who may use it.
-        host: The address of this machine to listen on.
-        port: The port.
+        listener: Accepts the connections.
         daemon: Whether to run Dagster's daemon beside it, for schedules, sensors and the queue.
+        first_base_date: Where base dates begin; code locations are loaded anew when that changes.
 
     Returns:
         Whether it was interrupted; otherwise the daemon ended by itself.
@@ -51,24 +53,26 @@ def serve(
     # once, and leave the daemon running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     servers = shared_code_servers(instance, workspace) if daemon else nullcontext(workspace)
-    with servers as served, workspace_of(instance, served) as context:
+    with (
+        servers as served,
+        workspace_of(instance, served) as context,
+        following(context, first_base_date),
+    ):
         app = create_app_from_workspace_process_context(
             context, live_data_poll_rate=_POLL_MILLISECONDS
         )
         add_health_pages(app, instance)
         add_model_pages(app, instance)
         add_performance_pages(app, instance)
-        config = uvicorn.Config(
-            guarded(app, access), host=host, port=port, log_level="warning", server_header=False
-        )
+        config = uvicorn.Config(guarded(app, access), log_level="warning", server_header=False)
         server = uvicorn.Server(config)
         if not daemon:
-            server.run()
+            server.run([listener])
             return True
         with _daemon(instance, served) as process:
             ended: list[int] = []
             Thread(target=_stop_with, args=(process, server, ended), daemon=True).start()
-            server.run()
+            server.run([listener])
             return not ended
 
 

@@ -16,7 +16,7 @@ from credit_ct_dagster_tests.alerting.observed_runs import (
 from credit_ct_dagster_tests.servers import Receiver
 
 _QUESTION = (
-    "Awaiting approval until 2025-02-10 09:00 (Asia/Seoul): better. To let it serve: credit-ct"
+    "Awaiting approval until 2025-02-10 09:00 Asia/Seoul: better. To let it serve: credit-ct"
     " approve --decision 2 --by NAME --reason TEXT. To refuse: credit-ct reject --decision 2 --by"
     " NAME --reason TEXT."
 )

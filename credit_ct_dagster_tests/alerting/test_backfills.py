@@ -33,6 +33,24 @@ def test_a_backfill_without_a_run_is_alerted(daemon: Daemon, receiver: Receiver)
     assert alert["links"] == {"backfill": f"{UI}/runs/b/refused"}
 
 
+def test_a_refused_configuration_is_a_line(daemon: Daemon, receiver: Receiver) -> None:
+    """The key and its neighbours, and not Dagster's schema, which goes by e-mail as well."""
+    ops = " ".join(f"op_{number}?: {{ config?: {{ depth?: Int? }} }}" for number in range(99))
+    message = (
+        "Error in config for job continuous_training\n    Error 1: Received unexpected config entry"
+        f' "tuned_runs" at the root. Expected: "{{ execution?: Any ops?: {{ {ops} }} }}".'
+    )
+    record_backfill(daemon.instance, "a", _DAYS, "FAILED", 2_000_000_000, message)
+    daemon.tick()
+    [alert] = receiver.received
+    assert alert["text"] == (
+        "Backfill a of 3 base dates (2025-01-31 to 2025-02-02) failed before it started a run:"
+        " 'tuned_runs' is not expected: there may be execution, ops. Correct the cause, then launch"
+        " a backfill of the base dates that are missing. See CT-DAGSTER-4:"
+        " docs/runbook.md#ct-dagster-4"
+    )
+
+
 def test_backfills_are_alerted_in_the_order_in_which_they_ended(
     daemon: Daemon, receiver: Receiver
 ) -> None:

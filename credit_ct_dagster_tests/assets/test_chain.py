@@ -114,6 +114,10 @@ def test_the_metadata_show_what_a_person_wants_to_know(trained: Trained) -> None
         path = f"/search-pictures/{BASE_DT}/{picture}.svg?model={platform.model_name}"
         assert tuned[picture] == f"![{picture}.svg]({path})", "short: shown without a click"
     assert tuned["mlflow_run"].startswith("http://127.0.0.1:5000/#/experiments/")
+    assert "mlflow" in tuned["mlflow_links_answer_after"]
+    in_mlflow, _, view = metadata_of(result, "model_card")["card_in_mlflow"].partition("?")
+    assert in_mlflow.endswith("/artifacts/model_card.html")
+    assert view == "workflowType=machine_learning"
     scalers = metadata_of(result, "robust_scalers")
     assert len(scalers["scalers"].records) == 10
     assert scalers["scalers_shown"].startswith(f"10 of {len(schema.NUMERIC)}; ")
@@ -190,7 +194,11 @@ def test_an_empty_window_fails_in_a_sentence(
     assert not (platform.folder / "artifacts").exists()
     client = platform.tracking.client
     runs = client.search_runs([platform.tracking.experiment_id()])
-    assert {run.info.status for run in runs} == {"FAILED"}
+    [search] = runs
+    assert search.info.status == "FAILED"
+    assert search.data.tags["mlflow.note.content"] == (
+        f"It ended without a model; the page of Dagster run {result.run_id} says why."
+    )
 
 
 @pytest.mark.usefixtures("no_waiting")

@@ -17,6 +17,7 @@ from credit_ct_dagster_tests.platform import (
     BASE_DT,
     EARLIER,
     GOOD_SEARCH,
+    NO_FLOORS,
     POOR_SEARCH,
     Platform,
     metadata_of,
@@ -65,8 +66,14 @@ def test_an_older_base_date_does_not_replace_a_newer_champion(
     _decide(platform, instance, BASE_DT, POOR_SEARCH)
     _decide(platform, instance, EARLIER, GOOD_SEARCH)
     assert _decision(platform, EARLIER).ground == "older base date"
-    again = GOOD_SEARCH | {"resume": False}
-    _decide(platform, instance, EARLIER, again, gate={"replace_newer": True})
+    again = platform.materialize(
+        instance,
+        EARLIER,
+        selection=dg.AssetSelection.assets("champion_model"),
+        config={"champion_model": {"config": NO_FLOORS | {"replace_newer": True}}},
+        checks=False,
+    )
+    assert again.success
     assert _decision(platform, EARLIER).promoted
 
 

@@ -185,6 +185,12 @@ def test_all_candidates_failing_fails_the_run_with_the_first_cause(
     runs = platform.tracking.client.search_runs([platform.tracking.experiment_id()])
     assert [run.info.status for run in runs] == ["FAILED", "FAILED"]
     assert any("credit_ct.reason" in run.data.tags for run in runs)
+    notes = [run.data.tags["mlflow.note.content"] for run in runs]
+    assert any(
+        f"It ended without a model; the page of Dagster run {result.run_id}" in note
+        for note in notes
+    )
+    assert not any("in progress" in note for note in notes)
     assert platform.packages.packaged() == []
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from credit_ct_dagster.checks.champion_model import drift_is_small
 from credit_ct_dagster.checks.preprocessed_splits import (
-    labels_hold_three_classes,
+    labels_hold_all_classes,
     splits_share_no_customer,
 )
 from credit_ct_dagster.checks.robust_scalers import scalers_are_finite
@@ -94,7 +94,7 @@ def test_every_check_passes_on_a_trained_base_date(trained: Trained) -> None:
         "window_labels_are_merged": True,
         "rows_have_not_expired": True,
         "quarantine_is_within_limit": True,
-        "labels_hold_three_classes": True,
+        "labels_hold_all_classes": True,
         "splits_share_no_customer": True,
         "splits_have_their_shares": True,
         "no_customer_dominates": True,
@@ -218,8 +218,8 @@ def test_a_window_that_lost_rows_is_stopped(
         ),
         (
             _lose_a_class,
-            labels_hold_three_classes,
-            "CT-CHECK-LABELS-HOLD-THREE-CLASSES",
+            labels_hold_all_classes,
+            "CT-CHECK-LABELS-HOLD-ALL-CLASSES",
             "holdout has no label Good",
         ),
     ],

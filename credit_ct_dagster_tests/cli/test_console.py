@@ -1,12 +1,13 @@
 """Tables and sentences in a terminal of eighty columns."""
 
 import io
+import logging
 
 import pytest
 from rich.console import Console
 
 from credit_ct_dagster.cli import console
-from credit_ct_dagster.cli.console import figures, hanging
+from credit_ct_dagster.cli.console import figures, hanging, silence_libraries
 
 _TITLES = [
     "base date", "Optuna studies", "MLflow versions", "packages", "artifacts", "MLflow runs",
@@ -40,3 +41,18 @@ def test_a_sentence_is_wrapped_for_people_only(monkeypatch: pytest.MonkeyPatch) 
     assert all(line.startswith(" " * 32) for line in more)
     assert more[-1].strip().endswith("/cut/in/pieces.parquet")
     assert " ".join(hanging(text, 32).split()) == text
+
+
+@pytest.mark.parametrize(("terminal", "used"), [(10, 80), (79, 80), (120, 120), (400, 180)])
+def test_a_terminal_below_eighty_columns_wraps_by_itself(
+    monkeypatch: pytest.MonkeyPatch, terminal: int, used: int
+) -> None:
+    """A table that is cut to the terminal would not show what it is about."""
+    monkeypatch.setenv("COLUMNS", str(terminal))
+    assert console.width() == used
+
+
+def test_an_image_without_pip_is_no_news() -> None:
+    """As the stack's is: MLflow warns at every package that it names pip without its version."""
+    silence_libraries()
+    assert not logging.getLogger("mlflow.utils.environment").isEnabledFor(logging.WARNING)

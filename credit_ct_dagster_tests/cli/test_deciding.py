@@ -16,7 +16,10 @@ from credit_ct_dagster.cli.main import main
         ("--by", "J\u200bo", "NAME has characters that cannot be seen"),
         ("--reason", " - ", "TEXT must not be blank"),
         ("--reason", "fine \u202eeb ot", "TEXT has characters that cannot be seen"),
-        ("--reason", "audit " * 400, "TEXT has 2,399 characters, at most 2,000"),
+        ("--reason", "audit " * 400, "TEXT has 2,399 characters; 2,000 are possible"),
+        ("--by", "Jo" * 51, "NAME has 102 characters; 100 are possible"),
+        ("--by", "\uff47\uff41\uff54\uff45", "is a name of the platform's own"),
+        ("--by", "ga\u200dte", "is a name of the platform's own"),
     ],
 )
 @pytest.mark.parametrize(

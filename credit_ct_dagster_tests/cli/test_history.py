@@ -51,11 +51,11 @@ def test_every_decision_is_listed(
     lines = done.stdout.splitlines()
     assert max(map(len, lines)) <= 80
     assert [line for line in lines if line[:4].strip().isdigit()] == [
-        "   5  2025-03-10 14:00  probation: confirmed",
-        "   4  2025-03-10 13:00  probation: rolled back",
-        "   3  2025-03-10 12:00  Kim: promoted: a person",
-        "   2  2025-03-10 11:00  gate: not promoted: insufficient evidence",
-        "   1  2025-03-10 10:00  gate: promoted: first",
+        "   5  2025-03-10 14:00 Asia/Seoul  probation: confirmed",
+        "   4  2025-03-10 13:00 Asia/Seoul  probation: rolled back",
+        "   3  2025-03-10 12:00 Asia/Seoul  Kim (a person): promoted",
+        "   2  2025-03-10 11:00 Asia/Seoul  gate: not promoted: insufficient evidence",
+        "   1  2025-03-10 10:00 Asia/Seoul  gate: promoted: first",
     ]
     read = " ".join(done.stdout.split())
     assert "version 01 of 2025-03-01 -> version 03 of 2025-03-03 Promoted by Kim" in read
@@ -71,11 +71,27 @@ def test_machines_read_the_evidence(
     found = _history(platform, "--limit", "3")
     assert [each["number"] for each in found] == [5, 4, 3]
     assert (found[2]["by"], found[2]["reason"], found[2]["outcome"]) == (
-        "Kim", "because", "promoted: a person"
+        "Kim", "because", "promoted"
     )  # fmt: skip
+    assert [each["by_person"] for each in found] == [False, False, True]
+    assert found[2]["time"] == "2025-03-10T03:00:00Z"
     assert found[2]["evidence"] == {"comparison": COMPARISON.model_dump(mode="json")}
     named = [[found[2][key]["base_dt"] for key in ("model", "from", "to")], found[1]["outcome"]]
     assert named == [[_SECOND, _FIRST, _SECOND], "rolled back"]
+
+
+def test_decisions_are_in_their_order_whatever_clocks_said(
+    platform: Platform, records: list[DecisionRecord], history: dg.DagsterInstance
+) -> None:
+    """That of a machine whose clock was fast does not hide what was decided after it."""
+    later = DecisionsInMemory()
+    for each in records:
+        later.record(each.model, each.decision, by=each.by)
+    fast = later.add(_SECOND, Ground.worse)
+    for record in (fast.model_copy(update={"time": NOW + timedelta(days=9)}),
+                   later.add(_SECOND, Ground.person, promoted=True, by="Kim")):  # fmt: skip
+        DecisionRecords(platform.artifacts).append(record)
+    assert [each["number"] for each in _history(platform)] == [7, 6, 5, 4, 3, 2, 1]
 
 
 def test_trainings_that_triggers_started_are_among_them(

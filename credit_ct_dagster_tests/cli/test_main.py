@@ -1,5 +1,8 @@
 """`credit-ct` itself: its commands, and what helps to type them."""
 
+import os
+import subprocess
+import sys
 from contextlib import AbstractContextManager
 from datetime import date, timedelta
 from importlib import import_module
@@ -13,7 +16,9 @@ from click.testing import CliRunner
 
 from credit_ct_dagster.cli.main import COMMANDS, main
 from credit_ct_dagster.contracts.files import MODEL_FOLDER
-from credit_ct_dagster_tests.platform import BASE_DT, Platform
+from credit_ct_dagster_tests.platform import BASE_DT, REPOSITORY, Platform
+
+_COMMAND = "from credit_ct_dagster.cli.main import main; main(prog_name='credit-ct')"
 
 
 @pytest.fixture
@@ -50,6 +55,16 @@ def test_it_tells_its_version(runner: CliRunner) -> None:
     assert runner.invoke(main, ["--version"]).stdout == (
         f"credit-ct {version('credit-ct-dagster')}\n"
     )
+
+
+def test_lists_of_commands_fit_a_terminal(runner: CliRunner) -> None:
+    """80 columns: those of `credit-ct`, and those of make."""
+    listed = runner.invoke(main, ["--help"]).stdout.splitlines()
+    made = subprocess.run(
+        ["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=True
+    ).stdout.splitlines()
+    assert len(made) > 20
+    assert max(map(len, [*listed, *made])) <= 80
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -92,3 +107,31 @@ def test_a_wrong_setting_does_not_break_the_shell(monkeypatch: pytest.MonkeyPatc
     """Nothing is offered; the command itself says what is wrong."""
     monkeypatch.setenv("PARTITIONS_START", "soon")
     assert _completions("run", "--partition", BASE_DT[:4]) == []
+
+
+def test_a_wrong_declaration_of_the_data_does_not_break_the_shell(tmp_path: Path) -> None:
+    """It is read when a command is imported; the names of commands need no import."""
+    (tmp_path / "data.yaml").write_text("target: {}")
+    found = {}
+    for typed in ("credit-ct ro", "credit-ct run --partition 2025"):
+        done = subprocess.run(
+            [sys.executable, "-c", _COMMAND],
+            cwd=tmp_path,
+            env=os.environ
+            | {
+                "PYTHONPATH": str(REPOSITORY),
+                "DATA_SCHEMA": "data.yaml",
+                "_CREDIT_CT_COMPLETE": "bash_complete",
+                "COMP_WORDS": typed,
+                "COMP_CWORD": str(typed.count(" ")),
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        found[typed] = (done.stdout.strip(), done.stderr)
+    assert found == {
+        "credit-ct ro": ("plain,rollback", ""),
+        "credit-ct run --partition 2025": ("", ""),
+    }

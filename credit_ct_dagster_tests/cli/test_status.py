@@ -10,10 +10,11 @@ import dagster as dg
 import pytest
 from rich.console import Console
 
-from credit_ct_dagster.cli.status import BaseDateStatus
+from credit_ct_dagster.cli.base_dates import BaseDateStatus, Overview
 from credit_ct_dagster.cli.status_table import attention, champion_lines, table_of
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.runs.purposes import CONTINUOUS_TRAINING, CUSTOMER_SCORES, MONITORING
+from credit_ct_dagster_tests.decisions_in_memory import model_of
 from credit_ct_dagster_tests.platform import BASE_DT, Platform
 
 _STATUS = dg.DagsterRunStatus
@@ -111,16 +112,30 @@ def test_a_wider_terminal_shows_more(width: int, shown: list[str]) -> None:
 
 
 def test_what_needs_attention_comes_first() -> None:
-    """The model that serves, then runs and checks that failed, a line each."""
-    assert list(champion_lines(_FOUND)) == [
+    """The model that answers, then what a person is asked, then problems, runs and checks."""
+    found = Overview(
+        _FOUND, model_of("2025-07-02"), 0.71236, "Approve or reject?", ["MLflow does not answer."]
+    )
+    assert list(champion_lines(found)) == [
         "Champion: base date 2025-07-02, accuracy 0.7124 on its holdout",
-        "Package:  credit_score_classification:d4ipvwxjzcbdiax4",
+        f"Package:  {model_of('2025-07-02').bentoml_tag}",
     ]
-    assert list(champion_lines(_FOUND[:1])) == ["Champion: none yet"]
-    assert list(attention(_FOUND)) == [
+    assert list(champion_lines(Overview(_FOUND))) == ["Champion: none"]
+    assert list(attention(found)) == [
+        "Approve or reject?",
+        "MLflow does not answer.",
         "Base date 2025-07-03: its newest run failed",
         "Base date 2025-07-03: failed checks: columns_have_values",
     ]
+
+
+def test_of_many_base_dates_that_need_attention_the_newest_are_named() -> None:
+    """Ten sentences, and how many more there are."""
+    failed = [_made(f"2025-07-{day:02}", state="failed") for day in range(31, 19, -1)]
+    *named, rest = attention(Overview(failed))
+    assert named[0] == "Base date 2025-07-31: its newest run failed"
+    assert len(named) == 10
+    assert rest == "2 more of older base dates: credit-ct status --json lists them."
 
 
 def test_only_some_base_dates_are_listed_on_request(
@@ -148,3 +163,5 @@ def test_only_some_base_dates_are_listed_on_request(
     assert shown.stderr == ""
     assert days[0] not in shown.stdout
     assert "1 older: credit-ct status --limit 3 shows them as well." in shown.stdout
+    since = platform.command("status", "--limit", "1", "--since", days[1]).stdout
+    assert f"1 older: credit-ct status --limit 2 --since {days[1]} shows them as well." in since

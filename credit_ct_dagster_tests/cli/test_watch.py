@@ -54,7 +54,7 @@ def test_a_healthy_day_exits_with_0(artifacts: ArtifactsIOManager) -> None:
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[:5] == [
         f"m, prediction day {healths.DAY}",
-        "As of 2025-03-05 09:31 (Asia/Seoul).",
+        "As of 2025-03-05 09:31 Asia/Seoul.",
         "Healthy",
         "",
         "ok        volume: 100 answers.",

@@ -52,7 +52,7 @@ def test_the_sentence_names_share_and_pattern() -> None:
     )
     assert [each.feature for each in day.skewed] == ["credit_history_age"]
     assert [each.feature for each in day.uncertain] == ["age"]
-    assert _FINE.sentence == "occupation: 0.2% of 1,200 values disagree (0.0% to 0.5%)"
+    assert _FINE.sentence() == "occupation: 0.2% of 1,200 values disagree (0.0% to 0.5%)"
     assert _day(_FINE, _FINE).sentence == (
         "2 features of 1,200 requests of 1,100 customers were compared with the feature store: at"
         " most 0.17% of the values of one disagree."

@@ -13,11 +13,12 @@ USERS = ["feature_store", "feature_loader", "dagster", "mlflow", "optuna", "serv
 @pytest.fixture(scope="session")
 def least_privilege(mariadb: MariaDB) -> MariaDB:
     """A server with the databases, users and rights of the stack; users need no password."""
-    files = sorted((REPOSITORY / "deploy" / "mariadb").glob("*.sql"))
-    rights = "\n".join(file.read_text() for file in files)
-    statements = re.sub("^--.*$", "", rights, flags=re.MULTILINE).split(";")
-    mariadb.execute(
-        *(f"CREATE USER '{user}'@'%%'" for user in USERS),
-        *(statement.replace("%", "%%") for statement in statements if statement.strip()),
-    )
+    rights = (REPOSITORY / "deploy" / "mariadb" / "2-rights.sql").read_text()
+    mariadb.execute(*(f"CREATE USER '{user}'@'%%'" for user in USERS), *statements_of(rights))
     return mariadb
+
+
+def statements_of(rights: str) -> list[str]:
+    """The statements of a file with rights, as the driver takes them."""
+    statements = re.sub("^--.*$", "", rights, flags=re.MULTILINE).split(";")
+    return [each.replace("%", "%%") for each in statements if each.strip()]

@@ -72,6 +72,23 @@ def test_a_service_has_the_secrets_that_it_needs_and_no_others(name: str) -> Non
     assert set(_SERVICES[name].get("secrets", [])) == _SECRETS[name]
 
 
+@pytest.mark.parametrize("variable", ["RUN_CONFIG", "DATA_SCHEMA"])
+def test_a_file_of_the_operator_is_where_services_look_for_it(variable: str) -> None:
+    """In every one that reads it, as a file: Docker makes no folder in its place."""
+    sources = set()
+    for name, service in _SERVICES.items():
+        environment = service.get("environment", {})
+        if path := environment.get(variable):
+            [file] = [
+                each
+                for each in service["volumes"]
+                if isinstance(each, dict) and each["target"] == path
+            ]
+            assert (file["type"], file["read_only"]) == ("bind", True), name
+            sources.add(file["source"])
+    assert sources == {f"${{{variable}:-/dev/null}}"}
+
+
 def test_status_and_doctor_see_the_service() -> None:
     """In the container of the code location, at its own address, with a key that it accepts."""
     code, serving = (_SERVICES[name] for name in ("code", "serving"))

@@ -226,7 +226,7 @@ def test_the_features_of_the_stack_are_the_table_that_the_loader_creates(
     assert made[0] == made[1]
     granted = sa.text(
         "SELECT column_name FROM information_schema.column_privileges"
-        " WHERE grantee LIKE :grantee AND privilege_type = 'SELECT'"
+        " WHERE table_schema = 'mlops' AND grantee LIKE :grantee AND privilege_type = 'SELECT'"
     )
     with sa.create_engine(least_privilege.url("mlops"), poolclass=sa.NullPool).connect() as root:
         columns = set(root.scalars(granted, {"grantee": "'serving'%"}))

@@ -102,10 +102,12 @@ def test_a_fresh_machine_trains_reports_and_lists(platform: Platform) -> None:
     progress = " ".join(done.stderr.split())
     assert "completed: accuracy" in progress
     assert "; 2/2 done, 0 pruned; best " in progress
-    failed = platform.run("credit-ct", "run", "--partition", "2025-03-01", **fresh)
+    stack = fresh | {"WEBSERVER_URL": "http://ui.example"}
+    failed = platform.run("credit-ct", "run", "--partition", "2025-03-01", **stack)
     assert failed.returncode == 1
     error = failed.stderr.splitlines()[-1]
     assert error.startswith("Error: Dagster run ")
+    assert "failed (its log is in the UI: http://ui.example)." in error
     assert "features_target: Base date 2025-03-01: the window 2025-02-01 to" in error
     assert error.endswith("#ct-rows-1")
     assert "Traceback" not in failed.stderr
@@ -125,7 +127,7 @@ def test_a_fresh_machine_trains_reports_and_lists(platform: Platform) -> None:
         f"artifacts/models/{platform.model_name}/{base_dt}",
         "Decision      Promoted: there was no champion",
         f"{base_dt}/model_card.html",
-        "make dev, then http://127.0.0.1:3000",
+        "credit-ct ui, then http://127.0.0.1:3000",
     ):
         assert text in done.stdout, text
     assert trained["state"] == "packaged"

@@ -233,7 +233,7 @@ def test_the_memory_of_a_load_does_not_grow_with_the_file(
 ) -> None:
     """No batch is in memory any more when the one after the next is read."""
     monkeypatch.setattr(csv_files, "_BLOCK_BYTES", 500)
-    rows = [_ROW | {"id": str(n)} for n in range(40)]
+    rows = [_ROW | {"id": str(n)} for n in range(20)]
     _write(path, rows, schema.FEATURE_COLUMNS, header=True)
     batches: list[weakref.ref[object]] = []
     most = 0

@@ -84,6 +84,36 @@ def test_a_failed_run_that_made_what_is_in_use_is_retained(world: World, prune: 
     assert f"Run {made} is retained: what it materialized is in use (tuned_runs)." in done
     assert f"Failed or cancelled runs of base date {OLD}: 1. They are deleted." in done
     assert [run.run_id for run in world.instance.get_runs()] == [made]
+    again = json.loads(prune("--failed-runs-of", OLD, "--yes", "--json").output)
+    assert again == {"base_dt": OLD, "runs": [], "retained": [made], "deleted": False}
+    assert prune("--failed-runs-of", OLDER, "--yes").output == (
+        f"Failed or cancelled runs of base date {OLDER}: 0.\n"
+    )
+
+
+def test_failed_searches_are_deleted_in_mlflow_as_well(world: World, prune: Any) -> None:
+    """Of the same Dagster runs; not those with trials, which the next attempt goes on with."""
+    client, experiment = world.platform.tracking.client, world.platform.tracking.experiment_id()
+    tags = {"credit_ct/model": world.platform.model_name}
+    failed, tried = (
+        dg.materialize(
+            [champion_model], partition_key=OLD, tags=tags, instance=world.instance,
+            raise_on_error=False,
+        ).run_id
+        for _ in range(2)
+    )  # fmt: skip
+
+    def search(run_id: str, **tags: str) -> str:
+        return client.create_run(experiment, tags={"dagster_run_id": run_id, **tags}).info.run_id
+
+    search(failed)
+    nesting, found, other = search(tried), search(tried, **{"credit_ct.best_run_id": "a"}), "b"
+    tags = {"mlflow.parentRunId": nesting, "credit_ct.base_dt": OLD}
+    trial, others = client.create_run(experiment, tags=tags).info.run_id, search(other)
+    assert prune("--failed-runs-of", OLD, "--yes").exit_code == 0
+    left = {run.info.run_id for run in client.search_runs([experiment])}
+    assert left == {nesting, found, trial, others}
+    assert not world.instance.get_runs()
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,11 @@ from credit_ct_dagster.contracts.health import HealthRecord
 from credit_ct_dagster.contracts.served_performance import ServedPerformance
 from credit_ct_dagster.modeling.search.training import fit
 from credit_ct_dagster.runs.purposes import MONITORING_ASSETS
+from credit_ct_dagster.wiring import Wiring
 from credit_ct_dagster_tests.modeling.conftest import training_data
 from credit_ct_dagster_tests.own_data.rows import BASE_DT
 from credit_ct_dagster_tests.platform import REPOSITORY, Platform, failure_of, metadata_of
+from credit_ct_dagster_tests.scorer.conftest import made_pipelines, made_rows
 from credit_ct_dagster_tests.serving.server.served_platform import RunningServer
 
 _CUSTOMER = {
@@ -44,15 +46,21 @@ def main() -> None:
     found: dict[str, Any] = {}
     loaded = platform.command("load", "--labels", "outcomes.csv", "--features", "applications.csv")
     assert loaded.exit_code == 0, (loaded.output, loaded.exception)
+    # Where it is validated, the package is served by a process of its own, as outside of tests.
+    by_server = platform.settings.model_copy(update={"package_validation": "server"})
     with dg.instance_for_test() as instance:
-        trained = platform.materialize(instance, scores=True)
+        trained = platform.materialize(
+            instance, scores=True, promotions=Wiring(by_server).promotions
+        )
         assert trained.success, failure_of(trained)
         found["checks"] = {
             each.check_name: each.passed for each in trained.get_asset_check_evaluations()
         }
+        found["promoted"] = metadata_of(trained, "champion_model")["decision"]
         found["merged"] = metadata_of(trained, "features_target")["table"]
         found["card"] = (platform.models().path / MODEL_CARD_FILE).read_text()
         found["monotone"] = _monotone(platform)
+        found["calibrated"] = _calibrated()
         found["predicted"] = _predicted(platform)
         found["served"] = _served(platform)
         watched = platform.materialize(
@@ -78,6 +86,20 @@ def _monotone(platform: Platform) -> dict[str, Any]:
     return {
         "classes": [str(each) for each in model.classes_],
         "falls": bool((np.diff(good) <= 0).all()),
+    }
+
+
+def _calibrated() -> dict[str, bool]:
+    """Per calibration, whether a package answers as scikit-learn does, which fits one curve."""
+    rows = made_rows()
+    return {
+        method: bool(
+            (
+                pipeline.scorer().score_rows(rows["val"]).probabilities
+                == pipeline.predicted(rows["val"])[1]
+            ).all()
+        )
+        for method, pipeline in made_pipelines(rows).items()
     }
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from credit_ct_dagster.automation.jobs import executor
 from credit_ct_dagster.partitions import Calendar
-from credit_ct_dagster.runs.code_location import WORKSPACE, execute_run_here
+from credit_ct_dagster.runs.code_location import execute_run_here
 from credit_ct_dagster.runs.processes import record_run
+from credit_ct_dagster.runs.shipped_files import WORKSPACE
 from credit_ct_dagster_tests.platform import REPOSITORY
 
 _LABEL = ".dagster/repository"
@@ -33,13 +34,14 @@ def _job(asset: dg.AssetsDefinition) -> dg.JobDefinition:
     return defined.resolve_job_def("training")
 
 
-@pytest.fixture(params=["workspace.yaml", "deploy/workspace.yaml"])
+@pytest.fixture(params=["workspace.yaml", "deploy/workspace.yaml", None])
 def workspace(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The working directory of a process, of the embedded default and of the stack."""
+    """The working directory of a process: the embedded default, the stack, and one without file."""
     monkeypatch.chdir(tmp_path)
-    WORKSPACE.write_text((REPOSITORY / request.param).read_text())
+    if request.param:
+        Path(WORKSPACE).write_text((REPOSITORY / request.param).read_text())
 
 
 def _recorded(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
@@ -83,12 +85,11 @@ def test_a_run_of_dagsters_command_line_joins_the_location(instance: dg.DagsterI
 def test_a_workspace_of_others_has_no_run_of_ours(
     instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor has a folder without one: such a run is executed, and belongs to no location."""
+    """Such a run is executed, and belongs to no location."""
     monkeypatch.chdir(tmp_path)
     ours = "{module_name: a, location_name: %s, working_directory: .}"
-    for content in ("", "load_from:\n" + "".join(f"- python_module: {ours % n}\n" for n in "xy")):
-        if content:
-            WORKSPACE.write_text(content)
-        result = execute_run_here(_job(rows), instance, str(uuid4()), _BASE_DT, {}, {})
-        assert result.success
-        assert _recorded(instance, result.run_id).remote_job_origin is None
+    content = "load_from:\n" + "".join(f"- python_module: {ours % name}\n" for name in "xy")
+    Path(WORKSPACE).write_text(content)
+    result = execute_run_here(_job(rows), instance, str(uuid4()), _BASE_DT, {}, {})
+    assert result.success
+    assert _recorded(instance, result.run_id).remote_job_origin is None

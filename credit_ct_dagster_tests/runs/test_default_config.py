@@ -29,6 +29,10 @@ pytestmark = pytest.mark.usefixtures("instance")
 
 _QUALITY = "ops: {tuned_runs: {config: {preset: quality, monotone: true}}}"
 _LOOKING_AHEAD = "ops: {features_target: {config: {point_in_time: false}}}"
+_TWICE = """ops:
+  champion_model: {config: {approval: required}}
+  champion_model: {config: {margin: 0.1}}
+"""
 _CONFIGURABLE = [*partitioned(Calendar()), *CHECKS]
 _VALUES = "preprocessed_splits_columns_have_values"
 
@@ -189,12 +193,14 @@ def test_what_a_run_sets_besides_is_refused_as_ever(declared: Callable[[str], Pa
         ({"learning_rate": -1.0}, "learning_rate: .*greater than 0"),
         ({"max_trials": None}, "needs max_trials or max_seconds"),
     ):
-        with pytest.raises(dg.DagsterInvalidConfigError, match=f"TuningConfig: .*{problem}"):
+        with pytest.raises(dg.DagsterInvalidConfigError, match=f"tuned_runs: .*{problem}"):
             dg.validate_run_config(job, {"ops": {"tuned_runs": {"config": own}}})
 
 
-@pytest.mark.parametrize("content", ["", "ops:", "# ops: {}", "ops: {tuned_runs: }"])
-def test_an_empty_file_changes_nothing(declared: Callable[[str], Path], content: str) -> None:
+@pytest.mark.parametrize("content", ["ops:", "# ops: {}", "ops: {tuned_runs: }"])
+def test_a_file_without_values_changes_nothing(
+    declared: Callable[[str], Path], content: str
+) -> None:
     """As in the stack, where the file is /dev/null unless there is another."""
     config = DefaultConfig.read(declared(content))
     assert not any(config.ops.values())
@@ -206,6 +212,8 @@ def test_an_empty_file_changes_nothing(declared: Callable[[str], Path], content:
     ("content", "problem"),
     [
         ("ops: [", "is not YAML: .*line 1"),
+        ("", "is empty"),
+        (_TWICE, "'champion_model' is there twice, in line 2 and in line 3"),
         ("[ops]", "values in it by name"),
         ("execution: {}", "'execution' is not expected in it: there may be ops, schedules"),
         ("ops: [tuned_runs]", "values in ops by name"),
@@ -233,6 +241,9 @@ def test_an_empty_file_changes_nothing(declared: Callable[[str], Path], content:
         ("ops: {tuned_runs: {config: {preset: best}}}", "tuned_runs: preset: .*best"),
         ("ops: {tuned_runs: {config: {learning_rate: -1}}}", "learning_rate: .*greater than 0"),
         ("ops: {champion_model: {config: {min_recall: much}}}", "min_recall: .*much"),
+        ("ops: {champion_model: {config: {min_recall: off}}}", "min_recall: must be no truth"),
+        ("ops: {champion_model: {config: {margin: .inf}}}", "margin: .*finite number"),
+        ("ops: {champion_model: {config: {approval: off}}}", "'off' or 'required', in quotes"),
         (f"ops: {{{_VALUES}: {{config: {{may_be_empty: [ages]}}}}}}", "ages: not a feature"),
     ],
 )

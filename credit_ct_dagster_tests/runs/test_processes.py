@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from credit_ct_dagster.automation.base_date_runs import was_started
+from credit_ct_dagster.automation.retraining import EVIDENCE_TAG
 from credit_ct_dagster.runs import process_identity
 from credit_ct_dagster.runs.model_runs import MODEL_TAG, ModelRuns
 from credit_ct_dagster.runs.process_identity import ProcessIdentity
@@ -24,7 +25,12 @@ from credit_ct_dagster.runs.processes import (
 )
 from credit_ct_dagster.runs.purposes import CONTINUOUS_TRAINING, MONITORING
 from credit_ct_dagster.runs.reasons import reason_of
-from credit_ct_dagster_tests.dagster_internals import create_run_for_test, report_process
+from credit_ct_dagster_tests.dagster_internals import (
+    TagType,
+    create_run_for_test,
+    get_tag_type,
+    report_process,
+)
 from credit_ct_dagster_tests.platform import BASE_DT
 
 _STARTED = dg.DagsterRunStatus.STARTED
@@ -131,6 +137,11 @@ def test_a_run_that_is_executed_again_does_not_inherit_a_dead_process(
     tags = {PROCESS_TAG: instance.get_run_by_id(killed.run_id).tags[PROCESS_TAG]}  # type: ignore[union-attr]
     create_run_for_test(instance, status=_STARTED, tags=tags)
     assert fail_abandoned_runs(instance) == [killed.run_id]
+
+
+def test_pages_of_runs_do_not_show_which_process_it_is() -> None:
+    """Nor any other tag that only this platform reads."""
+    assert {get_tag_type(tag) for tag in (PROCESS_TAG, EVIDENCE_TAG)} == {TagType.HIDDEN}
 
 
 @pytest.mark.parametrize("tag", ["", "{}", "[]", "no JSON", '{"run_id": "1", "later": 1}'])

@@ -153,7 +153,7 @@ def test_reasons_name_the_kind_of_loan(
     assert {(reason.direction, reason.sentence) for reason in named} == {
         (
             "higher",
-            "More payday loans are held than is typical of customers with the next better score.",
+            "More payday loans are held than is usual for customers with the next better score.",
         )
     }
 

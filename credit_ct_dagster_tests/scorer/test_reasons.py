@@ -139,7 +139,7 @@ def test_a_protected_feature_is_marked_not_left_out() -> None:
     assert protected_features(found) == ["age"]
     assert found[0].as_dict() == asdict(found[0])
     assert found[0].sentence == (
-        "Age is lower than is typical of customers with the next better score."
+        "Age is lower than is usual for customers with the next better score."
     )
     assert found[0].contribution == pytest.approx(4.0)
 
@@ -154,6 +154,19 @@ def test_every_feature_has_its_sentences() -> None:
             directions |= {"higher", "lower"}
         assert set(of_feature) == directions
         assert all(sentence.endswith(".") for sentence in of_feature.values())
+
+
+def test_a_clerk_can_say_the_sentences() -> None:
+    """Each has a subject and a verb that agree, whatever the feature is called."""
+    found, together = sentences(), "against a better score, when all details are taken together."
+    said = {
+        "payment_of_min_amount": f"The record of minimum payments speaks {together}",
+        "total_emi_per_month": f"The monthly instalments on loans speak {together}",
+    }
+    assert {name: found[name]["other"] for name in said} == said
+    assert found["total_emi_per_month"]["missing"] == (
+        "The monthly instalments on loans are not known."
+    )
 
 
 def _typical(rows: pd.DataFrame, scorer: Scorer) -> dict[str, Any]:

@@ -1,10 +1,7 @@
 """The scores of a base date, from the feature table to the table of scores."""
 
 import logging
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +12,7 @@ from credit_ct_dagster.resources.feature_store.scores import CustomerScores
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.scorer.reasons import protected_features
 from credit_ct_dagster.scoring.scoring import PinnedModel, score_customers
+from credit_ct_dagster_tests.processes import score_until_killed, started
 from credit_ct_dagster_tests.scoring.conftest import Request
 from credit_ct_dagster_tests.scoring.customers import DAY, MODEL, ROWS, execute, scores_of
 
@@ -132,43 +130,16 @@ def test_the_newest_row_of_every_customer_can_be_scored_instead(
     assert scoring.summary.rows == len(found) > 100
 
 
-_KILLED = """
-import os, pickle, signal, sys
-from credit_ct_dagster.resources.feature_store import scores
-rows = scores._rows
-calls = []
-def die_at_the_third_chunk(*args):
-    calls.append(args)
-    if len(calls) == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return rows(*args)
-scores._rows = die_at_the_third_chunk
-from credit_ct_dagster.resources.feature_store.store import FeatureStore
-from credit_ct_dagster.scoring.scoring import score_customers
-import logging
-model, request, url = pickle.loads(sys.stdin.buffer.read())
-score_customers(request, model, FeatureStore(url=url).database, logging.getLogger())
-"""
-
-
 def test_a_kill_in_the_middle_leaves_the_earlier_scores(
     store: FeatureStore, model: PinnedModel, request_of: Request, tmp_path: Path
 ) -> None:
     """And the next run replaces them; nothing of the killed one remains on the disk."""
-    import pickle
-
     score_customers(request_of(dagster_run_id="before"), model, store.database, _LOG)
     before = scores_of(store)
-    given = pickle.dumps((model, request_of(dagster_run_id="killed"), store.url))
-    done = subprocess.run(
-        [sys.executable, "-c", _KILLED],
-        input=given,
-        capture_output=True,
-        check=False,
-        cwd=tmp_path,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    given = (model, request_of(dagster_run_id="killed"), store.url, tmp_path)
+    with started(score_until_killed, *given) as process:
+        process.join()
+    assert process.exitcode == -signal.SIGKILL
     pd.testing.assert_frame_equal(scores_of(store), before)
     assert [*tmp_path.glob("tmp*")] == []
     score_customers(request_of(dagster_run_id="after"), model, store.database, _LOG)

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from credit_ct_dagster.contracts.scorer import ScorerRecord
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.rows.missing import WORDS_FOR_MISSING
+from credit_ct_dagster.modeling.column import WORDS_FOR_MISSING
 from credit_ct_dagster.modeling.rows.quarantine import check_features
 from credit_ct_dagster.modeling.rows.row_rules import BOUNDS, Bounds, RowRules, rules_of
 from credit_ct_dagster.serving import contract
 from credit_ct_dagster.serving.contract import RowContract
 from credit_ct_dagster.serving.example import example
 from credit_ct_dagster.serving.follower import ServedModel
+from credit_ct_dagster_tests.schema_edits import add_features
 
 
 def broken(row: Any, rules: RowContract | None = None) -> dict[str, str]:
@@ -157,6 +158,21 @@ def test_the_schema_describes_every_feature_and_its_example_is_accepted() -> Non
     assert described["properties"]["credit_mix"]["enum"] == ["Bad", "Standard", "Good", None]
     assert broken(json.loads(json.dumps(described["example"]))) == {}
     assert set(described["example"]) == set(schema.FEATURES)
+
+
+def test_the_example_of_a_feature_that_declares_none_is_accepted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However short its words may be."""
+    add_features(
+        monkeypatch,
+        "{name: tier, kind: category, description: Tier, length: 2}",
+        "{name: grade, kind: category, description: Grade, words: [A, B]}",
+        "{name: score, kind: number, description: Score}",
+    )
+    row = example()
+    assert (row["tier"], row["grade"], row["score"]) == ("fi", "A", 0.0)
+    assert broken(row, RowContract(features=schema.FEATURES)) == {}
 
 
 _VALUES = {

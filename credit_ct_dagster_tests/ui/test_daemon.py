@@ -2,7 +2,7 @@
 
 import logging
 
-from credit_ct_dagster.ui.daemon import OnlyNews
+from credit_ct_dagster.ui.daemon import OnlyNews, is_warning
 
 _TICK = "Checking for new runs for sensor: "
 
@@ -36,3 +36,10 @@ def test_failures_are_always_written() -> None:
     """However often."""
     failure = "Sensor daemon caught an error for sensor new_data_sensor"
     assert _written(failure, failure) == [failure, failure]
+
+
+def test_what_is_routine_of_runs_is_not_written() -> None:
+    """Warnings and errors are."""
+    levels = [logging.INFO, logging.WARNING, logging.ERROR]
+    records = [logging.makeLogRecord({"levelno": level}) for level in levels]
+    assert [each.levelno for each in records if is_warning(each)] == levels[1:]

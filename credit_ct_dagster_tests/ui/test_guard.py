@@ -43,6 +43,7 @@ class _UI:
     def __init__(self, port: int, home: Path) -> None:
         self.port = port
         self._home = home
+        self.process = self._started()
 
     def ask(
         self, method: str, path: str, headers: dict[str, str], body: str | None = None
@@ -67,34 +68,34 @@ class _UI:
         with dg.DagsterInstance.from_config(str(self._home)) as instance:
             return instance.get_runs_count()
 
-
-def _started(found: _UI, folder: Path, *options: str) -> subprocess.Popen[bytes]:
-    (folder / "workspace.yaml").write_text(_WORKSPACE)
-    (folder / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    command = ["credit-ct", "ui", "--port", str(found.port), *options]
-    environment = {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "PYTHONPATH": str(REPOSITORY),
-        "HOME": str(folder),
-        "DAGSTER_HOME": str(folder),
-        "WEBSERVER_URL": "https://dagster.example.com",
-        "UI_PASSWORD": "hush",
-    }
-    return subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
+    def _started(self) -> subprocess.Popen[bytes]:
+        (self._home / "workspace.yaml").write_text(_WORKSPACE)
+        (self._home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+        command = ["credit-ct", "ui", "--port", str(self.port)]
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(REPOSITORY),
+            "HOME": str(self._home),
+            "DAGSTER_HOME": str(self._home),
+            "WEBSERVER_URL": "https://dagster.example.com",
+            "UI_PASSWORD": "hush",
+        }
+        return subprocess.Popen(command, cwd=self._home, env=environment, start_new_session=True)
 
 
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_UI]:
-    """`credit-ct ui` with a password, whose address is https://dagster.example.com."""
-    folder = tmp_path_factory.mktemp("ui")
-    found = _UI(free_port(), folder)
-    process = _started(found, folder, "--no-daemon")
+    """`credit-ct ui` with a password, whose address is https://dagster.example.com.
+
+    The last test ends it.
+    """
+    found = _UI(free_port(), tmp_path_factory.mktemp("ui"))
     try:
         until(lambda: found.ask("GET", "/server_info", {})[0] == 200, START_SECONDS, "the UI", 0.2)
         yield found
     finally:
-        process.terminate()
-        process.wait()
+        found.process.terminate()
+        found.process.wait()
 
 
 def test_its_own_pages_work(ui: _UI) -> None:
@@ -176,17 +177,13 @@ def test_the_pages_on_the_champion_are_behind_the_login(ui: _UI) -> None:
     assert "CT-HEALTH-1" in text
 
 
-def test_the_daemon_ends_with_the_ui(tmp_path: Path) -> None:
+def test_the_daemon_ends_with_the_ui(ui: _UI) -> None:
     """Also when the UI is terminated: a second daemon would keep the next one from working."""
-    found = _UI(free_port(), tmp_path)
-    process = _started(found, tmp_path)
-    try:
-        of_ui = psutil.Process(process.pid)
-        until(lambda: len(of_ui.children()) == 2, START_SECONDS, "code server and daemon", 0.2)
-        children = of_ui.children(recursive=True)
-        assert any("credit_ct_dagster.ui.daemon" in each.cmdline() for each in children)
-    finally:
-        process.terminate()
-        process.wait()
+    of_ui = psutil.Process(ui.process.pid)
+    until(lambda: len(of_ui.children()) == 2, START_SECONDS, "code server and daemon", 0.2)
+    children = of_ui.children(recursive=True)
+    assert any("credit_ct_dagster.ui.daemon" in each.cmdline() for each in children)
+    ui.process.terminate()
+    ui.process.wait()
     _, alive = psutil.wait_procs(children, timeout=START_SECONDS)
     assert alive == []

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The users of 2-rights.sql and 3-prediction-log.sql, with the passwords of the stack's secrets. Runs once, on an empty volume.
+# The users of 2-rights.sql, with the passwords of the stack's secrets. Runs once, on an empty volume.
 set -euo pipefail
 
 MYSQL_PWD=$(cat "$MARIADB_ROOT_PASSWORD_FILE")

@@ -1,8 +1,9 @@
 """The sentences in which reasons are given; the schema says how each feature is called.
 
 A bank states the principal reasons why it did not decide better, specifically: "score too low" is
-not enough (12 CFR 1002, Supplement I, 9(b)(2)). A sentence compares a customer with the typical
-customer of the next better class, quotes no value, and judges nobody.
+not enough (12 CFR 1002, Supplement I, 9(b)(2)). A sentence is one that a clerk can say to the
+customer: it compares with the typical customer of the next better class, quotes no value, and
+judges nobody.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.scorer.encoding import OTHER, column_name
 
-_THAN = "than is typical of customers with the next better score."
-_TOGETHER = "together with the other details, {lowers} the score."
+_THAN = f"than is usual for customers with the next better {schema.CALLED}."
+_AGAINST = f"against a better {schema.CALLED}, when all details are taken together."
 
 
 def _of_number(subject: str, higher: str, lower: str) -> dict[str, str]:
@@ -19,14 +20,14 @@ def _of_number(subject: str, higher: str, lower: str) -> dict[str, str]:
     return {
         "higher": f"{subject} {higher} {_THAN}",
         "lower": f"{subject} {lower} {_THAN}",
-        "other": f"{subject}, {_TOGETHER.format(lowers='lower' if are_many else 'lowers')}",
+        "other": f"{subject} {'speak' if are_many else 'speaks'} {_AGAINST}",
         "missing": f"{subject} {'are' if are_many else 'is'} not known.",
     }
 
 
 def _of_word(subject: str) -> dict[str, str]:
     return {
-        "other": f"{subject}, {_TOGETHER.format(lowers='lowers')}",
+        "other": f"{subject} speaks {_AGAINST}",
         "missing": f"{subject} is not known.",
     }
 
@@ -37,8 +38,8 @@ def _of_kind(feature: str, subject: str, kind: str) -> dict[str, str]:
     if held is None:
         named = "other things" if kind == OTHER else kind
         return of_text | {
-            "higher": f"{subject}: {named} is listed more often {_THAN}",
-            "lower": f"{subject}: {named} is listed less often {_THAN}",
+            "higher": f"{subject} names {named} more often {_THAN}",
+            "lower": f"{subject} names {named} less often {_THAN}",
         }
     return of_text | {
         "higher": f"More {held} are held {_THAN}",

@@ -14,6 +14,7 @@ from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.days import days_between
 from credit_ct_dagster.modeling.judging.evidence import Evidence
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules, PastVerdict
+from credit_ct_dagster.rounding import against, signed, told_apart
 
 
 def decide(
@@ -93,14 +94,10 @@ def why_worse(evidence: Evidence) -> str:
         found.append(f"below a floor beyond doubt: {_named(missed)}")
     comparison, probabilities = evidence.comparison, evidence.probabilities
     if comparison and comparison.difference.high < 0:
-        found.append(
-            f"{comparison.metric.value} {comparison.challenger:.4f} against"
-            f" {comparison.champion:.4f}"
-        )
+        found.append(comparison.figures)
     if probabilities and probabilities.verdict == Reliability.challenger_worse:
-        found.append(
-            f"log-loss {probabilities.challenger:.4f} against {probabilities.champion:.4f}"
-        )
+        losses = against(".4f", probabilities.challenger, probabilities.champion)
+        found.append(f"log-loss {losses}")
     return "; ".join(found)
 
 
@@ -131,10 +128,16 @@ def _floors_of(evidence: Evidence) -> str:
 def _named(missed: Sequence[Floor]) -> str:
     """Floors with what is reached, by the champion too."""
     return ", ".join(
-        f"{each.what} {each.value:.3f} on {each.rows:,} rows (at least {each.least:g}"
-        + (f", the champion {each.champion:.3f})" if each.champion is not None else ")")
+        f"{each.what} {told_apart('.3f', each.value, each.least)} on {each.rows:,} rows (at least"
+        f" {each.least:g}"
+        + ("" if each.champion is None else f", the champion {_of_champion(each, each.champion)}")
+        + ")"
         for each in missed
     )
+
+
+def _of_champion(floor: Floor, reached: float) -> str:
+    return told_apart(".3f", reached, floor.least, floor.value)
 
 
 def _too_few(comparison: Comparison, rules: GateRules) -> str:
@@ -178,11 +181,10 @@ def _by_evidence(
     )
     difference = comparison.difference
     seen = (
-        f"{comparison.metric.value} {comparison.challenger:.4f} against {comparison.champion:.4f}"
-        f" of the champion of {champion.base_dt}; better by {difference.value:+.4f},"
-        f" {100 * (comparison.confidence or rules.confidence):g}% interval"
-        f" {difference.low:+.4f} to {difference.high:+.4f}, on"
-        f" {comparison.rows:,} rows"
+        f"{comparison.figures} of the champion of {champion.base_dt}; better by"
+        f" {signed(difference.value)}, {100 * (comparison.confidence or rules.confidence):g}%"
+        f" interval {signed(difference.low, rules.margin, -rules.non_inferiority_margin)} to"
+        f" {signed(difference.high)}, on {comparison.rows:,} rows"
     )
     age = days_between(champion.base_dt, base_dt)
     if difference.low > rules.margin:

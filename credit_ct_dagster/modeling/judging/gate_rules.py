@@ -15,6 +15,7 @@ class GateRules(BaseModel):
     margin: float = Field(
         default=0.0,
         ge=0,
+        allow_inf_nan=False,
         description="Margin of the metric, 0 or more, by which the challenger must be better: the"
         " lower end of the interval has to lie above it",
     )
@@ -67,6 +68,7 @@ class GateRules(BaseModel):
     non_inferiority_margin: float = Field(
         default=0.02,
         ge=0,
+        allow_inf_nan=False,
         description="Margin of the metric by which a challenger may be worse and still count as not"
         " inferior",
     )

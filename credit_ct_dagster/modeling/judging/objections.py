@@ -10,6 +10,7 @@ from credit_ct_dagster.contracts.decision import (
     Ground,
 )
 from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.rounding import told_apart
 
 
 def evidence_on(records: Sequence[DecisionRecord], mlflow_run_id: str) -> DecisionRecord | None:
@@ -59,8 +60,9 @@ def _objections(
     else:
         for floor in evidence.decision.floors:
             if floor.verdict in (FloorVerdict.below, FloorVerdict.missed):
+                reached = told_apart(".3f", floor.value, floor.least)
                 yield (
-                    f"{floor.what} is {floor.value:.3f} on {floor.rows:,} rows, below the floor of"
+                    f"{floor.what} is {reached} on {floor.rows:,} rows, below the floor of"
                     f" {floor.least:g}"
                 )
     if champion and base_dt < champion.base_dt:
@@ -68,6 +70,9 @@ def _objections(
     comparison = evidence.decision.comparison if evidence else None
     if evidence and comparison and comparison.difference.high < 0:
         yield _worse(comparison, evidence.before)
+    rollback = rollback_of(records, mlflow_run_id)
+    if rollback:
+        yield rolled_back_by(rollback)
     own = [each for each in records if each.model.mlflow_run_id == mlflow_run_id]
     answers = [each for each in own if each.by_person]
     if answers and answers[-1].decision.ground == Ground.rejected:
@@ -75,11 +80,31 @@ def _objections(
         yield f"{rejection.by} has rejected it (decision {rejection.number}): {rejection.reason}"
 
 
+def rollback_of(records: Sequence[DecisionRecord], mlflow_run_id: str) -> DecisionRecord | None:
+    """The rollback by which a model went out of service; None if it did not, or not by one.
+
+    Args:
+        records: Every decision, oldest first.
+        mlflow_run_id: The run of the model.
+    """
+    took_its_place = [
+        each
+        for each in records
+        if each.decision.promoted and each.before and each.before.mlflow_run_id == mlflow_run_id
+        if each.model.mlflow_run_id != mlflow_run_id
+    ]
+    return took_its_place[-1] if took_its_place and took_its_place[-1].is_rollback else None
+
+
+def rolled_back_by(rollback: DecisionRecord) -> str:
+    """Who took a model out of service, and why, in a few words."""
+    why = rollback.reason or rollback.decision.sentence.removeprefix("Rolled back: ").rstrip(".")
+    return f"{rollback.by} has rolled it back (decision {rollback.number}): {why}"
+
+
 def _worse(comparison: Comparison, champion: ModelIdentity | None) -> str:
-    found = comparison.difference
     return (
         f"it is worse than the champion of {champion.base_dt if champion else 'then'}, beyond doubt"
-        f" ({comparison.metric.value} {comparison.challenger:.4f} against"
-        f" {comparison.champion:.4f}; difference {found.value:+.4f}, {found.low:+.4f} to"
-        f" {found.high:+.4f}, on {comparison.rows:,} rows)"
+        f" ({comparison.figures}; difference {comparison.difference.signed}, on"
+        f" {comparison.rows:,} rows)"
     )

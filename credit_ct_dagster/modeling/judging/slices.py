@@ -21,31 +21,34 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
-def _band(column: schema.Column) -> SliceOf:
-    """Bands of a number, which begin where the schema says."""
+def bands(column: schema.Column) -> SliceOf:
+    """The bands of a number, which begin where its column says."""
     assert isinstance(column.groups, tuple)
-    starts = [0.0 if _is_positive(column) else -np.inf, *column.groups]
+    begins_at_0 = column.low is not None and column.low >= 0 and column.groups[0] > 0
+    starts = [0.0 if begins_at_0 else -np.inf, *column.groups]
     names = [_band_name(*ends) for ends in pairwise([*starts, np.inf])]
 
     def groups(rows: pd.DataFrame) -> pd.Series:
-        bands = pd.cut(rows[column.name], [*starts, np.inf], right=False, labels=names)
-        found = bands.astype(object).where(bands.notna(), _UNKNOWN)
+        cut = pd.cut(rows[column.name], [*starts, np.inf], right=False, labels=names)
+        found = cut.astype(object).where(cut.notna(), _UNKNOWN)
         return found.rename(column.group_kind)
 
     return groups
 
 
-def _is_positive(column: schema.Column) -> bool:
-    return column.low is not None and column.low >= 0
-
-
 def _band_name(start: float, end: float) -> str:
     if end == np.inf:
-        return f"{start:g} and over"
+        return f"{_exact(start)} and over"
     if start == -np.inf:
-        return f"under {end:g}"
+        return f"under {_exact(end)}"
     is_whole = float(start).is_integer() and float(end).is_integer()
-    return f"{start:g} to {end - 1:g}" if is_whole else f"{start:g} to under {end:g}"
+    to = _exact(end - 1) if is_whole else f"under {_exact(end)}"
+    return f"{_exact(start)} to {to}"
+
+
+def _exact(number: float) -> str:
+    """In as few digits as no other number has: bands need names that differ."""
+    return repr(float(number)).removesuffix(".0")
 
 
 def slices_by(protected: Sequence[str]) -> dict[str, SliceOf]:
@@ -112,7 +115,7 @@ def _to(edges: Sequence[str], place: int) -> str:
 
 
 SLICES: dict[str, SliceOf] = {
-    column.group_kind: _band(column) if isinstance(column.groups, tuple) else _word(column.name)
+    column.group_kind: bands(column) if isinstance(column.groups, tuple) else _word(column.name)
     for column in (schema.COLUMNS[name] for name in schema.GROUPED)
 }
 """The groups that every model is measured in, whether or not it is trained on the feature."""

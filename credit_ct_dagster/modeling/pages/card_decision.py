@@ -29,7 +29,7 @@ _TITLES = {
 _ENDED = {
     State.replaced: "This model was in service, until that of base date {other} took its place.",
     State.superseded: "This model did not go into service: before a person had approved it, a newer"
-    " one, of base date {other}, was found to be better as well.",
+    " one, of base date {other}, awaited approval in its place.",
     State.overtaken: "This model did not go into service: before a person had approved it, that of"
     " base date {other} did.",
     State.expired: "This model did not go into service: nobody has approved it in time.",
@@ -73,6 +73,11 @@ _BY_ANSWERS = (
     " the customers since, it is clearly better."
 )
 
+_BACK_BY_PERSON = (
+    "This model went into service again: a person took the model that had taken its place out of"
+    " service; the reason is on record."
+)
+
 
 @dataclass(frozen=True)
 class CardDecision:
@@ -99,6 +104,8 @@ class CardDecision:
         decision = self.standing.decision.decision
         if decision.ground == Ground.better and decision.prediction_days:
             return _BY_ANSWERS
+        if decision.ground == Ground.rolled_back and self.standing.decision.by_person:
+            return _BACK_BY_PERSON
         return _PLAIN[decision.ground]
 
     @property

@@ -8,7 +8,7 @@ from typing import Self
 
 _LINE = "#444"
 _TICKS = 5
-_LETTER = 6.2
+LETTER = 6.2
 """About the width of a letter, in pixels."""
 
 
@@ -162,7 +162,7 @@ class Panel:
         """Colours and what they mean, in a half transparent box on the right."""
         if not lines:
             return []
-        width = 14 + _LETTER * max(len(line) for _, line in lines)
+        width = 14 + LETTER * max(len(line) for _, line in lines)
         x, y = self.left + self.width - width, self.top + self.height / 2 - 9 * len(lines)
         found = [
             f'<rect x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{18 * len(lines):.0f}"'

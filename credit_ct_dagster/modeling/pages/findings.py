@@ -8,6 +8,7 @@ from credit_ct_dagster.contracts.decision import Decision, FloorVerdict, Reliabi
 from credit_ct_dagster.contracts.drift import ColumnDrift
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.rounding import told_apart
 
 _NAMED = 5
 """So many of a list are named; the section has them all."""
@@ -100,10 +101,12 @@ def _of_probabilities(decision: Decision, report: AssessmentReport) -> Iterator[
         )
     holdout = report.holdout
     if holdout.perfect_ece and holdout.calibrated.ece > holdout.perfect_ece.high:
+        ece, highest = holdout.calibrated.ece, holdout.perfect_ece.high
         yield Finding(
             "calibration",
-            f"The expected calibration error is {holdout.calibrated.ece:.3f}; a perfect model has"
-            f" more than {holdout.perfect_ece.high:.3f} on as many rows in 2.5 % of cases only.",
+            f"The expected calibration error is {told_apart('.3f', ece, highest)}; a perfect model"
+            f" has more than {told_apart('.3f', highest, ece)} on as many rows in 2.5 % of cases"
+            " only.",
             is_beyond_doubt=False,
         )
 

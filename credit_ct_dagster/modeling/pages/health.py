@@ -20,8 +20,6 @@ from credit_ct_dagster.modeling.pages.day_charts import Line, columns_svg, lines
 from credit_ct_dagster.modeling.pages.rendering import rendered
 from credit_ct_dagster.modeling.watching.answer_health import NAMES
 from credit_ct_dagster.modeling.watching.columns import BATCH, REQUEST
-from credit_ct_dagster.modeling.watching.serving_health import moment_of
-from credit_ct_dagster.partitions import TIMEZONE
 
 _TEMPLATE = "health.html.j2"
 _VERDICTS = {
@@ -62,8 +60,6 @@ class HealthPage:
             page=self,
             record=self.record,
             classes=schema.CLASSES,
-            moment=moment_of,
-            timezone=TIMEZONE,
         )
 
     @property

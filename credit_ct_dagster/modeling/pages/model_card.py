@@ -23,10 +23,17 @@ _TEMPLATE = "model_card.html.j2"
 
 @dataclass(frozen=True)
 class Links:
-    """Where a person sees more."""
+    """Where a person sees more.
+
+    Attributes:
+        dagster_run: Of the run that made the card.
+        mlflow_run: Of the run of the model.
+        mlflow_served_by: The command after which the latter answers; empty if it does anyway.
+    """
 
     dagster_run: str
     mlflow_run: str
+    mlflow_served_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,20 @@ matplotlib takes a second to import and to draw three pictures, longer than most
 of events in Dagster's UI loads the pictures of a hundred base dates at once: they have to be small.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, floor, log10
 
 import numpy as np
 
 from credit_ct_dagster.contracts.trial import Trial, TrialState
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.pages.chart import Axis, Panel, picture, text
+from credit_ct_dagster.modeling.pages.chart import LETTER, Axis, Panel, picture, text
 from credit_ct_dagster.modeling.search.tuning import best_of, completed_of
 
 _BLUE, _ORANGE, _GRAY, _RED = "#4c72b0", "#dd8452", "#8c8c8c", "#c44e52"
 _PALEST, _DARKEST = np.array([247, 251, 255]), np.array([8, 48, 107])
+_WIDEST = 560
+"""Pixels of the column of values on the page of an asset, in a window of 1,400."""
 _CELL = 84
 _BAR = 20
 _APART = 6
@@ -30,7 +32,9 @@ def confusion_matrix_svg(counts: np.ndarray, title: str) -> str:
         title: What was measured.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    left, top, size = 96, 34, _CELL * len(schema.CLASSES)
+    left, top = max(96, _room_for(schema.CLASSES)), 34
+    cell = min(_CELL, (_WIDEST - left - 16) // len(schema.CLASSES))
+    size = cell * len(schema.CLASSES)
     middle = size / 2
     parts = [
         text(left + middle, 20, title, size=13),
@@ -38,21 +42,21 @@ def confusion_matrix_svg(counts: np.ndarray, title: str) -> str:
         text(16, top + middle, "true", turned=True),
     ]
     for place, name in enumerate(schema.CLASSES):
-        centre = (place + 0.5) * _CELL
+        centre = (place + 0.5) * cell
         parts += [
-            text(left + centre, top + size + 18, name),
+            text(left + centre, top + size + 18, _cut(name, cell)),
             text(left - 8, top + centre + 4, name, anchor="end"),
         ]
     for (true, predicted), count in np.ndenumerate(counts):
         share = float(shares[true, predicted])
         red, green, blue = (_PALEST + share * (_DARKEST - _PALEST)).round().astype(int)
-        x, y = left + predicted * _CELL, top + true * _CELL
+        x, y = left + predicted * cell, top + true * cell
         ink = "white" if share > 0.5 else "black"
         parts += [
-            f'<rect x="{x}" y="{y}" width="{_CELL}" height="{_CELL}"'
+            f'<rect x="{x}" y="{y}" width="{cell}" height="{cell}"'
             f' fill="rgb({red},{green},{blue})"/>',
-            text(x + _CELL / 2, y + _CELL / 2 - 2, f"{count:,}", color=ink),
-            text(x + _CELL / 2, y + _CELL / 2 + 14, f"{share:.0%}", color=ink),
+            text(x + cell / 2, y + cell / 2 - 2, f"{count:,}", color=ink),
+            text(x + cell / 2, y + cell / 2 + 14, f"{share:.0%}", color=ink),
         ]
     return picture(left + size + 16, top + size + 52, parts)
 
@@ -60,7 +64,8 @@ def confusion_matrix_svg(counts: np.ndarray, title: str) -> str:
 def importances_svg(importances: Mapping[str, float]) -> str:
     """Draw how much each feature moves the prediction, in percent, highest on top."""
     height = _BAR * len(importances)
-    panel = Panel(180, 34, 380, height)
+    left = max(180, _room_for(importances))
+    panel = Panel(left, 34, _WIDEST - left - 20, height)
     axis = Axis(0, max(importances.values(), default=0.0) or 1.0, panel.width)
     parts = panel.frame("Feature importances", "% (PredictionValuesChange)")
     parts += panel.ticks_along(axis)
@@ -86,11 +91,10 @@ def search_svg(
     """
     title = f"Minimised loss ({loss_function}), on validation"
     parts = [
-        *_accuracies(Panel(64, 34, 290, 220), trials),
-        *_losses(Panel(434, 34, 290, 220), curves, best_of(trials), title),
+        *_accuracies(Panel(64, 34, 400, 180), trials),
+        *_losses(Panel(64, 300, 400, 180), curves, best_of(trials), title),
     ]
-    # As wide as the column of values on the page of an asset.
-    return picture(744, 304, parts)
+    return picture(484, 530, parts)
 
 
 def _accuracies(panel: Panel, trials: Sequence[Trial]) -> list[str]:
@@ -147,6 +151,17 @@ def _losses(
         )
         parts.append(f'<polyline points="{line}" fill="none" {style}/>')
     return parts
+
+
+def _room_for(names: Iterable[str]) -> int:
+    """Pixels left of an axis for its names, and what is written before them."""
+    return 24 + ceil(LETTER * max(map(len, names), default=0))
+
+
+def _cut(name: str, pixels: float) -> str:
+    """A name that is in full elsewhere, as long as there is room."""
+    letters = int(pixels / LETTER)
+    return name if len(name) <= letters else f"{name[: letters - 1]}…"
 
 
 def _thinned(places: Sequence[float]) -> dict[int, float]:

@@ -11,6 +11,8 @@ from jinja2.bccache import Bucket
 
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.pages.chart import SYMBOLS, marker
+from credit_ct_dagster.partitions import moment_of
+from credit_ct_dagster.rounding import signed, told_apart
 
 _COMPILED = Path(__file__).with_name("__pycache__")
 
@@ -52,6 +54,9 @@ def _environment(compiled: Path = _COMPILED) -> jinja2.Environment:
     )
     environment.globals |= {
         "marker": marker,
+        "moment": moment_of,
+        "signed_text": signed,
+        "told_apart": told_apart,
         "symbols": SYMBOLS,
         "favourable": schema.FAVOURABLE,
         "target": schema.TARGET.replace("_", " "),

@@ -1,4 +1,4 @@
-"""What counts as a missing word: nothing, blanks, and how a spelling of NULL is recognised."""
+"""What counts as a missing word: nothing, and blanks."""
 
 from typing import TYPE_CHECKING
 
@@ -7,14 +7,6 @@ from credit_ct_dagster.modeling import schema
 # Definitions import this module; pandas takes half a second, and frames have methods enough.
 if TYPE_CHECKING:
     import pandas as pd
-
-WORDS_FOR_MISSING = frozenset(
-    {"NULL", "Null", "null", r"\N", "nan", "NaN", "NAN", "None", "<NA>", "NaT"}
-)
-r"""How databases and programs write a missing value into a file: MySQL NULL or \N, pandas the rest.
-
-In a table or a cell they are words like any other, and mean that something went wrong before.
-"""
 
 
 def with_blanks_missing(rows: "pd.DataFrame") -> "pd.DataFrame":

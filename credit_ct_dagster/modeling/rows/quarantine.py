@@ -12,8 +12,10 @@ import pandas as pd
 
 from credit_ct_dagster.errors.inputs import RowTypesError
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.rows.missing import WORDS_FOR_MISSING, with_blanks_missing
+from credit_ct_dagster.modeling.column import WORDS_FOR_MISSING
+from credit_ct_dagster.modeling.rows.missing import with_blanks_missing
 from credit_ct_dagster.modeling.rows.row_rules import RowRules
+from credit_ct_dagster.rounding import told_apart
 
 if TYPE_CHECKING:
     import pandera.pandas as pa
@@ -55,16 +57,18 @@ class CheckedRows:
         """Of all rows, 0 to 1."""
         return len(self.quarantined) / max(1, len(self.accepted) + len(self.quarantined))
 
-    def sentence(self) -> str:
-        """A summary for alerts, the most broken rule first; it quotes no value of a row."""
+    def sentence(self, *limits: float) -> str:
+        """A summary for alerts, the most broken rule first; it quotes no value of a row.
+
+        Args:
+            limits: What the share of quarantined rows is compared with.
+        """
         if self.quarantined.empty:
             return f"All {len(self.accepted):,} rows satisfy every rule."
         rules = "; ".join(f"{rule} ({rows:,} rows)" for rule, rows in self.per_rule.items())
         total = len(self.accepted) + len(self.quarantined)
-        return (
-            f"{len(self.quarantined):,} of {total:,} rows ({self.quarantined_share:.2%}) break a"
-            f" rule: {rules}."
-        )
+        share = told_apart(".2%", self.quarantined_share, *limits)
+        return f"{len(self.quarantined):,} of {total:,} rows ({share}) break a rule: {rules}."
 
 
 def check_rows(rows: pd.DataFrame, rules: RowRules) -> CheckedRows:

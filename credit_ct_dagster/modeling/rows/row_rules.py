@@ -13,10 +13,14 @@ class Bounds(BaseModel):
     """Between which values a number must lie, both included."""
 
     low: float | None = Field(
-        default=None, description="Quarantines rows with a lower value; none: no lower bound"
+        default=None,
+        allow_inf_nan=False,
+        description="Quarantines rows with a lower value; none: no lower bound",
     )
     high: float | None = Field(
-        default=None, description="Quarantines rows with a higher value; none: no upper bound"
+        default=None,
+        allow_inf_nan=False,
+        description="Quarantines rows with a higher value; none: no upper bound",
     )
 
     @model_validator(mode="after")

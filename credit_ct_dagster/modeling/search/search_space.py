@@ -95,6 +95,7 @@ class TuningParameters(BaseModel):
     max_seconds: float | None = Field(
         default=None,
         gt=0,
+        allow_inf_nan=False,
         description="Starts no candidate after this many seconds, above 0; running ones may end."
         " By default no limit, so that the result does not depend on the speed of the machine",
     )

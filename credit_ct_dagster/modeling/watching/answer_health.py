@@ -18,6 +18,7 @@ from credit_ct_dagster.errors.watching import ChangedClassesError, SlowAnswersEr
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.shares import chance_of, psi_of
 from credit_ct_dagster.modeling.watching.columns import BATCH, REQUEST
+from credit_ct_dagster.rounding import told_apart
 
 NAMES = {REQUEST: "over HTTP", BATCH: "in the batch"}
 _USUAL_DAYS = 14
@@ -133,10 +134,11 @@ def _classes(
     psi = psi_of(table)
     if psi < _CHANGED_PSI or chance_of(table) >= _CHANCE:
         return _about(Topic.classes, Severity.ok, text)
+    shown = told_apart(".2f", psi, _CHANGED_PSI)
     return HealthSentence(
         topic=Topic.classes,
         severity=Severity.warning,
-        text=f"{main.model_tag} answers other classes on {day} than before (PSI {psi:.2f}). {text}",
+        text=f"{main.model_tag} answers other classes on {day} than before (PSI {shown}). {text}",
         code=ChangedClassesError.code,
         action="Look at the skew and the drift of this day: either customers are others, or a"
         " feature is sent otherwise.",

@@ -6,8 +6,7 @@ from datetime import datetime
 from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.health import HealthSentence, OpenDecision, Severity, Topic
 from credit_ct_dagster.modeling.judging.standing import awaiting
-from credit_ct_dagster.modeling.watching.serving_health import moment_of
-from credit_ct_dagster.partitions import day_of
+from credit_ct_dagster.partitions import day_of, moment_of
 
 PERSON = "a person"
 

@@ -25,6 +25,7 @@ from credit_ct_dagster.modeling.judging import confusion
 from credit_ct_dagster.modeling.watching.answers import Answers, Draws, by_model, estimate
 from credit_ct_dagster.modeling.watching.learned import learned_sentence
 from credit_ct_dagster.modeling.watching.performance_rules import EstimationRules
+from credit_ct_dagster.rounding import told_apart
 
 _CLASSES = len(schema.CLASSES)
 _CELLS = _CLASSES**2
@@ -128,7 +129,8 @@ def _of_model_sentence(of: TagEstimate, unknown: int, rules: EstimationRules, da
         off = of.how_far_off
         parts.append(
             f"Of the {off.answers:,} answers with a label, the estimate is"
-            f" {off.estimated_accuracy:.3f} and the real accuracy {off.real_accuracy:.3f}."
+            f" {told_apart('.3f', off.estimated_accuracy, off.real_accuracy)} and the real accuracy"
+            f" {told_apart('.3f', off.real_accuracy, off.estimated_accuracy)}."
         )
     if of.record is None:
         parts.append("How far off its estimates are is not known before labels have come.")

@@ -50,6 +50,7 @@ class HealthRules(WatchRules):
     slow_ms: float = Field(
         default=250,
         gt=0,
+        allow_inf_nan=False,
         description="Milliseconds that 95 % of the answers over HTTP should not exceed; idle, they"
         " take about 10",
     )

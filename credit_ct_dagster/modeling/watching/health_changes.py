@@ -14,7 +14,7 @@ from credit_ct_dagster.contracts.health import (
 )
 from credit_ct_dagster.modeling.watching.answer_health import NAMES
 from credit_ct_dagster.modeling.watching.health import Measured
-from credit_ct_dagster.modeling.watching.serving_health import moment_of
+from credit_ct_dagster.partitions import moment_of
 
 _NOT_ASKED = "not asked"
 _OTHER_VOLUME = 0.2

@@ -8,7 +8,7 @@ import pandas as pd
 
 from credit_ct_dagster.contracts.serving_skew import Pattern
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.rows.missing import WORDS_FOR_MISSING
+from credit_ct_dagster.modeling.column import WORDS_FOR_MISSING
 
 NAMES_OF_MISSING = frozenset(
     {*(word.casefold() for word in WORDS_FOR_MISSING), schema.MISSING_WORD, "n/a", "na"}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from credit_ct_dagster.contracts.decision import Comparison, Estimate, Ground
+from credit_ct_dagster.contracts.decision import Comparison, Ground
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.probation import Verdict
 from credit_ct_dagster.contracts.utility import Utility
@@ -70,9 +70,9 @@ def evaluate(
     if few:
         return Findings(comparison, Verdict.undecided, few)
     seen = (
-        f"{comparison.metric.value} {comparison.challenger:.4f} against {comparison.champion:.4f}"
+        f"{comparison.figures}"
         f" of the model of {previous.base_dt} before it, difference"
-        f" {_signed(comparison.difference)} ({100 * rules.probation_confidence:g}% interval for all"
+        f" {comparison.difference.signed} ({100 * rules.probation_confidence:g}% interval for all"
         f" evaluations together), on {counted(rows)}"
     )
     allowed = rules.non_inferiority_margin if promoted_as == Ground.aged else 0.0
@@ -98,7 +98,3 @@ def too_few(comparison: Comparison, rules: GateRules) -> str:
         if found < least:
             return f"only {found:,} {what} ({option}: {least:,})"
     return ""
-
-
-def _signed(estimate: Estimate) -> str:
-    return f"{estimate.value:+.4f}, {estimate.low:+.4f} to {estimate.high:+.4f}"

@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from credit_ct_dagster.contracts.health import (
     DayFigures,
@@ -20,7 +18,7 @@ from credit_ct_dagster.errors.serving import (
     ServiceSilentError,
 )
 from credit_ct_dagster.modeling.watching.columns import REQUEST
-from credit_ct_dagster.partitions import TIMEZONE
+from credit_ct_dagster.partitions import moment_of
 
 _LOOK_AT_IT = (
     "Look at its log, and at credit-ct doctor. Until it is corrected, credit-ct rollback puts on"
@@ -144,8 +142,3 @@ def _named(champion: ServedChampion) -> str:
 def without_reference(text: str) -> str:
     """A sentence without its code and where to look it up: both are shown by themselves."""
     return re.sub(r" See CT-[A-Z0-9-]+: \S+", "", text)
-
-
-def moment_of(moment: datetime) -> str:
-    """A moment in Asia/Seoul, to the minute."""
-    return f"{moment.astimezone(ZoneInfo(TIMEZONE)):%Y-%m-%d %H:%M}"

@@ -13,6 +13,7 @@ from credit_ct_dagster.modeling.watching.finding import (
 )
 from credit_ct_dagster.modeling.watching.promise import shortfall_of
 from credit_ct_dagster.modeling.watching.watch_rules import Watched, WatchRules
+from credit_ct_dagster.rounding import told_apart
 
 if TYPE_CHECKING:
     from credit_ct_dagster.contracts.decision import Floor
@@ -49,8 +50,8 @@ def below_floor(watched: Watched, rules: WatchRules) -> Finding:
             missed.setdefault(each.what, []).append(each)
     ranked = sorted(missed.items(), key=lambda item: -len(item[1]))
     named = [
-        f"{what} on {count_of_days(len(floors))}, last {floors[-1].value:.3f} of at least"
-        f" {floors[-1].least:g}"
+        f"{what} on {count_of_days(len(floors))}, last"
+        f" {told_apart('.3f', floors[-1].value, floors[-1].least)} of at least {floors[-1].least:g}"
         for what, floors in ranked[:NAMED]
     ]
     more = f"; and {len(ranked) - NAMED} more" if len(ranked) > NAMED else ""
@@ -100,8 +101,9 @@ def below_estimate(watched: Watched, rules: WatchRules) -> Finding:
         champion,
         worse,
         f"{champion} was right less often than its probabilities promise on {len(worse)} of the"
-        f" last {count_of_days(len(days))} with enough labels, {span(worse)}: {real:.3f} instead of"
-        f" {promised:.3f}, on {answers:,} answers together.",
+        f" last {count_of_days(len(days))} with enough labels, {span(worse)}:"
+        f" {told_apart('.3f', real, promised)} instead of {told_apart('.3f', promised, real)}, on"
+        f" {answers:,} answers together.",
         "What customers' features say about them has changed since it was trained, or its"
         " probabilities were never right: compare them on its model card. Train on newer rows, or"
         " recalibrate it; until then, take estimates for too optimistic.",

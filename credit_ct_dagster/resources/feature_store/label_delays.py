@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
-from credit_ct_dagster.partitions import day_of, exists
+from credit_ct_dagster.partitions import day_of, exists, moment_of
 
 _QUANTILES = (0.1, 0.5, 0.9, 1.0)
 
@@ -31,7 +31,7 @@ class LabelDelays:
     changed: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        recorded = f"arrivals are recorded since {self.complete_since:%Y-%m-%d %H:%M} UTC"
+        recorded = f"arrivals are recorded since {moment_of(self.complete_since)}"
         if not self.quantiles:
             return (
                 f"{recorded}; except for what was there by then, no label arrived in the last"

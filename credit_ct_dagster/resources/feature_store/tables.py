@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from functools import lru_cache
+from typing import NamedTuple, Self
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, sqlite
@@ -39,28 +40,8 @@ class Tables:
             SettingsError: A name is a word of SQL.
         """
         require_plain_names()
-        metadata = sa.MetaData()
-        return cls(
-            labels=sa.Table(
-                LABELS,
-                metadata,
-                *_columns(schema.LABEL_COLUMNS, primary=set(schema.KEY)),
-                sa.Index(f"{LABELS}_by_date", schema.DATE),
-            ),
-            features=sa.Table(
-                FEATURES,
-                metadata,
-                *_columns(schema.FEATURE_COLUMNS, primary=set(schema.KEY)),
-                sa.Index(f"{FEATURES}_by_customer", schema.CUSTOMER, schema.DATE),
-            ),
-            target=sa.Table(
-                TRAINING_ROWS,
-                metadata,
-                *_columns(
-                    schema.MERGED_COLUMNS, primary={schema.BASE_DATE, schema.ID, schema.CUSTOMER}
-                ),
-            ),
-        )
+        columns = (schema.LABEL_COLUMNS, schema.FEATURE_COLUMNS, schema.MERGED_COLUMNS)
+        return cls(*_tables(*(tuple(map(_described, names)) for names in columns)))
 
     @property
     def sources(self) -> list[sa.Table]:
@@ -94,19 +75,60 @@ def require_plain_names() -> None:
         )
 
 
-def _columns(names: Sequence[str], *, primary: set[str]) -> list[sa.Column]:
+class _Described(NamedTuple):
+    """What a column of a table is made from."""
+
+    name: str
+    kind: schema.Kind
+    length: int | None
+    nullable: bool
+
+
+def _described(name: str) -> _Described:
+    column = schema.COLUMNS[name]
+    return _Described(name, column.kind, column.length, name in schema.SOURCE_FEATURES)
+
+
+@lru_cache(maxsize=1)
+def _tables(
+    labels: Sequence[_Described], features: Sequence[_Described], target: Sequence[_Described]
+) -> tuple[sa.Table, sa.Table, sa.Table]:
+    """The same objects for the same columns: SQLAlchemy then compiles each statement once."""
+    metadata = sa.MetaData()
+    return (
+        sa.Table(
+            LABELS,
+            metadata,
+            *_columns(labels, primary=set(schema.KEY)),
+            sa.Index(f"{LABELS}_by_date", schema.DATE),
+        ),
+        sa.Table(
+            FEATURES,
+            metadata,
+            *_columns(features, primary=set(schema.KEY)),
+            sa.Index(f"{FEATURES}_by_customer", schema.CUSTOMER, schema.DATE),
+        ),
+        sa.Table(
+            TRAINING_ROWS,
+            metadata,
+            *_columns(target, primary={schema.BASE_DATE, schema.ID, schema.CUSTOMER}),
+        ),
+    )
+
+
+def _columns(columns: Sequence[_Described], *, primary: set[str]) -> list[sa.Column]:
     return [
         sa.Column(
-            name,
-            _type(schema.COLUMNS[name]),
-            primary_key=name in primary,
-            nullable=name in schema.SOURCE_FEATURES,
+            column.name,
+            _type(column),
+            primary_key=column.name in primary,
+            nullable=column.nullable,
         )
-        for name in names
+        for column in columns
     ]
 
 
-def _type(column: schema.Column) -> "sa.Float | sa.String | sa.Text | KeyText":
+def _type(column: _Described) -> "sa.Float | sa.String | sa.Text | KeyText":
     if column.kind == schema.Kind.key:
         return KeyText(column.length)
     if column.kind == schema.Kind.number:

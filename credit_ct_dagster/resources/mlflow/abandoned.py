@@ -7,6 +7,8 @@ from credit_ct_dagster.resources.mlflow.pages import all_pages
 from credit_ct_dagster.resources.mlflow.tags import (
     BEST_RUN_TAG,
     DAGSTER_RUN_TAG,
+    IN_PROGRESS,
+    NOTE_TAG,
     PARENT_DAGSTER_RUN_TAG,
     REASON_TAG,
     SEARCH_TAG,
@@ -23,6 +25,17 @@ _PARENT_RUN_TAG = "mlflow.parentRunId"
 def status_of_parent(tags: Mapping[str, str]) -> str:
     """How a parent run, or an abandoned trial, ended: it has finished if its best run is known."""
     return "FINISHED" if BEST_RUN_TAG in tags else "FAILED"
+
+
+def end_parent(tracking: "MlflowTracking", run_id: str, dagster_run_id: str) -> str:
+    """Describe a parent run that ends without a model; returns how it ended."""
+    tags = tracking.client.get_run(run_id).data.tags
+    status = status_of_parent(tags)
+    if status == "FAILED":
+        why = f"It ended without a model; the page of Dagster run {dagster_run_id} says why."
+        note = tags.get(NOTE_TAG, IN_PROGRESS).replace(IN_PROGRESS, why)
+        tracking.client.set_tag(run_id, NOTE_TAG, note)
+    return status
 
 
 def settle(
@@ -68,10 +81,10 @@ def end_abandoned(tracking: "MlflowTracking", is_over: Callable[[str], bool]) ->
             tags = run.data.tags
             dagster_run_id = tags.get(DAGSTER_RUN_TAG) or tags.get(PARENT_DAGSTER_RUN_TAG)
             if dagster_run_id and is_over(dagster_run_id):
-                abandoned[run.info.run_id] = tags
-        for run_id, tags in abandoned.items():
+                abandoned[run.info.run_id] = dagster_run_id
+        for run_id, dagster_run_id in abandoned.items():
             client.set_tag(run_id, REASON_TAG, "The process that executed it was killed")
-            client.set_terminated(run_id, status_of_parent(tags))
+            client.set_terminated(run_id, end_parent(tracking, run_id, dagster_run_id))
     return list(abandoned)
 
 

@@ -9,7 +9,7 @@ import dagster as dg
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.garbage import no_search_for_garbage
 from credit_ct_dagster.partitions import PARTITION_TAG
-from credit_ct_dagster.resources.mlflow.abandoned import end_abandoned, status_of_parent
+from credit_ct_dagster.resources.mlflow.abandoned import end_abandoned, end_parent
 from credit_ct_dagster.resources.mlflow.tags import RUN_NAME_TAG, search_name
 from credit_ct_dagster.runs.failures import failure
 
@@ -56,8 +56,8 @@ def parent_run(context: dg.InitResourceContext) -> Iterator[Any]:
     finally:
         run = mlflow.active_run()
         if run is not None:
-            tags = tracking.client.get_run(run.info.run_id).data.tags
-            mlflow.end_run(status_of_parent(tags))
+            assert context.run_id is not None
+            mlflow.end_run(end_parent(tracking, run.info.run_id, context.run_id))
 
 
 def _named(context: dg.InitResourceContext) -> dg.InitResourceContext:

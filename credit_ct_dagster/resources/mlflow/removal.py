@@ -1,7 +1,7 @@
 """Deletes runs from MLflow, with the models and files that belong to them."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +14,11 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from credit_ct_dagster.partitions import day_of
 from credit_ct_dagster.resources.mlflow import internals
 from credit_ct_dagster.resources.mlflow.pages import all_pages
-from credit_ct_dagster.resources.mlflow.tags import BASE_DATE_TAG, PARENT_DAGSTER_RUN_TAG
+from credit_ct_dagster.resources.mlflow.tags import (
+    BASE_DATE_TAG,
+    BEST_RUN_TAG,
+    PARENT_DAGSTER_RUN_TAG,
+)
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking
 
 
@@ -42,6 +46,21 @@ class RemovableRuns:
         A run that failed before its base date was recorded counts for the day on which it started.
         """
         return self._runs
+
+    def without_trials(self, dagster_run_ids: Collection[str]) -> list[Run]:
+        """Runs of searches that Dagster runs began, and that neither found nor fitted a model.
+
+        One with trials is where the next attempt goes on.
+        """
+        runs = [run for of_day in self._runs.values() for run in of_day]
+        nesting = {run.data.tags.get(MLFLOW_PARENT_RUN_ID) for run in runs}
+        return [
+            run
+            for run in runs
+            if run.data.tags.get(PARENT_DAGSTER_RUN_TAG) in dagster_run_ids
+            and BEST_RUN_TAG not in run.data.tags
+            and run.info.run_id not in nesting
+        ]
 
     def size(self, run: Run) -> int:
         """Bytes of the files of a run and its models."""

@@ -6,6 +6,9 @@ RUN_NAME_TAG = "mlflow.runName"
 NOTE_TAG = "mlflow.note.content"
 """MLflow's own: the description of a run or an experiment, as Markdown."""
 
+IN_PROGRESS = "It is in progress."
+"""How the description of a search ends until it has a result, or has failed."""
+
 BASE_DATE_TAG = "credit_ct.base_dt"
 """Base date, of a trial and its parent."""
 

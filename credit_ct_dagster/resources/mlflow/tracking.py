@@ -12,6 +12,7 @@ import dagster as dg
 from pydantic import Field
 
 from credit_ct_dagster.errors.models import MissingModelError
+from credit_ct_dagster.makefile import command_of
 from credit_ct_dagster.outages import Dependency, translated
 from credit_ct_dagster.resources.mlflow.places import (
     database_file,
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 _CLASSIC_VIEW = "workflowType=machine_learning"
 """MLflow 3 opens for agents and their traces, unless the browser or the address asks for runs."""
+_LOCAL_UI = "http://127.0.0.1:5000"
+"""Where the runs of a database are served."""
 _EXPERIMENT_TAGS = {
     # What the experiment is about, for servers that choose the view by it.
     "mlflow.experimentKind": "custom_model_development",
@@ -62,9 +65,10 @@ class MlflowTracking(dg.ConfigurableResource):
         " server such as http://host:5000"
     )
     model_name: str = Field(description="Names the experiment that holds the runs")
-    ui_url: str = Field(
-        description="Where people open MLflow when tracking_uri is a database; a server is opened"
-        " at its own address"
+    ui_url: str | None = Field(
+        default=None,
+        description="Where people open MLflow; by default the address of the server, and of a"
+        " database http://127.0.0.1:5000",
     )
 
     @cached_property
@@ -173,10 +177,20 @@ class MlflowTracking(dg.ConfigurableResource):
             run_id: The run.
             page: One of its pages, such as `/artifacts/model_card.html`.
         """
-        is_server = self.tracking_uri.startswith(("http://", "https://"))
-        root = self.location if is_server else self.ui_url
+        root = self.ui_url or (_LOCAL_UI if self.served_by else self.location)
         path = f"experiments/{self.experiment_id()}/runs/{run_id}{page}"
         return f"{root.rstrip('/')}/#/{path}?{_CLASSIC_VIEW}"
+
+    @property
+    def served_by(self) -> str:
+        """The command that makes these pages answer; empty if a server does already."""
+        is_server = self.tracking_uri.startswith(("http://", "https://"))
+        return "" if self.ui_url or is_server else command_of("mlflow")
+
+    @property
+    def shown_command(self) -> dict[str, str]:
+        """The same as metadata, beside links to these pages."""
+        return {"mlflow_links_answer_after": self.served_by} if self.served_by else {}
 
     def tracker(self, nesting: "Nesting") -> "Tracker":
         """Records the trials of one search."""

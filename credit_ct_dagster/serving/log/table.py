@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from credit_ct_dagster import databases
 from credit_ct_dagster.causes import is_denied, server_code
@@ -73,18 +72,7 @@ def create_statements(dialect: Dialect) -> list[str]:
     Args:
         dialect: Of a connection, which knows the server's version.
     """
-    table = predictions_table()
-    create = str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)).strip()
-    indexes = sorted(table.indexes, key=lambda index: str(index.name))
-    if dialect.name == "sqlite":
-        made = (CreateIndex(index, if_not_exists=True) for index in indexes)
-        return [create, *(str(each.compile(dialect=dialect)) for each in made)]
-    body, _, options = create.rpartition("\n)")
-    keys = "".join(
-        f", \n\tKEY {index.name} ({', '.join(column.name for column in index.columns)})"
-        for index in indexes
-    )
-    return [f"{body}{keys}\n){options}"]
+    return databases.create_statements(predictions_table(), dialect)
 
 
 class LogTable:

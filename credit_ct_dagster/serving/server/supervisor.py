@@ -59,8 +59,13 @@ def require_protection(host: str, keys: Sequence[str]) -> None:
         )
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that accepts connections; they wait until a worker is ready.
+def listening(host: str, port: int, command: str = _COMMAND) -> socket.socket:
+    """A socket that accepts connections; they wait until a server is ready.
+
+    Args:
+        host: An address of this machine.
+        port: The port.
+        command: Who listens, with the options `--host` and `--port`.
 
     Raises:
         UnusableAddressError: Another process holds the port, or the address is not of this machine.
@@ -72,11 +77,11 @@ def listening(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise UnusableAddressError(
                 f"Port {port} of {host} is held by {_holder(port)}. End it, or choose another port:"
-                " credit-ct serve --port."
+                f" {command} --port."
             ) from None
         raise UnusableAddressError(
-            f"The service cannot listen on port {port} of {host}: {error.strerror or error}. Choose"
-            " an address of this machine and a free port: credit-ct serve --host --port."
+            f"{command} cannot listen on port {port} of {host}: {error.strerror or error}. Choose"
+            f" an address of this machine and a free port: {command} --host --port."
         ) from None
 
 
@@ -211,7 +216,8 @@ def log_config(as_json: bool) -> dict[str, Any]:
         as_json: Whether as JSON; the platform's own modules log so by `settings.set_up_process`.
     """
     formatter: dict[str, Any] = {
-        "format": "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
+        "()": "credit_ct_dagster.logs.LineFormatter",
+        "format": "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s",
     }
     if as_json:
         formatter = {"()": "credit_ct_dagster.logs.json_formatter"}
@@ -286,6 +292,8 @@ def _holder(port: int) -> str:
 
 def _program(process: psutil.Process) -> str:
     command = process.cmdline()
-    if any(Path(part).name == "credit-ct" for part in command[:2]) and "serve" in command:
-        return _COMMAND
+    if any(Path(part).name == "credit-ct" for part in command[:2]):
+        return next(
+            (f"credit-ct {each}" for each in ("serve", "ui") if each in command), "credit-ct"
+        )
     return str(process.name())

@@ -31,8 +31,8 @@ INVOCATIONS = "/invocations"
 
 _SERVER = "credit_ct_dagster.serving.server.package_server"
 _INSTALLED_IN = str(Path(__file__).parents[3])
-# What an interpreter and its libraries need to run at all; none of them is a secret.
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
+# What an interpreter and its libraries need to run at all, and what the rows are; none is a secret.
+_PASSED_ON = ("DATA_SCHEMA", "PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
 _MOST_BYTES = 10_000_000
 _MOST_CHARACTERS = 300
 

@@ -160,6 +160,13 @@ def test_a_better_model_below_a_floor_where_it_loses_stays_out(
     assert expected in decision.sentence
 
 
+def test_figures_that_differ_look_different() -> None:
+    """A value just below its floor, and an interval that nearly ends at 0."""
+    refused = _first(_missed(FloorVerdict.below, None, value=0.3999))
+    assert "recall of Good 0.3999 on 50 rows (at least 0.4)" in refused.sentence
+    assert "interval -0.00002 to +0.0500" in _decided(-0.00002, 0.05).sentence
+
+
 def test_a_floor_that_may_be_missed_by_chance_keeps_nobody_out() -> None:
     """Neither a better challenger nor one that replaces an old champion."""
     uncertain = _missed(FloorVerdict.uncertain, value=0.39)

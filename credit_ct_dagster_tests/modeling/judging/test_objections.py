@@ -85,3 +85,26 @@ def test_a_rejection_is_named(decisions: DecisionsInMemory) -> None:
     decisions.add(_NEWER, Ground.rejected, by="Lee")
     decisions.add(_NEWER, Ground.rejected, by=PROBATION)
     assert _against(decisions, _NEWER) == ("Lee has rejected it (decision 3): because",)
+
+
+@pytest.mark.parametrize(
+    ("by", "ground", "sentence", "said"),
+    [
+        ("Ann", Ground.rolled_back, "Rolled back by Ann: because", "Ann has rolled it back"),
+        ("Ann", Ground.person, "Rolled back by Ann: because", "Ann has rolled it back"),
+        (PROBATION, Ground.rolled_back, "Rolled back: because.", "probation has rolled it back"),
+        ("Ann", Ground.person, "Promoted by Ann: because", None),
+    ],
+)
+def test_a_model_that_was_rolled_back_is_named(
+    decisions: DecisionsInMemory, by: str, ground: Ground, sentence: str, said: str | None
+) -> None:
+    """By whomever, by this release or an earlier one; until it serves again, and goes otherwise."""
+    floors = (_floor(FloorVerdict.met, 0.6),)
+    decisions.add(_NEWER, Ground.better, promoted=True, floors=floors)
+    decisions.add(_CHAMPION, ground, promoted=True, by=by, sentence=sentence)
+    assert _against(decisions, _NEWER) == ((f"{said} (decision 3): because",) if said else ())
+    decisions.add(_NEWER, Ground.person, promoted=True, by="Bob")
+    decisions.add("2025-03-07", Ground.better, promoted=True, floors=floors)
+    older = f"its base date, {_NEWER}, is older than the champion's, 2025-03-07"
+    assert _against(decisions, _NEWER) == (older,)

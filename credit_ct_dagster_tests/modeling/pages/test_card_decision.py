@@ -32,6 +32,7 @@ def test_a_card_follows_later_decisions_and_keeps_its_evidence() -> None:
     record = cards.decided()
     page = cards.card(record=record).html()
     assert "<strong>Promoted</strong>" in page
+    assert "Decided by gate, 2025-02-01 15:00 Asia/Seoul; record " in page
     back = Decision(promoted=True, ground=Ground.person, sentence="Rolled back by Lee: <i>")
     after = _card_decision(record, _later(record, "Lee", back)).put_on(page)
     assert "<strong>No longer in service</strong>" in after

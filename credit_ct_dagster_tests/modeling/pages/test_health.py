@@ -84,8 +84,8 @@ def test_what_labels_have_said_since_follows_the_sentences(day: DayFigures, said
     page = HealthPage(healths.record(), _RUN, _ASSET, newest=newest, newest_url="/2025-03-06")
     read = _read(page.html(), "since")
     assert read == (
-        f"What is known by now {said} As of 2025-03-07 09:31, when 2025-03-06 was looked at. All"
-        " else on this page is as of 2025-03-05 09:31."
+        f"What is known by now {said} As of 2025-03-07 09:31 Asia/Seoul, when 2025-03-06 was"
+        " looked at. All else on this page is as of 2025-03-05 09:31 Asia/Seoul."
     )
     ids = re.findall(r'<section id="([a-z0-9-]+)"', page.html())
     assert ids[:3] == ["sentences", "since", "decisions"]

@@ -1,10 +1,15 @@
 """The model card: every figure in words that stay true when something is not known."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from credit_ct_dagster.contracts.assessment import AssessmentReport, ReasonStability
+from credit_ct_dagster.contracts.assessment import (
+    AssessmentReport,
+    ProbabilityQuality,
+    ReasonStability,
+)
 from credit_ct_dagster.contracts.decision import Estimate, FloorVerdict, Ground
 from credit_ct_dagster_tests.modeling.pages import cards
 from credit_ct_dagster_tests.modeling.pages.sections import section
@@ -129,6 +134,9 @@ def test_the_calibration_error_is_beside_that_of_a_perfect_model() -> None:
     more = cards.report(holdout=_miscalibrated())
     assert "0.090, is higher than chance explains" in section("calibration", report=more)
     assert "The expected calibration error is 0.090" in section("findings", report=more)
+    holdout = cards.assessment(calibrated=ProbabilityQuality(log_loss=0.51, brier=0.31, ece=0.0462))
+    read = section("findings", report=cards.report(holdout=holdout))
+    assert "error is 0.0462; a perfect model has more than 0.0460" in read
 
 
 def test_a_calibration_on_other_rows_is_named() -> None:
@@ -159,9 +167,9 @@ def test_the_preset_and_monotone_are_among_the_parameters() -> None:
     shared = "text counts learning_rate 0.05 iterations, at most 900"
     assert f"trees 217 preset quality monotone yes {shared}" in read
     read = section("calibration", search=monotone, package=cards.package(calibration="none"))
-    assert "none, because the model follows declared directions (monotone: true)" in read
-    assert "selected by log-loss" not in read
-    assert "selected by log-loss" in section("calibration")
+    assert "not recalibrated, because the model follows declared directions" in read
+    assert "had the lowest log-loss" not in read
+    assert "had the lowest log-loss" in section("calibration")
 
 
 def test_too_little_evidence_says_no_more_than_that() -> None:
@@ -222,3 +230,10 @@ def _miscalibrated() -> Any:
     quality = cards.assessment().calibrated.model_copy(update={"ece": 0.09})
     perfect = Estimate(value=0.029, low=0.014, high=0.046)
     return cards.assessment(calibrated=quality, perfect_ece=perfect)
+
+
+def test_a_link_that_needs_a_server_says_how_to_start_it() -> None:
+    """That of the embedded default; in a stack it is no news."""
+    assert "while MLflow is served" not in section("lineage")
+    links = replace(cards.card().links, mlflow_served_by="make mlflow")
+    assert "while MLflow is served: make mlflow" in section("lineage", links=links)

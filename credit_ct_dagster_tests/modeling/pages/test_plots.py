@@ -49,7 +49,7 @@ def test_a_search_shows_how_each_trial_ended() -> None:
     points = list(ElementTree.fromstring(svg).iter(f"{_SVG}circle"))
     places = sorted((float(each.attrib["cx"]), float(each.attrib["cy"])) for each in points)
     assert [x for x, _ in places] == pytest.approx(
-        [64 + 290 * number / 26 for number in (0, 4, 7)], abs=0.1
+        [64 + 400 * number / 26 for number in (0, 4, 7)], abs=0.1
     )
     assert np.argsort([-y for _, y in places]).tolist() == [0, 2, 1]
     words = _words(svg)
@@ -65,7 +65,7 @@ def test_the_curve_of_the_best_trial_is_in_front() -> None:
     lines = list(ElementTree.fromstring(svg).iter(f"{_SVG}polyline"))
     assert [each.get("stroke-width") for each in lines] == [None, None, "2"]
     points = [tuple(map(int, each.split(","))) for each in lines[-1].attrib["points"].split()]
-    assert (points[0][0], points[-1][0]) == (434, 724)
+    assert (points[0][0], points[-1][0]) == (64, 464)
     assert [x for x, _ in points] == sorted(x for x, _ in points)
     assert [y for _, y in points] == sorted(y for _, y in points)
 
@@ -104,7 +104,7 @@ def test_bars_are_as_long_as_importances_are_high() -> None:
     """In the order that is given."""
     svg = importances_svg({"outstanding_debt": 40.0, "interest_rate": 20.0, "age": 0.0})
     bars = list(ElementTree.fromstring(svg).iter(f"{_SVG}rect"))[1:]
-    assert [float(each.attrib["width"]) for each in bars] == [380.0, 190.0, 0.0]
+    assert [float(each.attrib["width"]) for each in bars] == [360.0, 180.0, 0.0]
     assert [w for w in _words(svg) if w in schema.FEATURES] == [
         "outstanding_debt", "interest_rate", "age",
     ]  # fmt: skip
@@ -123,6 +123,26 @@ def test_bars_are_as_long_as_importances_are_high() -> None:
 def test_ticks_are_round(low: float, high: float, whole: bool, labels: list[str]) -> None:
     """And inside of the axis."""
     assert [label for _, label in Axis(low, high, 100).ticks(whole)] == labels
+
+
+@pytest.mark.parametrize("classes", [2, 3, 8])
+def test_pictures_fit_the_page_of_an_asset_on_a_laptop(
+    monkeypatch: pytest.MonkeyPatch, classes: int
+) -> None:
+    """560 pixels are what a window of 1,400 leaves; names are in full, columns' cut where long."""
+    names = [f"{'a very long name of class '}{number:05}" for number in range(classes)]
+    monkeypatch.setattr(schema, "CLASSES", names)
+    matrix = confusion_matrix_svg(np.eye(classes, dtype=int), "Holdout")
+    search = search_svg(_trials({0: 0.7}), {0: _LOSSES}, "MultiClassOneVsAll")
+    importances = importances_svg(dict.fromkeys(names, 4.0))
+    for svg in (matrix, search, importances):
+        assert int(ElementTree.fromstring(svg).attrib["width"]) <= 560
+        for word in ElementTree.fromstring(svg).iter(f"{_SVG}text"):
+            long = 6.2 * len(word.text or "")
+            begins = {"start": 0.0, "middle": long / 2, "end": long}[word.attrib["text-anchor"]]
+            assert float(word.attrib["x"]) - begins >= 0, word.text
+    assert set(names) <= set(_words(matrix))
+    assert set(names) <= set(_words(importances))
 
 
 def test_pictures_are_small() -> None:

@@ -1,5 +1,6 @@
 """The templates of pages."""
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,3 +32,10 @@ def _afresh(compiled: Path) -> Callable[[], Any]:
     """The environment of a process that has loaded no template yet."""
     made = _ENVIRONMENT(compiled)
     return lambda: made
+
+
+def test_every_column_has_a_header() -> None:
+    """Whoever has a table read aloud hears what a figure is."""
+    templates = sorted(Path(rendering.__file__).with_name("templates").rglob("*.j2"))
+    assert len(templates) > 15
+    assert not [each for each in templates if re.search(r"<th[^>]*></th>", each.read_text())]

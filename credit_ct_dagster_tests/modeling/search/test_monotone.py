@@ -29,7 +29,7 @@ from credit_ct_dagster_tests.modeling.conftest import (
 )
 
 _WEIGHTS = [[1, 1, 1], [3, 1, 1], [1, 2, 1], [1, 1, 4]]
-_VALUES = 12
+_VALUES = 6
 
 
 @pytest.fixture(scope="module")

@@ -38,8 +38,8 @@ def test_a_decision_by_a_person_is_a_sentence() -> None:
     """On the page of the day on which it was taken; those of the gate are no news there."""
     assert _world(waits=False) == (
         [
-            "Decision 2 on the model of base date 2025-03-02, by Kim at 2025-03-10 10:00: Promoted"
-            " by Kim: x"
+            "Decision 2 on the model of base date 2025-03-02, by Kim at 2025-03-10 10:00"
+            " Asia/Seoul: Promoted by Kim: x"
         ],
         [],
     )

@@ -43,8 +43,8 @@ def test_a_healthy_champion_calls_for_nobody() -> None:
     found = sentences_of(measured(), HealthRules())
     assert {each.severity for each in found} <= {Severity.ok, Severity.notice}
     assert [each.text for each in found][:4] == [
-        "m:2 of base date 2025-02-19 serves over HTTP since 2025-03-03 09:31, in 2 processes. It"
-        " has been the champion since 2025-02-20 10:00 (by gate).",
+        "m:2 of base date 2025-02-19 serves over HTTP since 2025-03-03 09:31 Asia/Seoul, in 2"
+        " processes. It has been the champion since 2025-02-20 10:00 Asia/Seoul (by gate).",
         f"Answers on {DAY}: 100 over HTTP (median of the 14 days before: 100).",
         "Half of the answers over HTTP took 5.0 ms or less, 95 % 12 ms, 99 % 24 ms.",
         "Classes over HTTP: Poor 30%, Standard 50%, Good 20%; on the 14 days before, Poor 30%,"

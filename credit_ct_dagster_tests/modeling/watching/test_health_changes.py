@@ -121,7 +121,7 @@ def test_another_champion_and_the_decision_on_it_are_named() -> None:
     found = changes_of(measured(decisions=[old, new]), [], _before(champion=former))
     assert found == (
         "m:2 of base date 2025-02-19 is the champion, in place of m:1.",
-        "Decision 7 (Ada, 2025-03-05 07:31): m:2 serves.",
+        "Decision 7 (Ada, 2025-03-05 07:31 Asia/Seoul): m:2 serves.",
     )
     assert changes_of(measured(), [], _before(champion=None)) == (
         "m:2 of base date 2025-02-19 is the champion.",
@@ -135,7 +135,7 @@ def test_another_champion_and_the_decision_on_it_are_named() -> None:
         ({"tag": "m:1"}, ("The service answers with m:2; it was m:1.",)),
         (
             {"instances": (ServiceInstance(tag="m:2", since=NOW - timedelta(days=9)),)},
-            ("The service was started again at 2025-03-03 09:31.",),
+            ("The service was started again at 2025-03-03 09:31 Asia/Seoul.",),
         ),
         ({"status": "not asked", "tag": "m:1"}, (f"Nothing: all is as it was on {_BEFORE}.",)),
     ],

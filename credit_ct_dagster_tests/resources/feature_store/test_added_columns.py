@@ -28,7 +28,7 @@ _NUMBER = "{name: interval, kind: number, description: A word that servers reser
 _ADDED = [
     _NUMBER,
     "{name: housing, kind: category, description: A home, length: 10, words: [own, rent]}",
-    "{name: hobbies, kind: text, description: Separated by semicolons, separator: ;}",
+    '{name: hobbies, kind: text, description: Separated by commas, separator: ","}',
 ]
 _NAMES = ["interval", "housing", "hobbies"]
 
@@ -130,7 +130,7 @@ def test_every_later_step_takes_it_from_the_schema(monkeypatch: pytest.MonkeyPat
     model = fit(data, {"iterations": 5, "loss_function": "MultiClassOneVsAll"}, 5, thread_count=1)
     assert model.feature_names_ == schema.FEATURES
 
-    moved = splits["train"].assign(housing="own", hobbies="chess;third")
+    moved = splits["train"].assign(housing="own", hobbies="chess,third")
     drift = {each.column: each.verdict for each in feature_drift(splits["train"], moved)}
     assert set(drift) == set(schema.FEATURES)
     assert drift["housing"] == drift["hobbies"] == "much drift"

@@ -72,8 +72,8 @@ def test_a_time_without_labels_has_no_delay(store: FeatureStore) -> None:
     delays = begun(store).arrivals.delays(days=7)
     assert delays is not None
     assert str(delays) == (
-        "arrivals are recorded since 2025-03-01 03:00 UTC; except for what was there by then, no"
-        " label arrived in the last 7 days"
+        "arrivals are recorded since 2025-03-01 12:00 Asia/Seoul; except for what was there by"
+        " then, no label arrived in the last 7 days"
     )
 
 

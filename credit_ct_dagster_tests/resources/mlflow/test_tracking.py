@@ -10,6 +10,7 @@ import pytest
 
 from credit_ct_dagster.contracts.trial import Trial, TrialState
 from credit_ct_dagster.errors.models import MissingModelError, MlflowUnavailableError
+from credit_ct_dagster.makefile import command_of
 from credit_ct_dagster.modeling.search.trials import FittedTrial
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.mlflow.abandoned import settle
@@ -33,24 +34,31 @@ def test_files_of_runs_lie_beside_the_store(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "start"),
+    ("uri", "ui_url", "root"),
     [
-        (None, "http://127.0.0.1:5000/#/experiments/"),
-        ("http://user:hush@mlflow:5000", "http://mlflow:5000/#/experiments/"),
+        (None, None, "http://127.0.0.1:5000"),
+        (None, "http://ui:80/", "http://ui:80"),
+        ("http://user:hush@mlflow:5000", None, "http://mlflow:5000"),
+        ("http://user:hush@mlflow:5000", "http://ui:80/", "http://ui:80"),
     ],
 )
 def test_links_lead_to_the_run_and_hold_no_secret(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch, uri: str | None, start: str
+    platform: Platform,
+    monkeypatch: pytest.MonkeyPatch,
+    uri: str | None,
+    ui_url: str | None,
+    root: str,
 ) -> None:
-    """A server's own address, or the address of the UI of a local store."""
+    """Where people open MLflow: in a stack, they do not reach the server by the platform's name."""
     monkeypatch.setattr(MlflowTracking, "experiment_id", lambda self: "1")
     tracking = MlflowTracking(
         tracking_uri=uri or platform.tracking.tracking_uri,
         model_name="m",
-        ui_url="http://127.0.0.1:5000/",
+        ui_url=ui_url,
     )
-    assert tracking.run_url("abc").startswith(start)
+    assert tracking.run_url("abc").startswith(f"{root}/#/experiments/")
     assert "hush" not in tracking.run_url("abc")
+    assert tracking.served_by == (command_of("mlflow") if root == "http://127.0.0.1:5000" else "")
 
 
 @pytest.mark.parametrize("step", ["features_target", "preprocessing"])

@@ -87,7 +87,8 @@ def test_standard_input_and_output_are_a_filter(customers: Path, rows: pd.DataFr
     found = pd.read_csv(io.StringIO(done.stdout), dtype={"id": str})
     assert list(found) == [*schema.KEY, *_ANSWER]
     assert list(found["id"]) == list(rows["id"].astype(str))
-    assert done.stderr.startswith("30 rows scored with m:1 in ")
+    assert done.stderr.startswith("30 rows scored in ")
+    assert "\nModel m:1" in done.stderr
     assert not {"name", "ssn"} & set(found)
 
 
@@ -236,7 +237,7 @@ def test_the_champion_predicts_a_file_as_it_does_a_frame(trained: Trained, tmp_p
     for model in ("@champion", tag, tag.partition(":")[2], BASE_DT):
         done = platform.command("predict", str(source), "--model", model)
         assert done.exit_code == 0, done.output
-        assert f"60 rows scored with {tag} (base date {BASE_DT}, champion)" in done.stderr
+        assert f"Model {tag} (base date {BASE_DT}, champion)" in done.stderr
         outputs.append(done.stdout)
     assert len(set(outputs)) == 1
     found = pd.read_csv(io.StringIO(outputs[0]), float_precision="round_trip")

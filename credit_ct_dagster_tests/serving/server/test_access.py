@@ -2,6 +2,7 @@
 
 import logging
 import logging.config
+import re
 import socket
 from pathlib import Path
 from threading import Event
@@ -93,13 +94,15 @@ def test_ipv6_is_served() -> None:
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_the_processes_can_be_told_how_to_log(as_json: bool) -> None:
-    """The configuration is one that `logging` takes."""
+    """The configuration is one that `logging` takes; times are in UTC, and say so."""
     configured = supervisor.log_config(as_json)
     names = {name: logging.getLogger(name) for name in configured["loggers"]}
     before = {name: (each.handlers[:], each.level, each.propagate) for name, each in names.items()}
     try:
         logging.config.dictConfig(configured)
-        assert names["uvicorn"].handlers
+        [handler] = names["uvicorn"].handlers
+        line = handler.format(logging.makeLogRecord({"msg": "ready"}))
+        assert re.search(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z\b", line), line
     finally:
         for name, (handlers, level, propagate) in before.items():
             names[name].handlers, names[name].propagate = handlers, propagate

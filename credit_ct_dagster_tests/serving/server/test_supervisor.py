@@ -16,6 +16,7 @@ from credit_ct_dagster.operations.service import Service
 from credit_ct_dagster.serving.contract import example
 from credit_ct_dagster_tests.platform import Platform, Templates
 from credit_ct_dagster_tests.serving.server.served_platform import DAYS, RunningServer, TwoModels
+from credit_ct_dagster_tests.webserver import until
 
 _SECONDS = 60
 
@@ -58,8 +59,9 @@ def test_a_worker_has_all_that_it_needs(server: RunningServer, two_models: TwoMo
     with engine.connect() as connection:
         logged = connection.scalars(sa.text("SELECT request_id FROM credit_predictions")).all()
     assert answer["request_id"] in logged
-    metrics = server.get("/metrics").decode()
-    assert 'credit_ct_requests_total{route="/predict_customer",status="200"} 1.0' in metrics
+    # Counted after the answer was sent.
+    counted = 'credit_ct_requests_total{route="/predict_customer",status="200"} 1.0'
+    until(lambda: counted in server.get("/metrics").decode(), _SECONDS, "the request", 0.05)
     model = json.loads(server.get("/model"))
     assert model["details"]["libraries"]["catboost"]
 
