@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing
+import sys
 
 import coloredlogs
 import dagster as dg
@@ -18,13 +19,15 @@ _dagsters_install = coloredlogs.install
 
 
 def write_few_lines() -> None:
-    """From now on runs in this process write few lines, if it is one of a code server.
+    """From now on runs in this process write few lines, if a code server started it.
 
     Their logs are in the UI. Dagster writes them to the terminal as well, with every event, and has
     no option for it: an instance's `python_log_level` would take the events from the UI, too. A
-    command that executes a run in its own process, as `dagster job execute`, writes them all.
+    command that executes a run, as `dagster job execute`, writes them all.
     """
-    if multiprocessing.parent_process() is None or coloredlogs.install is not _dagsters_install:
+    # A process that another one starts has the arguments of the first.
+    is_of_server = sys.argv[1:3] == ["api", "grpc"] and multiprocessing.parent_process() is not None
+    if not is_of_server or coloredlogs.install is not _dagsters_install:
         return
     coloredlogs.install = _install
 

@@ -173,9 +173,7 @@ def test_an_encoding_is_read_as_it_was_written(encoding: Encoding) -> None:
 
 def test_other_cannot_be_declared() -> None:
     """Its column has all kinds that are not."""
-    with pytest.raises(
-        ValueError, match="loans: 'other' stands for all kinds that are not declared"
-    ):
+    with pytest.raises(ValueError, match="'other' stands for all kinds that are not declared"):
         schema.Column(
             name="loans",
             kind=schema.Kind.text,
