@@ -105,10 +105,10 @@ def _authorities_are_not_read() -> Iterator[None]:
 
     No server of a test has a certificate of theirs, but of a file that the test names.
     """
-    read = ssl.SSLContext.load_default_certs
+    read, given = ssl.SSLContext.load_default_certs, os.environ.get("SSL_CERT_FILE")
 
     def read_named(context: ssl.SSLContext, *purpose: ssl.Purpose) -> None:
-        if "SSL_CERT_FILE" in os.environ:
+        if os.environ.get("SSL_CERT_FILE") != given:
             read(context, *purpose)
 
     with pytest.MonkeyPatch.context() as patch:
