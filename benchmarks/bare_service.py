@@ -4,10 +4,10 @@ import click
 import uvicorn
 
 from credit_ct_dagster.cli.service_app import LIBRARIES
+from credit_ct_dagster.entry_point import set_up_process
 from credit_ct_dagster.serving.follower import ChampionFollower
 from credit_ct_dagster.serving.http.parts import Parts
 from credit_ct_dagster.serving.http.service import service_app
-from credit_ct_dagster.settings import set_up_process
 from credit_ct_dagster.wiring import Wiring
 
 

@@ -18,6 +18,7 @@ from benchmarks.intervals import union_seconds
 from benchmarks.windows import BASE_DT, read_splits
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLIT_FILES
 from credit_ct_dagster.contracts.trial import Trial
+from credit_ct_dagster.entry_point import set_up_process
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.evaluation import predict
 from credit_ct_dagster.modeling.rows.preparation import fit_scalers, prepare
@@ -32,7 +33,6 @@ from credit_ct_dagster.search.search import (
     run_trials,
     search,
 )
-from credit_ct_dagster.settings import set_up_process
 from credit_ct_dagster.wiring import Wiring
 
 logger = logging.getLogger(__name__)

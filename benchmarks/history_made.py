@@ -12,14 +12,14 @@ import dagster as dg
 import sqlalchemy as sa
 
 from benchmarks.history_copies import DagsterHistory, Names, copy_folder, copy_package
-from credit_ct_dagster.assets.merged_rows import EXPIRY_CHECK, FEATURES_TARGET
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.decision import DecisionRecord
+from credit_ct_dagster.entry_point import set_up_process
+from credit_ct_dagster.evidence.merged_rows import EXPIRY_CHECK, FEATURES_TARGET
 from credit_ct_dagster.partitions import last_expired
 from credit_ct_dagster.resources.feature_store.tables import Tables
 from credit_ct_dagster.runs.history import BASE_DATE, RunHistory
 from credit_ct_dagster.runs.instance import configured_instance
-from credit_ct_dagster.settings import set_up_process
 from credit_ct_dagster.wiring import Wiring
 
 _FOLDERS = (files.PREPROCESSING_FOLDER, files.MODEL_FOLDER, files.SCORES_FOLDER)

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from benchmarks.engine import peak_gib
+from credit_ct_dagster.entry_point import set_up_process
 from credit_ct_dagster.loading.csv_files import check_features, check_labels
 from credit_ct_dagster.resources.feature_store.tables import FEATURES, LABELS
-from credit_ct_dagster.settings import set_up_process
 from credit_ct_dagster.wiring import Wiring
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -9,10 +9,10 @@ import click
 from distributed import Client
 
 from benchmarks.engine import peak_gib
+from credit_ct_dagster.entry_point import set_up_process
 from credit_ct_dagster.resources.feature_store.rows_to_score import Customers
 from credit_ct_dagster.scoring import dask_workers  # noqa: F401 - imported before the measurement
 from credit_ct_dagster.scoring.scoring import PinnedModel, ScoringRequest, score_customers
-from credit_ct_dagster.settings import set_up_process
 from credit_ct_dagster.wiring import Wiring
 
 CHUNK_ROWS = 50_000

@@ -10,6 +10,7 @@ import click
 import psutil
 
 from benchmarks.engine import peak_gib
+from credit_ct_dagster.entry_point import set_up_process
 from credit_ct_dagster.modeling.watching import columns
 from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
 from credit_ct_dagster.modeling.watching.skew_rules import SkewRules
@@ -17,7 +18,6 @@ from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswe
 from credit_ct_dagster.runs.instance import configured_instance
 from credit_ct_dagster.runs.model_runs import MODEL_TAG
 from credit_ct_dagster.runs.purposes import MONITORING
-from credit_ct_dagster.settings import set_up_process
 from credit_ct_dagster.wiring import Wiring
 
 

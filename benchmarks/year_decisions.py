@@ -10,10 +10,10 @@ import pandas as pd
 from benchmarks.year_models import YearModel
 from credit_ct_dagster.contracts.decision import GATE, Decision, DecisionRecord, Ground
 from credit_ct_dagster.contracts.utility import Utility
+from credit_ct_dagster.decisions.tenures import came_back_on, history_of
 from credit_ct_dagster.modeling.judging.evidence import examine
 from credit_ct_dagster.modeling.judging.gate import decide
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
-from credit_ct_dagster.tenures import came_back_on, history_of
 
 Holdouts = Mapping[str, pd.DataFrame]
 """Labelled rows of customers that no model has seen, per window's base date, the newest first."""

@@ -10,11 +10,11 @@ from typing import Any
 
 from benchmarks.year_decisions import Decisions, Holdouts, pooled
 from benchmarks.year_models import YearModel
-from credit_ct_dagster.assets.evaluated_probation import EvaluatedProbation
-from credit_ct_dagster.assets.judged_models import AnsweredHoldouts
 from credit_ct_dagster.contracts.decision import GATE, Decision, DecisionRecord
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.probation import ProbationRecord
+from credit_ct_dagster.evidence.evaluated_probation import EvaluatedProbation
+from credit_ct_dagster.evidence.judged_models import AnsweredHoldouts
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling.watching.probation_rules import ProbationRules
 from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers

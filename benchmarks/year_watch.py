@@ -22,6 +22,7 @@ from credit_ct_dagster.contracts.probation import ProbationPolicy, ProbationReco
 from credit_ct_dagster.contracts.served_performance import EstimatedPerformance, ServedPerformance
 from credit_ct_dagster.contracts.serving_skew import ServingSkew
 from credit_ct_dagster.contracts.triggers import Retrain, Watch
+from credit_ct_dagster.decisions.tenures import challengers_on, probation_on
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.watching.answer_health import class_sentences
@@ -40,7 +41,6 @@ from credit_ct_dagster.modeling.watching.skew import feature_skew, served_drift
 from credit_ct_dagster.modeling.watching.skew_rules import SkewRules
 from credit_ct_dagster.modeling.watching.triggers import watch
 from credit_ct_dagster.modeling.watching.watch_rules import Watched, WatchRules
-from credit_ct_dagster.tenures import challengers_on, probation_on
 
 WATCH_RULES = WatchRules(retrain=Retrain.bank)
 """The defaults; only trainings that triggers start are switched on."""

@@ -7,10 +7,10 @@ from functools import cache
 
 from distributed import Client
 
+from credit_ct_dagster.entry_point import set_up_process
 from credit_ct_dagster.errors.inputs import RunConfigError
 from credit_ct_dagster.errors.models import DaskUnavailableError
 from credit_ct_dagster.outages import Dependency, translated
-from credit_ct_dagster.settings import set_up_process
 from credit_ct_dagster.wiring import Wiring
 
 _CONNECT_SECONDS = 20

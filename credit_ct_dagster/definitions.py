@@ -63,6 +63,7 @@ from credit_ct_dagster.checks.row_distribution import (
 from credit_ct_dagster.checks.serving_skew import served_features_agree_with_the_store
 from credit_ct_dagster.checks.tuned_runs import model_beats_baselines
 from credit_ct_dagster.databases import kind_of
+from credit_ct_dagster.entry_point import set_up_process
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 from credit_ct_dagster.modeling.watching.performance_rules import FLOORS, AnswerRules
 from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
@@ -74,7 +75,7 @@ from credit_ct_dagster.runs.run_lines import write_few_lines
 from credit_ct_dagster.runs.terminal_log import terminal_logger
 from credit_ct_dagster.runs.uncaught import report_base_dates_in_one_line
 from credit_ct_dagster.runs.warm_runs import start_warm_runs
-from credit_ct_dagster.settings import Settings, set_up_process
+from credit_ct_dagster.settings import Settings
 from credit_ct_dagster.wiring import Wiring
 
 SOURCES = [credit_score, credit_score_features]

@@ -1,8 +1,5 @@
 """The environment, typed, with defaults that need no server."""
 
-import os
-import warnings
-from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -11,11 +8,9 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from credit_ct_dagster import logs
 from credit_ct_dagster.contracts.model_name import DEFAULT_MODEL_NAME
 from credit_ct_dagster.contracts.utility import Metric, matrix_of
 from credit_ct_dagster.errors.inputs import SettingsError
-from credit_ct_dagster.garbage import collect_seldom
 
 
 class Settings(BaseSettings):
@@ -261,39 +256,3 @@ def unusable(error: ValidationError) -> SettingsError:
         f"The environment (or .env) cannot be used: {problems}. Correct the variable, then try"
         " again."
     )
-
-
-_LIBRARY_DEFAULTS = {
-    # A bank's training data is nobody else's business, not even in numbers.
-    "BENTOML_DO_NOT_TRACK": "True",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
-    # An operator waits for seconds, not for minutes, to hear that a server is down.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
-}
-
-
-def set_up_process(libraries: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings and prepare this process for them: every entry point does it once, first.
-
-    Nothing else of the package reads `.env` or changes the environment.
-
-    Args:
-        libraries: Variables of libraries that this kind of process needs, unless the environment
-            has them.
-
-    Raises:
-        SettingsError: A variable has a value that cannot be used.
-    """
-    settings = Settings.from_environment()
-    collect_seldom()
-    # For the authors of code locations, who have pinned the versions: dagster-mlflow is in beta.
-    warnings.filterwarnings("ignore", message=r".* is currently in beta, and may have breaking")
-    os.environ.update(settings.exported())
-    for name, value in {**_LIBRARY_DEFAULTS, **(libraries or {})}.items():
-        os.environ.setdefault(name, value)
-    if settings.log_format == "json":
-        logs.write_json()
-    return settings

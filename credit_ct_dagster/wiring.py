@@ -15,8 +15,8 @@ from credit_ct_dagster.settings import Settings, unusable
 
 if TYPE_CHECKING:
     from credit_ct_dagster.alerting.channels import Mail, Webhook
+    from credit_ct_dagster.decisions.promotions import Promotions
     from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
-    from credit_ct_dagster.promotions import Promotions
     from credit_ct_dagster.resources.arrival import ArrivalRules
     from credit_ct_dagster.resources.base_date_lock import BaseDateLock
     from credit_ct_dagster.resources.bentoml_store import BentoMLStore
@@ -171,7 +171,7 @@ class Wiring:
     @cached_property
     def promotions(self) -> "Promotions":
         """The champion and the decisions."""
-        from credit_ct_dagster.promotions import Promotions
+        from credit_ct_dagster.decisions.promotions import Promotions
 
         return Promotions(
             tracking=self.tracking,

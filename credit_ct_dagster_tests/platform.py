@@ -19,11 +19,11 @@ from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.files import MODEL_FOLDER, PREPROCESSING_FOLDER
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
+from credit_ct_dagster.decisions.promotions import Promotions
 from credit_ct_dagster.definitions import SOURCES, partitioned, partitioned_checks
 from credit_ct_dagster.io_managers.artifacts import ArtifactFolder, ArtifactsIOManager
 from credit_ct_dagster.loading import sample_data
 from credit_ct_dagster.partitions import Calendar
-from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking

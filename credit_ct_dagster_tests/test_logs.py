@@ -16,7 +16,7 @@ import logging
 import dagster as dg
 from credit_ct_dagster.errors.inputs import UnusableRowsError
 from credit_ct_dagster.runs.failures import failure
-from credit_ct_dagster.settings import set_up_process
+from credit_ct_dagster.entry_point import set_up_process
 
 set_up_process()
 platform = logging.getLogger("credit_ct_dagster.resources.feature_store.store")

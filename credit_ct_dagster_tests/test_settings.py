@@ -167,7 +167,8 @@ def test_a_process_is_set_up_once_and_visibly(tmp_path: Path) -> None:
     """Until then, importing the settings and wiring resources changes nothing."""
     script = (
         "import os; before = dict(os.environ)\n"
-        "from credit_ct_dagster.settings import Settings, set_up_process\n"
+        "from credit_ct_dagster.entry_point import set_up_process\n"
+        "from credit_ct_dagster.settings import Settings\n"
         "from credit_ct_dagster.wiring import Wiring\n"
         "Wiring(Settings()).resources(); assert dict(os.environ) == before\n"
         "set_up_process(); print(os.environ['FEATURE_STORE_URL'])"

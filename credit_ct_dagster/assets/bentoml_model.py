@@ -7,16 +7,29 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field, field_validator
 
-from credit_ct_dagster.assets.columns import column_schema
 from credit_ct_dagster.assets.config import refuses_bad_values
-from credit_ct_dagster.assets.packaged_figures import (
+from credit_ct_dagster.assets.preprocessed_splits import limits_of
+from credit_ct_dagster.contracts import files
+from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.contracts.package import PackageRecord
+from credit_ct_dagster.contracts.search import SearchSummary
+from credit_ct_dagster.contracts.splits import ScalersRecord, SplitsSummary
+from credit_ct_dagster.decisions.promotions import Promotions
+from credit_ct_dagster.errors.inputs import UnusableRowsError
+from credit_ct_dagster.errors.stores import MixedArtifactsError
+from credit_ct_dagster.io_managers.artifacts import ArtifactFolder, ArtifactsIOManager
+from credit_ct_dagster.io_managers.raw_rows import raw_splits
+from credit_ct_dagster.metadata.columns import column_schema
+from credit_ct_dagster.modeling import schema
+from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
+from credit_ct_dagster.modeling.rows.row_rules import RowRules
+from credit_ct_dagster.packaging.packaged_figures import (
     figures_of_package,
     shown_calibration,
     shown_figures,
     shown_rule,
 )
-from credit_ct_dagster.assets.preprocessed_splits import limits_of
-from credit_ct_dagster.assets.recalibration import (
+from credit_ct_dagster.packaging.recalibration import (
     loaded,
     newest_but_of,
     recalibration_of,
@@ -24,20 +37,7 @@ from credit_ct_dagster.assets.recalibration import (
     rows_to_calibrate_on,
     too_few,
 )
-from credit_ct_dagster.assets.server_ahead import start_server_ahead
-from credit_ct_dagster.contracts import files
-from credit_ct_dagster.contracts.identity import ModelIdentity
-from credit_ct_dagster.contracts.package import PackageRecord
-from credit_ct_dagster.contracts.search import SearchSummary
-from credit_ct_dagster.contracts.splits import ScalersRecord, SplitsSummary
-from credit_ct_dagster.errors.inputs import UnusableRowsError
-from credit_ct_dagster.errors.stores import MixedArtifactsError
-from credit_ct_dagster.io_managers.artifacts import ArtifactFolder, ArtifactsIOManager
-from credit_ct_dagster.io_managers.raw_rows import raw_splits
-from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.modeling.answers.scorer_data import scorer_record
-from credit_ct_dagster.modeling.rows.row_rules import RowRules
-from credit_ct_dagster.promotions import Promotions
+from credit_ct_dagster.packaging.server_ahead import start_server_ahead
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.model_policy import ModelPolicy

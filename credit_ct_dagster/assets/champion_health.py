@@ -9,11 +9,11 @@ import dagster as dg
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.health import HealthRecord
+from credit_ct_dagster.decisions.promotions import Promotions
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
 from credit_ct_dagster.modeling.watching.health import HealthRules
 from credit_ct_dagster.operations.service import Service
 from credit_ct_dagster.partitions import Calendar
-from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.dagster_ui import PACKED_RECORD, DagsterUI
 from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
@@ -59,7 +59,7 @@ def champion_health(
     last two months below. The same as JSON next to it, which credit-ct watch prints.
     """
     # Measured: pandas, which counts are read by, takes half a second to import.
-    from credit_ct_dagster.assets.measured_health import HealthSources
+    from credit_ct_dagster.evidence.measured_health import HealthSources
     from credit_ct_dagster.modeling.pages.health import HealthPage
     from credit_ct_dagster.modeling.watching.health_record import health_record
 

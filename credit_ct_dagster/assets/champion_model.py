@@ -5,12 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from credit_ct_dagster.approvals import with_approval
 from credit_ct_dagster.assets.bentoml_model import bentoml_model, reported_packages
 from credit_ct_dagster.assets.config import refuses_bad_values
-from credit_ct_dagster.assets.judged_models import Judge
-from credit_ct_dagster.assets.same_run import require_searched
-from credit_ct_dagster.assets.tables import better_by, compared_row, rounded, shown_table, table_of
 from credit_ct_dagster.contracts.decision import (
     Comparison,
     DecisionRecord,
@@ -29,19 +25,29 @@ from credit_ct_dagster.contracts.files import (
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
+from credit_ct_dagster.decisions.approvals import with_approval
+from credit_ct_dagster.decisions.promotions import Promotions
+from credit_ct_dagster.decisions.tenures import came_back_on
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.errors.models import ExcludedFeaturesError
+from credit_ct_dagster.evidence.judged_models import Judge
+from credit_ct_dagster.evidence.same_run import require_searched
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder, ArtifactsIOManager
 from credit_ct_dagster.io_managers.raw_rows import raw_rows
+from credit_ct_dagster.metadata.tables import (
+    better_by,
+    compared_row,
+    rounded,
+    shown_table,
+    table_of,
+)
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
 from credit_ct_dagster.modeling.judging.standing import question_of, serves_already
 from credit_ct_dagster.operations.shown_decisions import ShownDecisions
-from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.resources.model_policy import ModelPolicy
 from credit_ct_dagster.runs.failures import failing_clearly
 from credit_ct_dagster.runs.purposes import AWAITING_APPROVAL
-from credit_ct_dagster.tenures import came_back_on
 
 # What scores and judges is imported where it is used: pandas, scikit-learn and CatBoost take
 # seconds, which whoever only loads the definitions does not need.

@@ -7,19 +7,19 @@ from typing import Any
 import dagster as dg
 
 from credit_ct_dagster.assets.config import refuses_bad_values
-from credit_ct_dagster.assets.evaluated_probation import EvaluatedProbation
 from credit_ct_dagster.assets.shadow_scores import shadow_scores
 from credit_ct_dagster.assets.source_tables import credit_score
-from credit_ct_dagster.assets.tables import compared_row, table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.decision import PROBATION, DecisionRecord, Ground
 from credit_ct_dagster.contracts.probation import ProbationRecord
+from credit_ct_dagster.decisions.promotions import Promotions
+from credit_ct_dagster.evidence.evaluated_probation import EvaluatedProbation
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
+from credit_ct_dagster.metadata.tables import compared_row, table_of
 from credit_ct_dagster.modeling.judging.standing import awaiting, question_of
 from credit_ct_dagster.modeling.watching.probation_rules import ProbationRules
 from credit_ct_dagster.operations.shown_decisions import ShownDecisions
 from credit_ct_dagster.partitions import Calendar
-from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
 from credit_ct_dagster.resources.feature_store.store import FeatureStore

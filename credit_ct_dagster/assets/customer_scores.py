@@ -9,17 +9,17 @@ from pydantic import Field
 from credit_ct_dagster.assets.champion_model import champion_model
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.source_tables import credit_score_features
-from credit_ct_dagster.assets.tables import counts_table, table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.customer_scores import CustomerScoresSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
+from credit_ct_dagster.decisions.promotions import Promotions
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.errors.models import UnusablePackageError
 from credit_ct_dagster.errors.serving import NoChampionError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
 from credit_ct_dagster.io_managers.raw_rows import raw_rows
+from credit_ct_dagster.metadata.tables import counts_table, table_of
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.dask_cluster import DaskCluster
 from credit_ct_dagster.resources.feature_store.rows_to_score import Customers

@@ -7,15 +7,15 @@ import dagster as dg
 
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.customer_scores import customer_scores
-from credit_ct_dagster.assets.earlier_days import records_before
-from credit_ct_dagster.assets.learned_labels import answers_of_day
 from credit_ct_dagster.assets.source_tables import credit_score
-from credit_ct_dagster.assets.tables import interval, table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.served_performance import EstimatedPerformance, TagEstimate
+from credit_ct_dagster.decisions.promotions import Promotions
+from credit_ct_dagster.evidence.earlier_days import records_before
+from credit_ct_dagster.evidence.learned_labels import answers_of_day
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
+from credit_ct_dagster.metadata.tables import interval, table_of
 from credit_ct_dagster.modeling.watching.performance_rules import EstimationRules
-from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.dagster_ui import PACKED_RECORD
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.runs.failures import failing_clearly

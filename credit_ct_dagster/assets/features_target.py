@@ -3,9 +3,11 @@
 import dagster as dg
 from pydantic import Field
 
-from credit_ct_dagster.assets.columns import column_schema
 from credit_ct_dagster.assets.config import refuses_bad_values
-from credit_ct_dagster.assets.merged_rows import (
+from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
+from credit_ct_dagster.decisions.promotions import Promotions
+from credit_ct_dagster.errors.inputs import EmptyWindowError
+from credit_ct_dagster.evidence.merged_rows import (
     INVALID_DATES,
     LABELS,
     LATER_FEATURES,
@@ -14,12 +16,10 @@ from credit_ct_dagster.assets.merged_rows import (
     WITHOUT_FEATURES,
     report_expired,
 )
-from credit_ct_dagster.assets.server_ahead import start_server_ahead
-from credit_ct_dagster.assets.source_tables import credit_score, credit_score_features
-from credit_ct_dagster.assets.tables import counts_table
-from credit_ct_dagster.errors.inputs import EmptyWindowError
+from credit_ct_dagster.metadata.columns import column_schema
+from credit_ct_dagster.metadata.tables import counts_table
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.promotions import Promotions
+from credit_ct_dagster.packaging.server_ahead import start_server_ahead
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.feature_store.tables import FEATURES as FEATURES_TABLE

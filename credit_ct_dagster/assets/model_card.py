@@ -5,19 +5,19 @@ from typing import Any
 
 import dagster as dg
 
-from credit_ct_dagster.assets.measured_models import figures_of, report_of
-from credit_ct_dagster.assets.same_run import require_decided_on, require_searched
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.drift import DriftReport
 from credit_ct_dagster.contracts.identity import Lineage
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
+from credit_ct_dagster.decisions.promotions import Promotions
+from credit_ct_dagster.evidence.measured_models import figures_of, report_of
+from credit_ct_dagster.evidence.same_run import require_decided_on, require_searched
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder, ArtifactsIOManager
 from credit_ct_dagster.io_managers.raw_rows import raw_splits
 from credit_ct_dagster.modeling.judging.standing import standing_since
 from credit_ct_dagster.operations.shown_decisions import ShownDecisions
-from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.base_date_lock import BaseDateLock
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.resources.mlflow.tracking import MlflowTracking

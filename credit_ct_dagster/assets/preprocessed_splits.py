@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, Self
 import dagster as dg
 from pydantic import Field, model_validator
 
-from credit_ct_dagster.assets.columns import column_schema
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.features_target import features_target
-from credit_ct_dagster.assets.merged_rows import rows_merged
-from credit_ct_dagster.assets.tables import counts_table, rounded, shown_table, table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.splits import Limits, Quarantine, RecentRows, SplitsSummary
 from credit_ct_dagster.errors.inputs import EmptyWindowError, UnusableRowsError
+from credit_ct_dagster.evidence.merged_rows import rows_merged
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
+from credit_ct_dagster.metadata.columns import column_schema
+from credit_ct_dagster.metadata.tables import counts_table, rounded, shown_table, table_of
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.rows.missing import with_blanks_missing
 from credit_ct_dagster.modeling.rows.row_rules import Bounds, RowRules

@@ -9,16 +9,16 @@ import dagster as dg
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.customer_scores import customer_scores
 from credit_ct_dagster.assets.source_tables import credit_score_features
-from credit_ct_dagster.assets.tables import interval, shown_table
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.serving_skew import FeatureSkew, ServedDrift, ServingSkew
+from credit_ct_dagster.decisions.promotions import Promotions
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
 from credit_ct_dagster.io_managers.raw_rows import raw_rows
+from credit_ct_dagster.metadata.tables import interval, shown_table
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.watching.skew_rules import SkewRules
-from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.runs.failures import failing_clearly

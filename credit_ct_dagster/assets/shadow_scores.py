@@ -9,22 +9,22 @@ import dagster as dg
 
 from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.assets.customer_scores import customer_scores
-from credit_ct_dagster.assets.tables import table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.probation import ProbationPolicy, Role
 from credit_ct_dagster.contracts.scorer import CLASS_COLUMN
+from credit_ct_dagster.decisions.promotions import Promotions
+from credit_ct_dagster.decisions.tenures import challengers_on, probation_on, tenure_on
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
+from credit_ct_dagster.metadata.tables import table_of
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.watching.columns import KEY, MODEL_TAG, PREDICTED, REQUEST, SOURCE
 from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
-from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.runs.failures import failing_clearly
-from credit_ct_dagster.tenures import challengers_on, probation_on, tenure_on
 
 # What scores is imported where it is used: pandas and CatBoost take seconds, which whoever only
 # loads the definitions does not need.

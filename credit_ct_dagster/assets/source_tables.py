@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from credit_ct_dagster.assets.columns import column_schema
+from credit_ct_dagster.metadata.columns import column_schema
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.feature_store.tables import FEATURES, LABELS
 

@@ -9,10 +9,10 @@ import dagster as dg
 from pydantic import Field, field_validator
 
 from credit_ct_dagster.assets.config import refuses_bad_values
-from credit_ct_dagster.assets.tables import MOST_ROWS, counts_table, rounded, table_of
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder
+from credit_ct_dagster.metadata.tables import MOST_ROWS, counts_table, rounded, table_of
 from credit_ct_dagster.modeling.search.search_space import TuningParameters
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.resources.stored_pages import stored_pages

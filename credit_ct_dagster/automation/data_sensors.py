@@ -7,11 +7,6 @@ from typing import Any, ClassVar
 import dagster as dg
 from pydantic import model_validator
 
-from credit_ct_dagster.assets.merged_rows import (
-    FEATURES_TARGET,
-    POINT_IN_TIME,
-    merged_at_a_point_in_time,
-)
 from credit_ct_dagster.automation.arrivals import record_arrivals
 from credit_ct_dagster.automation.base_date_runs import (
     ROWS_TAG,
@@ -26,6 +21,11 @@ from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER
 from credit_ct_dagster.contracts.record import Record
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.days import days_before
+from credit_ct_dagster.evidence.merged_rows import (
+    FEATURES_TARGET,
+    POINT_IN_TIME,
+    merged_at_a_point_in_time,
+)
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.resources.arrival import ArrivalRules

@@ -9,11 +9,6 @@ from typing import ClassVar
 import dagster as dg
 from pydantic import ValidationError
 
-from credit_ct_dagster.assets.merged_rows import (
-    FEATURES_TARGET,
-    POINT_IN_TIME,
-    merged_at_a_point_in_time,
-)
 from credit_ct_dagster.automation.base_date_runs import (
     FAILED,
     ended_at,
@@ -27,6 +22,11 @@ from credit_ct_dagster.contracts.record import Record
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.triggers import Retrain, Retraining
 from credit_ct_dagster.days import days_before
+from credit_ct_dagster.evidence.merged_rows import (
+    FEATURES_TARGET,
+    POINT_IN_TIME,
+    merged_at_a_point_in_time,
+)
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling.watching.retraining import retraining_for
 from credit_ct_dagster.partitions import Calendar, day_of

@@ -6,10 +6,10 @@ import dagster as dg
 from pydantic import Field
 
 from credit_ct_dagster.assets.features_target import features_target
-from credit_ct_dagster.assets.merged_rows import EXPIRY_CHECK, labels_not_merged, rows_merged
 from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
 from credit_ct_dagster.days import days_before
 from credit_ct_dagster.errors.base import CreditCtError
+from credit_ct_dagster.evidence.merged_rows import EXPIRY_CHECK, labels_not_merged, rows_merged
 from credit_ct_dagster.partitions import LabelWindow
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.rounding import told_apart

@@ -4,7 +4,6 @@ from itertools import combinations
 
 import dagster as dg
 
-from credit_ct_dagster.assets.tables import counts_table, table_of
 from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
 from credit_ct_dagster.contracts.files import (
     PREPROCESSING_FOLDER,
@@ -14,6 +13,7 @@ from credit_ct_dagster.contracts.files import (
 )
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.metadata.tables import counts_table, table_of
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.rounding import told_apart
 

@@ -6,12 +6,12 @@ from statistics import median
 import dagster as dg
 from pydantic import Field, field_validator
 
-from credit_ct_dagster.assets.tables import rounded, shown_table
 from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
+from credit_ct_dagster.metadata.tables import rounded, shown_table
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.model_policy import ModelPolicy
 from credit_ct_dagster.rounding import told_apart

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from credit_ct_dagster.assets.same_run import require_searched
 from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
 from credit_ct_dagster.contracts.files import (
     BEST_MODEL_FILE,
@@ -13,6 +12,7 @@ from credit_ct_dagster.contracts.files import (
 )
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
+from credit_ct_dagster.evidence.same_run import require_searched
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.rounding import signed
 

@@ -2,12 +2,12 @@
 
 import click
 
-from credit_ct_dagster.approvals import approve
 from credit_ct_dagster.cli.console import console
 from credit_ct_dagster.cli.deciding import by_option, decided, reason_option
 from credit_ct_dagster.cli.options import examples
 from credit_ct_dagster.cli.requested import decision_option, number_of
 from credit_ct_dagster.cli.wired import wired
+from credit_ct_dagster.decisions.approvals import approve
 
 
 @click.command(

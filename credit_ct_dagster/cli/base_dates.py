@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from credit_ct_dagster.assets.merged_rows import EXPIRY_CHECK
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.contracts.splits import SplitsSummary
-from credit_ct_dagster.deciding import CHAMPION, PREVIOUS
+from credit_ct_dagster.decisions.deciding import CHAMPION, PREVIOUS
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
+from credit_ct_dagster.evidence.merged_rows import EXPIRY_CHECK
 from credit_ct_dagster.modeling.judging.standing import awaiting, question_of, standings
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.resources.bentoml_packages import Package

@@ -9,7 +9,7 @@ import click
 import dagster as dg
 
 from credit_ct_dagster.contracts.decision import PLATFORM
-from credit_ct_dagster.deciding import Deciding
+from credit_ct_dagster.decisions.deciding import Deciding
 from credit_ct_dagster.operations.shown_decisions import ShownDecisions
 from credit_ct_dagster.runs.instance import configured_instance
 from credit_ct_dagster.wiring import Wiring

@@ -14,10 +14,10 @@ from credit_ct_dagster.contracts.decision import Decision, Ground
 from credit_ct_dagster.contracts.files import MODEL_FOLDER
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.search import SearchSummary
-from credit_ct_dagster.deciding import Deciding
+from credit_ct_dagster.decisions.deciding import Deciding
+from credit_ct_dagster.decisions.promotions import Promotions
 from credit_ct_dagster.errors.models import NothingToDecideError, OverruledFindingsError
 from credit_ct_dagster.modeling.judging.objections import evidence_on, objections_to
-from credit_ct_dagster.promotions import Promotions
 
 
 @click.command(

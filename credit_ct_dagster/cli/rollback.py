@@ -7,7 +7,7 @@ from credit_ct_dagster.cli.deciding import by_option, decided, reason_option
 from credit_ct_dagster.cli.options import examples
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.contracts.decision import Ground
-from credit_ct_dagster.probation import roll_back
+from credit_ct_dagster.decisions.probation import roll_back
 
 
 @click.command(

@@ -8,7 +8,7 @@ import click
 from credit_ct_dagster.cli.console import console
 from credit_ct_dagster.cli.options import examples
 from credit_ct_dagster.cli.service import api_keys
-from credit_ct_dagster.settings import set_up_process
+from credit_ct_dagster.entry_point import set_up_process
 
 
 @click.command("serve", epilog=examples("credit-ct serve --port 8000 --workers 2"))

@@ -59,6 +59,7 @@ def _app(path: Path, host: str) -> "ASGIApp":
 
     from credit_ct_dagster.alerting.service import ServiceAlerts
     from credit_ct_dagster.cli.service import api_keys
+    from credit_ct_dagster.entry_point import set_up_process
     from credit_ct_dagster.operations.model_details import model_details
     from credit_ct_dagster.redaction import redacted
     from credit_ct_dagster.serving.follower import ChampionFollower, FollowerState
@@ -68,7 +69,6 @@ def _app(path: Path, host: str) -> "ASGIApp":
     from credit_ct_dagster.serving.server import supervisor
     from credit_ct_dagster.serving.server.folder import ServerFolder
     from credit_ct_dagster.serving.server.worker_state import WorkerState
-    from credit_ct_dagster.settings import set_up_process
     from credit_ct_dagster.wiring import Wiring
 
     settings = set_up_process(LIBRARIES)

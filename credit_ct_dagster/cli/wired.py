@@ -1,6 +1,6 @@
 """The entry point of a command: the environment is read here, once."""
 
-from credit_ct_dagster.settings import set_up_process
+from credit_ct_dagster.entry_point import set_up_process
 from credit_ct_dagster.wiring import Wiring
 
 

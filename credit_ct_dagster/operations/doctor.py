@@ -9,6 +9,7 @@ from enum import StrEnum
 import dagster as dg
 from rich.filesize import decimal
 
+from credit_ct_dagster.decisions.promotions import Promotions
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.errors.operation import (
     AutomationOffError,
@@ -19,7 +20,6 @@ from credit_ct_dagster.errors.stores import LowDiskSpaceError, ReadableByOthersE
 from credit_ct_dagster.makefile import command_of
 from credit_ct_dagster.operations import database_checks
 from credit_ct_dagster.operations.service import Service
-from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.study_storage import StudyStorage
 from credit_ct_dagster.runs import dagster_internals

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 from credit_ct_dagster.contracts.files import MODEL_FOLDER, PREPROCESSING_FOLDER, SCORES_FOLDER
+from credit_ct_dagster.decisions.promotions import Promotions
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.io_managers.raw_rows import HOLDOUT_FILES
 from credit_ct_dagster.operations.prune_plan import Amount
-from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster.resources.feature_store.scores import CustomerScores
 from credit_ct_dagster.resources.feature_store.store import FeatureStore

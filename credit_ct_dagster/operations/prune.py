@@ -10,13 +10,13 @@ from collections.abc import Container, Iterator
 
 import dagster as dg
 
+from credit_ct_dagster.decisions.promotions import Promotions
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
 from credit_ct_dagster.operations.needed_holdouts import NeededHoldouts
 from credit_ct_dagster.operations.prunable_stores import HOLDOUTS, PrunableStore, prunable_stores
 from credit_ct_dagster.operations.prune_plan import Amount, Outcome, Plan
 from credit_ct_dagster.partitions import Calendar, exists, last_expired
-from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.mlflow.removal import RemovableRuns
 from credit_ct_dagster.resources.study_storage import StudyStorage

@@ -17,7 +17,8 @@ import dagster as dg
 from credit_ct_dagster.contracts.decision import DecisionRecord, Ground
 from credit_ct_dagster.contracts.files import MODEL_CARD_FILE, MODEL_FOLDER
 from credit_ct_dagster.contracts.identity import ModelIdentity
-from credit_ct_dagster.deciding import Deciding
+from credit_ct_dagster.decisions.deciding import Deciding
+from credit_ct_dagster.decisions.promotions import Promotions
 from credit_ct_dagster.errors.base import CreditCtError
 from credit_ct_dagster.errors.models import DecisionNotShownError
 from credit_ct_dagster.modeling.judging.standing import (
@@ -26,7 +27,6 @@ from credit_ct_dagster.modeling.judging.standing import (
     question_of,
     standing_of,
 )
-from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
 from credit_ct_dagster.resources.stored_pages import stored_pages

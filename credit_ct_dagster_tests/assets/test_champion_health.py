@@ -7,7 +7,6 @@ from unittest.mock import create_autospec
 import dagster as dg
 import pandas as pd
 
-from credit_ct_dagster.assets.measured_health import HealthSources
 from credit_ct_dagster.contracts.customer_scores import CustomerScoresSummary
 from credit_ct_dagster.contracts.files import (
     HEALTH_FILE,
@@ -16,13 +15,14 @@ from credit_ct_dagster.contracts.files import (
     SCORES_FOLDER,
 )
 from credit_ct_dagster.contracts.health import HealthRecord, Severity, Topic
+from credit_ct_dagster.decisions.promotions import Promotions
 from credit_ct_dagster.errors.watching import MissingMeasurementError
+from credit_ct_dagster.evidence.measured_health import HealthSources
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling.watching import columns
 from credit_ct_dagster.modeling.watching.health import HealthRules
 from credit_ct_dagster.operations.service import Service
 from credit_ct_dagster.partitions import Calendar
-from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.dagster_ui import PACKED_RECORD
 from credit_ct_dagster.resources.service_address import ServiceAddress
 from credit_ct_dagster_tests.modeling.watching import healths

@@ -8,8 +8,8 @@ from credit_ct_dagster.contracts.probation import Verdict
 from credit_ct_dagster.modeling.watching.paired import SHADOW_COLUMNS
 from credit_ct_dagster.runs.purposes import AWAITING_APPROVAL, PROMOTED_FROM_SHADOW, ROLLED_BACK
 from credit_ct_dagster_tests import served_rows
-from credit_ct_dagster_tests.assets.shadow_world import ShadowWorld
-from credit_ct_dagster_tests.decided import COMPARISON
+from credit_ct_dagster_tests.decisions.decided import COMPARISON
+from credit_ct_dagster_tests.evidence.shadow_world import ShadowWorld
 from credit_ct_dagster_tests.platform import Platform, metadata_of
 
 _DAYS = ["2025-03-06", "2025-03-07", "2025-03-08", "2025-03-09"]

@@ -14,7 +14,7 @@ from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.feature_store.rows_to_score import KeyRange, RowsToScore
 from credit_ct_dagster.resources.feature_store.scores import CustomerScores
 from credit_ct_dagster_tests.checks.execution import execute_check, execute_sql, results_of
-from credit_ct_dagster_tests.decided import WINS, decide
+from credit_ct_dagster_tests.decisions.decided import WINS, decide
 from credit_ct_dagster_tests.platform import BASE_DT, Platform, failure_of, metadata_of
 from credit_ct_dagster_tests.resources.packages import any_model
 from credit_ct_dagster_tests.trained import Trained

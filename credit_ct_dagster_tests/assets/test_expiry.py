@@ -5,9 +5,9 @@ import json
 import dagster as dg
 import pytest
 
-from credit_ct_dagster.assets.merged_rows import EXPIRY_CHECK
 from credit_ct_dagster.checks.features_target import rows_have_not_expired
 from credit_ct_dagster.contracts.files import BEST_MODEL_FILE, SPLIT_FILES
+from credit_ct_dagster.evidence.merged_rows import EXPIRY_CHECK
 from credit_ct_dagster.modeling.judging.evaluation import predict_proba
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.resources.feature_store.store import FeatureStore

@@ -5,16 +5,16 @@ from unittest.mock import create_autospec
 
 import dagster as dg
 
-from credit_ct_dagster.assets.measured_models import reasons_compared
 from credit_ct_dagster.contracts.assessment import AssessmentReport, ReasonStability
 from credit_ct_dagster.contracts.decision import DecisionRecord
 from credit_ct_dagster.contracts.files import DECISION_FILE, MODEL_CARD_FILE, MODEL_FOLDER
 from credit_ct_dagster.contracts.identity import Lineage
+from credit_ct_dagster.decisions.promotions import Promotions
+from credit_ct_dagster.evidence.measured_models import reasons_compared
 from credit_ct_dagster.io_managers.raw_rows import raw_rows
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.judging.stability import predictions_sha256
 from credit_ct_dagster.modeling.rows.splitting import customer_position
-from credit_ct_dagster.promotions import Promotions
 from credit_ct_dagster.resources.stored_pages import STORED_PAGES, stored_page
 from credit_ct_dagster_tests.platform import BASE_DT, Platform, metadata_of
 from credit_ct_dagster_tests.trained import Trained

@@ -9,19 +9,19 @@ import dagster as dg
 import pytest
 import yaml
 
-from credit_ct_dagster.assets.learned_labels import learned_until, learned_until_by_tag
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.served_performance import (
     EstimatedPerformance,
     ServedPerformance,
 )
+from credit_ct_dagster.evidence.learned_labels import learned_until, learned_until_by_tag
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.watching.estimation import estimated_performance as estimates
 from credit_ct_dagster.modeling.watching.performance import served_performance as measured
 from credit_ct_dagster.modeling.watching.performance_rules import EstimationRules, PerformanceRules
 from credit_ct_dagster.resources.bentoml_packages import Package
 from credit_ct_dagster_tests import served_rows
-from credit_ct_dagster_tests.decided import identity_of
+from credit_ct_dagster_tests.decisions.decided import identity_of
 from credit_ct_dagster_tests.platform import Platform, metadata_of
 
 _DAY = "2025-03-09"

@@ -7,13 +7,13 @@ from typing import Any, cast
 
 import pytest
 
-from credit_ct_dagster.assets.judged_models import Judge
 from credit_ct_dagster.contracts.approval import ApprovalPolicy
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.errors.models import UnapprovedPackageError
+from credit_ct_dagster.evidence.judged_models import Judge
 from credit_ct_dagster.modeling.judging.evidence import Evidence
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
-from credit_ct_dagster_tests.decisions_in_memory import model_of
+from credit_ct_dagster_tests.decisions.decisions_in_memory import model_of
 
 _DAY = "2025-03-01"
 

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
-from credit_ct_dagster.assets.merged_rows import FEATURES_TARGET, POINT_IN_TIME
 from credit_ct_dagster.automation import base_date_runs
 from credit_ct_dagster.automation.base_date_runs import ROWS_TAG
 from credit_ct_dagster.automation.data_sensors import late_data_sensor
 from credit_ct_dagster.automation.schedules import daily_training_schedule
 from credit_ct_dagster.contracts.files import PREPROCESSING_FOLDER, SPLITS_SUMMARY_FILE
+from credit_ct_dagster.evidence.merged_rows import FEATURES_TARGET, POINT_IN_TIME
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.rows.splitting import data_fingerprint

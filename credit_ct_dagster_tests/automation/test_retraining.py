@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import pytest
 
-from credit_ct_dagster.assets.merged_rows import FEATURES_TARGET, POINT_IN_TIME
 from credit_ct_dagster.automation import retraining
 from credit_ct_dagster.automation.retraining import EVIDENCE_TAG
 from credit_ct_dagster.contracts.decision import Decision, DecisionRecord, Ground
@@ -24,6 +23,7 @@ from credit_ct_dagster.contracts.triggers import (
     Trigger,
     Watch,
 )
+from credit_ct_dagster.evidence.merged_rows import FEATURES_TARGET, POINT_IN_TIME
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.io_managers.decisions import DecisionRecords
 from credit_ct_dagster.loading.sample_data import generate

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from credit_ct_dagster.assets.merged_rows import merged_at_a_point_in_time
+from credit_ct_dagster.evidence.merged_rows import merged_at_a_point_in_time
 from credit_ct_dagster.resources.feature_store.key_shapes import shape_of_key
 from credit_ct_dagster_tests.platform import BASE_DT, Platform, failure_of
 

@@ -12,8 +12,8 @@ from credit_ct_dagster.contracts.decision import PROBATION, DecisionRecord, Grou
 from credit_ct_dagster.io_managers.decisions import DecisionRecords
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.runs.purposes import TRIGGER_TAG
-from credit_ct_dagster_tests.decided import COMPARISON
-from credit_ct_dagster_tests.decisions_in_memory import NOW, DecisionsInMemory
+from credit_ct_dagster_tests.decisions.decided import COMPARISON
+from credit_ct_dagster_tests.decisions.decisions_in_memory import NOW, DecisionsInMemory
 from credit_ct_dagster_tests.platform import Platform
 
 _FIRST, _SECOND = "2025-03-01", "2025-03-03"

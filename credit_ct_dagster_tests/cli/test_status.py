@@ -14,7 +14,7 @@ from credit_ct_dagster.cli.base_dates import BaseDateStatus, Overview
 from credit_ct_dagster.cli.status_table import attention, champion_lines, table_of
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.runs.purposes import CONTINUOUS_TRAINING, CUSTOMER_SCORES, MONITORING
-from credit_ct_dagster_tests.decisions_in_memory import model_of
+from credit_ct_dagster_tests.decisions.decisions_in_memory import model_of
 from credit_ct_dagster_tests.platform import BASE_DT, Platform
 
 _STATUS = dg.DagsterRunStatus

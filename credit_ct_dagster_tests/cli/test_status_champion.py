@@ -8,10 +8,10 @@ import pytest
 from catboost import CatBoostClassifier
 from pydantic import SecretStr
 
-from credit_ct_dagster.approvals import with_approval
 from credit_ct_dagster.contracts.approval import ApprovalPolicy
+from credit_ct_dagster.decisions.approvals import with_approval
 from credit_ct_dagster.modeling.judging.gate_rules import GateRules
-from credit_ct_dagster_tests.decided import LOSES, WINS, decide, packaged
+from credit_ct_dagster_tests.decisions.decided import LOSES, WINS, decide, packaged
 from credit_ct_dagster_tests.platform import Platform
 from credit_ct_dagster_tests.resources.packages import any_model
 from credit_ct_dagster_tests.servers import free_port

@@ -17,7 +17,7 @@ from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.io_managers.decisions import DecisionRecords
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster_tests.dagster_internals import switch_sensor
-from credit_ct_dagster_tests.decisions_in_memory import DecisionsInMemory
+from credit_ct_dagster_tests.decisions.decisions_in_memory import DecisionsInMemory
 from credit_ct_dagster_tests.modeling.watching import healths
 from credit_ct_dagster_tests.servers import free_port
 

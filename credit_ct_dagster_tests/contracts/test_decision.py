@@ -16,7 +16,7 @@ from credit_ct_dagster.contracts.decision import (
     Reliability,
 )
 from credit_ct_dagster.contracts.window_contrast import WindowContrast
-from credit_ct_dagster_tests.decisions_in_memory import DecisionsInMemory
+from credit_ct_dagster_tests.decisions.decisions_in_memory import DecisionsInMemory
 
 _CONTRAST = WindowContrast(
     newest=1 / 7, older=-0.1, pooled=-0.02, low=0.2, high=0.3, confidence=0.95

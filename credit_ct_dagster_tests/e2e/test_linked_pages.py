@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
-from credit_ct_dagster.assets.tables import compared_row, table_of
 from credit_ct_dagster.assets.tuned_runs import shown_pictures
 from credit_ct_dagster.contracts.files import MODEL_CARD_FILE
+from credit_ct_dagster.metadata.tables import compared_row, table_of
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.pages.plots import (
     confusion_matrix_svg,
@@ -19,7 +19,7 @@ from credit_ct_dagster.modeling.pages.plots import (
 )
 from credit_ct_dagster.resources.stored_pages import stored_pages
 from credit_ct_dagster.runs.instance import configured_instance
-from credit_ct_dagster_tests.decided import COMPARISON
+from credit_ct_dagster_tests.decisions.decided import COMPARISON
 from credit_ct_dagster_tests.e2e.linked_location import BASE_DT
 from credit_ct_dagster_tests.e2e.screenshots import save_screenshot
 from credit_ct_dagster_tests.modeling.pages import cards

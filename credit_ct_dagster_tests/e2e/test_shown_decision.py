@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from credit_ct_dagster.contracts.decision import Ground
 from credit_ct_dagster.operations.shown_decisions import ShownDecisions
 from credit_ct_dagster.runs.instance import configured_instance
-from credit_ct_dagster_tests.decisions_in_memory import DecisionsInMemory
+from credit_ct_dagster_tests.decisions.decisions_in_memory import DecisionsInMemory
 from credit_ct_dagster_tests.e2e.champion_location import FIRST, SECOND, champion_model
 from credit_ct_dagster_tests.e2e.screenshots import save_screenshot
 from credit_ct_dagster_tests.platform import REPOSITORY, Platform

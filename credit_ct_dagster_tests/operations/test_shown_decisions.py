@@ -15,7 +15,7 @@ from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.operations.shown_decisions import CHAMPION_MODEL, ShownDecisions
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.runs.purposes import AWAITING_APPROVAL
-from credit_ct_dagster_tests.decisions_in_memory import NOW, DecisionsInMemory
+from credit_ct_dagster_tests.decisions.decisions_in_memory import NOW, DecisionsInMemory
 
 _FIRST, _SECOND = "2025-03-01", "2025-03-03"
 

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
-from credit_ct_dagster.assets.merged_rows import POINT_IN_TIME
 from credit_ct_dagster.automation.schedules import daily_training_schedule
 from credit_ct_dagster.definitions import CHECKS, build, partitioned
 from credit_ct_dagster.errors.inputs import SettingsError
+from credit_ct_dagster.evidence.merged_rows import POINT_IN_TIME
 from credit_ct_dagster.partitions import Calendar, clock
 from credit_ct_dagster.resources.trained_model import TrainedModel
 from credit_ct_dagster.runs.default_config import DefaultConfig

@@ -7,10 +7,10 @@ import dagster as dg
 import pytest
 from click.testing import CliRunner
 
+from credit_ct_dagster.entry_point import set_up_process
 from credit_ct_dagster.partitions import Calendar
 from credit_ct_dagster.runs.failures import base_date_of_run
 from credit_ct_dagster.runs.uncaught import report_base_dates_in_one_line, sentence_for
-from credit_ct_dagster.settings import set_up_process
 from credit_ct_dagster_tests.dagster_internals import create_dagster_cli
 from credit_ct_dagster_tests.platform import Platform
 

@@ -213,7 +213,7 @@ def log_config(as_json: bool) -> dict[str, Any]:
     """How the supervisor and the workers log, for `logging.config.dictConfig`.
 
     Args:
-        as_json: Whether as JSON; the platform's own modules log so by `settings.set_up_process`.
+        as_json: Whether as JSON; the platform's own modules log so by `entry_point.set_up_process`.
     """
     formatter: dict[str, Any] = {
         "()": "credit_ct_dagster.logs.LineFormatter",

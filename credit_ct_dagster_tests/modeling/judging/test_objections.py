@@ -12,7 +12,7 @@ from credit_ct_dagster.contracts.decision import (
 )
 from credit_ct_dagster.contracts.utility import Metric
 from credit_ct_dagster.modeling.judging.objections import objections_to
-from credit_ct_dagster_tests.decisions_in_memory import DecisionsInMemory, model_of
+from credit_ct_dagster_tests.decisions.decisions_in_memory import DecisionsInMemory, model_of
 
 _CHAMPION, _NEWER, _OLDER = "2025-03-03", "2025-03-05", "2025-03-01"
 

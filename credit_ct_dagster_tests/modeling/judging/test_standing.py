@@ -17,7 +17,7 @@ from credit_ct_dagster.modeling.judging.standing import (
     standings,
 )
 from credit_ct_dagster.partitions import day_of
-from credit_ct_dagster_tests.decisions_in_memory import NOW, DecisionsInMemory, model_of
+from credit_ct_dagster_tests.decisions.decisions_in_memory import NOW, DecisionsInMemory, model_of
 
 _FIRST, _SECOND, _THIRD = "2025-03-01", "2025-03-03", "2025-03-05"
 

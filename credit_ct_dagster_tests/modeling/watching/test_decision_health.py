@@ -10,7 +10,7 @@ from credit_ct_dagster.modeling.watching.health import (
     open_decisions_of,
     sentences_of,
 )
-from credit_ct_dagster_tests.decisions_in_memory import NOW, DecisionsInMemory
+from credit_ct_dagster_tests.decisions.decisions_in_memory import NOW, DecisionsInMemory
 from credit_ct_dagster_tests.modeling.watching import healths
 
 

@@ -65,7 +65,7 @@ def test_a_worker_without_keys_does_not_open_a_protected_server(
 ) -> None:
     """Keys that were taken away before SIGHUP leave the service without that worker."""
     monkeypatch.setattr(
-        "credit_ct_dagster.settings.set_up_process", lambda _: Settings(serving_api_keys=None)
+        "credit_ct_dagster.entry_point.set_up_process", lambda _: Settings(serving_api_keys=None)
     )
     with pytest.raises(UnprotectedServiceError, match="SERVING_API_KEYS"):
         service_app._app(tmp_path, "0.0.0.0")

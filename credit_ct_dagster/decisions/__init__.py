@@ -1,0 +1,1 @@
+"""Who is the champion, by which decision: the gate's, probation's or a person's."""

@@ -1,0 +1,1 @@
+"""What `bentoml_model` does beside saving a package."""
