@@ -74,7 +74,6 @@ def model_card(
         )
         drift = champion_model.read(DriftReport)
         standing = standing_since(record, promotions.records(), datetime.now(UTC))
-        in_mlflow = tracking.run_url(lineage.mlflow_run_id, f"/artifacts/{files.MODEL_CARD_FILE}")
         html = ModelCard(
             lineage=lineage,
             links=Links(
@@ -109,12 +108,11 @@ def model_card(
             "model_card": dg.MetadataValue.url(dagster_ui.card_path(base_dt)),
             "decision": standing.sentence,
             **figures_of(report),
-            "card_in_mlflow": dg.MetadataValue.url(in_mlflow),
-            **tracking.shown_command,
             "card_file": dg.MetadataValue.path(str(tuned_runs.path / files.MODEL_CARD_FILE)),
             "registered_version": lineage.registered_version,
             "bentoml_tag": lineage.bentoml_tag,
-            "predictions_sha256": lineage.predictions_sha256,
+            # In full in the file: what cannot be broken makes the column wider than the page.
+            "predictions_sha256": lineage.predictions_sha256[:12],
             **stored_pages(artifacts.model_name, {files.MODEL_CARD_FILE: html}),
         },
     )

@@ -58,6 +58,9 @@ def test_links_lead_to_the_run_and_hold_no_secret(
     )
     assert tracking.run_url("abc").startswith(f"{root}/#/experiments/")
     assert "hush" not in tracking.run_url("abc")
+    file, _, view = tracking.run_url("abc", "/artifacts/model_card.html").partition("?")
+    assert file.endswith("/runs/abc/artifacts/model_card.html")
+    assert view == "workflowType=machine_learning"
     assert tracking.served_by == (command_of("mlflow") if root == "http://127.0.0.1:5000" else "")
 
 
