@@ -70,7 +70,10 @@ def champion_health(
             promotions=promotions,
             answers=ServedAnswers(feature_store.database, artifacts.model_name),
             service=Service(
-                service_address.url, service_address.key, is_expected=service_address.is_expected
+                service_address.url,
+                service_address.key,
+                is_expected=service_address.is_expected,
+                packages=promotions.packages,
             ),
             calendar=calendar,
             log=context.log,

@@ -3,7 +3,12 @@
 import dagster as dg
 
 from credit_ct_dagster.assets.champion_model import champion_model
-from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
+from credit_ct_dagster.checks.results import (
+    NOT_COMPARED,
+    base_date_of,
+    needs_base_date,
+    result,
+)
 from credit_ct_dagster.contracts.decision import (
     DecisionRecord,
     ProbabilityComparison,
@@ -17,6 +22,7 @@ from credit_ct_dagster.rounding import against, signed, told_apart
 
 _NAMED_FROM = 0.01
 """Share of rows with another spelling from which on a column is named."""
+_NO_CHAMPION = "Not compared: there was no champion."
 _MONOTONE = "It is monotone, and a monotone model is not calibrated."
 
 
@@ -40,7 +46,7 @@ def drift_is_small(
     if report.not_computed:
         sentence = report.not_computed
     elif not drift:
-        sentence = "there was no champion to compare with."
+        sentence = _NO_CHAMPION
     elif drifted:
         named = ", ".join(each.sentence for each in drifted)
         sentence = f"drift from the champion's training rows: {named}."
@@ -56,7 +62,7 @@ def drift_is_small(
     return result(
         context,
         passed=not drifted and not report.not_computed,
-        observed=highest,
+        observed=highest if drift else NOT_COMPARED,
         limit=SOME,
         sentence=sentence,
         severity=dg.AssetCheckSeverity.WARN,
@@ -78,8 +84,10 @@ def probabilities_are_reliable(
     base_dt = base_date_of(context)
     record = artifacts.open(MODEL_FOLDER, base_dt).read(DecisionRecord)
     found = record.decision.probabilities
-    if found is None or record.before is None:
-        passed, sentence = True, "there was no champion to compare with, or too few rows."
+    if record.before is None:
+        passed, sentence = True, _NO_CHAMPION
+    elif found is None:
+        passed, sentence = True, "Not compared: there were too few rows in the holdout."
     else:
         champion_worse = found.verdict == Reliability.champion_worse
         passed, sentence = _reliability(
@@ -92,7 +100,7 @@ def probabilities_are_reliable(
     return result(
         context,
         passed=passed,
-        observed=round(found.difference.value, 4) if found else 0.0,
+        observed=round(found.difference.value, 4) if found else NOT_COMPARED,
         limit=0.0,
         sentence=sentence,
         severity=dg.AssetCheckSeverity.WARN,

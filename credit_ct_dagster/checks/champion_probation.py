@@ -3,7 +3,12 @@
 import dagster as dg
 
 from credit_ct_dagster.assets.champion_probation import champion_probation
-from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
+from credit_ct_dagster.checks.results import (
+    NOT_COMPARED,
+    base_date_of,
+    needs_base_date,
+    result,
+)
 from credit_ct_dagster.contracts.files import MONITORING_FOLDER
 from credit_ct_dagster.contracts.probation import ProbationPolicy, ProbationRecord
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
@@ -30,7 +35,7 @@ def champion_passes_probation(
     return result(
         context,
         passed=not (record.is_worse and record.may_decide) or was_decided,
-        observed=round(difference.value, 4) if difference else 0.0,
+        observed=round(difference.value, 4) if difference else NOT_COMPARED,
         limit=0.0,
         sentence=record.sentence,
         severity=dg.AssetCheckSeverity.WARN,

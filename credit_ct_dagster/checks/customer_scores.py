@@ -3,7 +3,12 @@
 import dagster as dg
 
 from credit_ct_dagster.assets.customer_scores import customer_scores
-from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
+from credit_ct_dagster.checks.results import (
+    NOT_COMPARED,
+    base_date_of,
+    needs_base_date,
+    result,
+)
 from credit_ct_dagster.contracts.customer_scores import CustomerScoresSummary
 from credit_ct_dagster.contracts.drift import SIGNIFICANCE, SOME
 from credit_ct_dagster.contracts.files import SCORES_FOLDER
@@ -76,7 +81,7 @@ def class_shares_are_stable(
     if summary.training_unknown:
         sentence = summary.training_unknown
     elif drift is None:
-        sentence = "no customer was scored, so that there is nothing to compare."
+        sentence = "Not compared: no customer was scored."
     else:
         psi, chance = told_apart(".3f", drift.psi, SOME), ""
         if drift.p_value is not None:
@@ -89,7 +94,7 @@ def class_shares_are_stable(
     return result(
         context,
         passed=not summary.training_unknown and not (drift and drift.verdict.is_drift),
-        observed=drift.psi if drift else 0.0,
+        observed=drift.psi if drift else NOT_COMPARED,
         limit=SOME,
         sentence=sentence,
         severity=dg.AssetCheckSeverity.WARN,

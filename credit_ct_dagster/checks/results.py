@@ -13,7 +13,8 @@ from credit_ct_dagster.runs.history import BASE_DATE
 
 OBSERVED = "observed"
 LIMIT = "limit"
-
+NOT_COMPARED = "not compared"
+"""Observed where a check passes because there was nothing to compare; its sentence says why."""
 
 _NOT_EVALUATED = (
     "Not evaluated: this run has no base date. Materialize the asset for a base date: its checks"

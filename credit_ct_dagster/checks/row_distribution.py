@@ -199,6 +199,8 @@ def columns_have_values(
                 f" since {summary.recent.since} ({told_apart('.1%', before[name], share)} before)"
             )
     sentence = "every feature has values."
+    if not usual:
+        sentence += " Not compared with earlier base dates: there are none to compare with."
     if found:
         sentence = (
             f"{'; '.join(found.values())}. Load the values that are missing, then run this base"

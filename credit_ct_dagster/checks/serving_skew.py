@@ -3,7 +3,12 @@
 import dagster as dg
 
 from credit_ct_dagster.assets.serving_skew import serving_skew
-from credit_ct_dagster.checks.results import base_date_of, needs_base_date, result
+from credit_ct_dagster.checks.results import (
+    NOT_COMPARED,
+    base_date_of,
+    needs_base_date,
+    result,
+)
 from credit_ct_dagster.contracts.files import MONITORING_FOLDER
 from credit_ct_dagster.contracts.serving_skew import ServingSkew
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
@@ -28,13 +33,13 @@ def served_features_agree_with_the_store(
     """Read what was found when the day's requests were compared."""
     with failing_clearly(context):
         record = artifacts.open(MONITORING_FOLDER, base_date_of(context)).read(ServingSkew)
-    sentence = record.sentence
+    sentence = record.sentence if record.compared else f"Not compared: {record.sentence}"
     if record.skewed:
         sentence += f" {_REMEDY}"
     return result(
         context,
         passed=not record.skewed,
-        observed=max((each.share.value for each in record.features), default=0.0),
+        observed=max((each.share.value for each in record.features), default=NOT_COMPARED),
         limit=record.limit,
         sentence=sentence,
         severity=dg.AssetCheckSeverity.WARN,

@@ -42,7 +42,7 @@ def command(as_json: bool) -> None:
         studies=wiring.study_storage,
         promotions=wiring.promotions,
         instance=configured_instance,
-        service=service_of(wiring.settings),
+        service=service_of(wiring),
         excluded_features=wiring.policy.excluded_features,
         instigators=[each for each in instigators if each not in optional],
         optional=optional,

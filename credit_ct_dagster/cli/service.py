@@ -1,9 +1,14 @@
 """The service as commands see it: its keys, and where to ask it."""
 
+from typing import TYPE_CHECKING
+
 from credit_ct_dagster.errors.inputs import SettingsError
 from credit_ct_dagster.operations.service import Service
 from credit_ct_dagster.serving.http.api_keys import read_api_keys
 from credit_ct_dagster.settings import Settings
+
+if TYPE_CHECKING:
+    from credit_ct_dagster.wiring import Wiring
 
 # It imports no Dagster: the supervisor of the service needs none.
 
@@ -18,8 +23,9 @@ def api_keys(settings: Settings) -> list[str]:
     return read_api_keys(given, settings.serving_api_keys_file)
 
 
-def service_of(settings: Settings) -> Service:
+def service_of(wiring: "Wiring") -> Service:
     """The service to ask (SERVICE_URL), with a key if this process may read one."""
+    settings = wiring.settings
     try:
         keys = api_keys(settings)
     except SettingsError:  # of the service, which reports it
@@ -28,4 +34,5 @@ def service_of(settings: Settings) -> Service:
         settings.service_url,
         keys[0] if keys else None,
         is_expected="service_url" in settings.model_fields_set,
+        packages=wiring.bentoml_store,
     )

@@ -80,7 +80,7 @@ def _print(
 
 def _show_service(wiring: Wiring, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(service_of(wiring.settings).as_dict(), indent=2))
+        click.echo(json.dumps(service_of(wiring).as_dict(), indent=2))
     else:
         console.print(f"Service: {_service(wiring)}", markup=False)
 
@@ -88,6 +88,6 @@ def _show_service(wiring: Wiring, as_json: bool) -> None:
 def _service(wiring: Wiring) -> str:
     """What the service serves; that it does not answer is worth a line, and fails nothing."""
     try:
-        return service_of(wiring.settings).summary()
+        return service_of(wiring).summary()
     except CreditCtError as error:
         return str(error)

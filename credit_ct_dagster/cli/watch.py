@@ -126,7 +126,7 @@ def _without_record(wiring: Wiring) -> str:
 def _as_of_now(wiring: Wiring, record: HealthRecord) -> HealthRecord:
     """The newest record, with what the service says now, and whether it is out of date."""
     now = datetime.now(UTC).replace(microsecond=0)
-    service = service_of(wiring.settings).state(now)
+    service = service_of(wiring).state(now)
     sentences = [
         *_outdated(wiring, record, now),
         *serving_sentences(record.champion, service, record.days[-_LAST_DAYS:]),

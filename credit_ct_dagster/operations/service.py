@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from socket import gaierror
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from credit_ct_dagster.contracts.health import ServiceInstance, ServiceState
 from credit_ct_dagster.errors.serving import ServiceDegradedError, ServiceSilentError
+
+if TYPE_CHECKING:  # it needs Dagster, which the supervisor of the service does not
+    from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 
 _TIMEOUT_SECONDS = 2
 
@@ -24,17 +27,21 @@ class Service:
         url: Its address.
         key: One of its API keys; without one, it tells only whether it is ready.
         is_expected: Whether somebody configured it; otherwise it need not run.
+        packages: Those of this installation; a service that serves another one is not its own.
+            [default: any is]
     """
 
     url: str
     key: str | None = field(default=None, repr=False)
     is_expected: bool = False
+    packages: "BentoMLStore | None" = field(default=None, repr=False)
 
     def summary(self) -> str:
         """The service in one sentence, whatever its state.
 
         Raises:
-            ServiceSilentError: Something listens there, and does not answer as the service does.
+            ServiceSilentError: Something listens there, and does not answer as the service does,
+                or is the service of another installation.
         """
         found = self._ask()
         if found is None:
@@ -44,8 +51,8 @@ class Service:
     def as_dict(self) -> dict[str, Any]:
         """The service for other programs, whatever its state: what /readyz says, and the address.
 
-        `status` is `not running` where nothing listens, and `silent` where something does that does
-        not answer as the service does.
+        `status` is `not running` where nothing listens, and `silent` where something does that is
+        not the service of this installation.
         """
         try:
             found = self._ask() or {"status": "not running"}
@@ -102,7 +109,8 @@ class Service:
             What it serves, in a sentence.
 
         Raises:
-            ServiceSilentError: It is expected to run, and does not answer.
+            ServiceSilentError: It is expected to run, and does not answer; or another installation
+                answers there.
             ServiceDegradedError: It does not serve the champion, or its log is elsewhere.
         """
         found = self._ask()
@@ -123,6 +131,28 @@ class Service:
 
     def _ask(self) -> dict[str, Any] | None:
         """What it answers; None if nothing listens."""
+        answer = self._answer()
+        model = answer.get("model") if answer else None
+        if isinstance(model, dict) and "tag" in model:
+            self._require_own(str(model["tag"]))
+        return answer
+
+    def _require_own(self, tag: str) -> None:
+        if self.packages is None or self.packages.tagged([tag]):
+            return
+        expected = self.packages.model_name
+        why = (
+            "which is none of the packages of this installation"
+            if tag.startswith(f"{expected}:")
+            else f"and the model of this installation is {expected}"
+        )
+        raise ServiceSilentError(
+            f"The service at {self.url_without_password} is that of another installation: it serves"
+            f" {tag}, {why}. Is SERVICE_URL right? Set it to where credit-ct serve of this"
+            " installation listens."
+        )
+
+    def _answer(self) -> dict[str, Any] | None:
         address = urlsplit(self.url)
         kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
         connection = kind(address.hostname or "", address.port, timeout=_TIMEOUT_SECONDS)

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -50,10 +50,11 @@ def serve(
     """
     instance.optimize_for_webserver(_STATEMENT_MILLISECONDS, _CONNECTION_SECONDS, _MORE_CONNECTIONS)
     # uvicorn hands the signal on once it has stopped: by default, that would end this process at
-    # once, and leave the daemon running.
+    # once, and leave the daemon running. As an interrupt, it first ends what is opened here.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     servers = shared_code_servers(instance, workspace) if daemon else nullcontext(workspace)
     with (
+        suppress(KeyboardInterrupt),
         servers as served,
         workspace_of(instance, served) as context,
         following(context, first_base_date),
@@ -74,6 +75,7 @@ def serve(
             Thread(target=_stop_with, args=(process, server, ended), daemon=True).start()
             server.run([listener])
             return not ended
+    return True
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def test_probabilities_that_are_worse_only_warn(trained_copy: Trained) -> None:
     )
     own = f"recalibrate it: for base date {BASE_DT}, materialize bentoml_model with calibrate_on:"
     for found, promoted, passed, sentence in (
-        (None, True, True, "there was no champion to compare with, or too few rows."),
+        (None, True, True, "Not compared: there were too few rows in the holdout."),
         (_compared(-0.02, 0.01), False, True, "no difference beyond doubt."),
         (_compared(0.1, 0.27), False, False, recalibrate),
         (_compared(0.1, 0.27), True, True, "worse, but that champion no longer serves."),
@@ -65,6 +65,14 @@ def test_probabilities_that_are_worse_only_warn(trained_copy: Trained) -> None:
         assert sentence in (checked.description or "")
     figures = "log-loss 0.806 against 0.656 of the champion of 2025-03-01, lower by -0.150 (99%"
     assert figures in (checked.description or "")
+
+
+def test_a_first_model_is_compared_with_nothing(trained: Trained) -> None:
+    """The check passes, and says that it compared nothing instead of a difference of 0."""
+    found = _checked(trained)
+    assert found.passed
+    assert found.description == f"Base date {BASE_DT}: Not compared: there was no champion."
+    assert found.metadata["observed"].value == "not compared"
 
 
 def test_no_recalibration_of_a_monotone_model_is_proposed(trained_copy: Trained) -> None:

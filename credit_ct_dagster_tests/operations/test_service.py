@@ -3,8 +3,10 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from socket import gaierror
 from threading import Thread
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 
 from credit_ct_dagster.errors.serving import ServiceDegradedError, ServiceSilentError
 from credit_ct_dagster.operations.service import Service
+from credit_ct_dagster.resources.bentoml_store import BentoMLStore
 from credit_ct_dagster_tests.servers import free_port
 
 _FIRST = {"tag": "m:1", "base_dt": "2025-01-01", "version": "1"}
@@ -180,3 +183,25 @@ def test_another_server_is_not_taken_for_the_service() -> None:
             service.require_healthy()
         with pytest.raises(ServiceSilentError):
             service.summary()
+
+
+@pytest.mark.parametrize(
+    ("model_name", "why"),
+    [
+        ("churn", "it serves m:1, and the model of this installation is churn"),
+        ("m", "it serves m:1, which is none of the packages of this installation"),
+    ],
+)
+def test_the_service_of_another_installation_is_not_taken_for_the_own(
+    tmp_path: Path, model_name: str, why: str
+) -> None:
+    """By the name of its model, or by its package: `doctor` fails, and `status` says why."""
+    packages = BentoMLStore(home=str(tmp_path), model_name=model_name)
+    with _answering(_ready(_worker(_FIRST))) as answering:
+        service = replace(answering, packages=packages)
+        for asked in (service.require_healthy, service.summary):
+            with pytest.raises(ServiceSilentError, match=f"{why}. Is SERVICE_URL right") as raised:
+                asked()
+            assert "is that of another installation" in str(raised.value)
+        assert service.as_dict()["status"] == "silent"
+        assert why in service.state(_NOW).problems[0]

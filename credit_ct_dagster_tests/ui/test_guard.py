@@ -184,6 +184,6 @@ def test_the_daemon_ends_with_the_ui(ui: _UI) -> None:
     children = of_ui.children(recursive=True)
     assert any("credit_ct_dagster.ui.daemon" in each.cmdline() for each in children)
     ui.process.terminate()
-    ui.process.wait()
+    assert ui.process.wait() == 0
     _, alive = psutil.wait_procs(children, timeout=START_SECONDS)
     assert alive == []

@@ -29,6 +29,7 @@ CANNOT_START = 3
 """The exit code by which a worker ends its server, as uvicorn has it."""
 
 _COMMAND = "credit-ct serve"
+_ELSEWHERE = " Then set SERVICE_URL, by which doctor and status find the service."
 _STARTED = "started"
 _RESTART_SECONDS = 2
 _BACKLOG = 2_048
@@ -77,7 +78,7 @@ def listening(host: str, port: int, command: str = _COMMAND) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise UnusableAddressError(
                 f"Port {port} of {host} is held by {_holder(port)}. End it, or choose another port:"
-                f" {command} --port."
+                f" {command} --port.{_ELSEWHERE if command == _COMMAND else ''}"
             ) from None
         raise UnusableAddressError(
             f"{command} cannot listen on port {port} of {host}: {error.strerror or error}. Choose"

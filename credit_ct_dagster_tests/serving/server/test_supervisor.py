@@ -96,7 +96,8 @@ def test_a_champion_whose_package_is_gone_leaves_the_old_model(
     finally:
         away.rename(package.folder)
     server.until_all_serve(tag)
-    assert "serving" in Service(server.url).require_healthy()
+    own = Service(server.url, packages=two_models.platform.packages)
+    assert "serving" in own.require_healthy()
 
 
 def test_a_killed_worker_is_replaced(server: RunningServer) -> None:
@@ -134,6 +135,7 @@ def test_a_second_server_names_the_first(server: RunningServer) -> None:
     assert server.process is not None
     held = f"Port {server.port} of 127.0.0.1 is held by process {server.process.pid}"
     assert f"{held} (credit-ct serve)" in second.stderr
+    assert "Then set SERVICE_URL, by which doctor and status find the service." in second.stderr
     assert "Traceback" not in second.stderr
 
 
