@@ -1,12 +1,14 @@
 """What the UI says of a model after a person has decided, in a real browser."""
 
+from collections.abc import Sequence
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 from urllib.request import urlopen
 
 import dagster as dg
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from credit_ct_dagster.contracts.decision import Ground
 from credit_ct_dagster.operations.shown_decisions import ShownDecisions
@@ -55,7 +57,18 @@ def test_the_ui_says_at_once_what_a_person_decided(
             (SECOND, "true", _SAID),
             (FIRST, "false", f"The model of base date {SECOND} (decision 3) took its place."),
         ):
-            page.goto(f"{root}/assets/champion_model?view=partitions&partition={base_dt}")
-            for row in (f"promoted {promoted}", f"decision {said}", "golden_rows 52 of 52"):
-                expect(page.get_by_role("row", name=row)).to_be_visible()
+            shown = f"{root}/assets/champion_model?view=partitions&partition={base_dt}"
+            rows = (f"promoted {promoted}", f"decision {said}", "golden_rows 52 of 52")
+            until(partial(_has, page, shown, rows), 120, "the page of a partition")
             save_screenshot(page, f"14_decision_{promoted}")
+
+
+def _has(page: Page, address: str, rows: Sequence[str]) -> bool:
+    """Whether a page has these rows; one that is opened before the assets are loaded has none."""
+    page.goto(address)
+    try:
+        for row in rows:
+            expect(page.get_by_role("row", name=row)).to_be_visible(timeout=20_000)
+    except AssertionError:
+        return False
+    return True
