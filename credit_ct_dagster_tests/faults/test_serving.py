@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from credit_ct_dagster_tests.decisions.decided import searched
 from credit_ct_dagster_tests.faults.attempts import report
 from credit_ct_dagster_tests.faults.load import Call, Load
 from credit_ct_dagster_tests.mariadb import MariaDB
@@ -100,7 +101,8 @@ def test_swaps_under_load(server: RunningServer, two_models: TwoModels) -> None:
 def test_the_smoke_test_of_a_deployment_passes(
     server: RunningServer, two_models: TwoModels
 ) -> None:
-    """`deploy/smoke-test` predicts while rollbacks exchange the champion and the one before it."""
+    """`deploy/smoke-test` predicts while the champion goes by a rollback, and comes back."""
+    searched(two_models.platform, DAYS[1], two_models.models[DAYS[1]].mlflow_run_id)
     server.until_all_serve(two_models.promote(DAYS[1]))
     done = subprocess.run(
         [REPOSITORY / "deploy" / "smoke-test", "--url", server.url, "credit-ct"],
