@@ -4,6 +4,7 @@ What the package itself needs of Dagster's inside is in `credit_ct_dagster.runs.
 """
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -81,18 +82,19 @@ def engines_remembered() -> Iterator[None]:
     """Let one engine serve all connections to a database of an instance on SQLite.
 
     Dagster makes one for each event that it stores, and it compiles each statement anew: a quarter
-    of the time of a run. None holds a connection, so a file that is replaced is opened anew.
+    of the time of a run. None holds a connection, so a file that is replaced is opened anew. One
+    of a relative address belongs to the folder in which it was made.
     """
 
     @lru_cache(maxsize=128)
-    def engine_of(url: str, timeout: int | None, **options: Any) -> sa.Engine:
+    def engine_of(url: str, _folder: str, timeout: int | None, **options: Any) -> sa.Engine:
         arguments = {} if timeout is None else {"timeout": timeout}
         return sa.create_engine(url, connect_args=arguments, **options)
 
     def remembered(
         url: str, connect_args: dict[str, int] | None = None, **options: Any
     ) -> sa.Engine:
-        return engine_of(url, (connect_args or {}).get("timeout"), **options)
+        return engine_of(url, os.getcwd(), (connect_args or {}).get("timeout"), **options)
 
     with pytest.MonkeyPatch.context() as patch:
         for module in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):

@@ -29,6 +29,7 @@ _LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 # started after the run's first event would look like one that was killed.
 _DAY_BEFORE, _DAY, _TODAY = "2031-03-09", "2031-03-10", "2031-03-11"
 _LOCATION = "credit_ct_dagster_tests.faults.small_search"
+_IS_TRAINING = "pipeline_name = 'continuous_training'"
 _START_SECONDS, _TICK_SECONDS, _RUN_SECONDS = 180, 180, 400
 
 # With FAKETIME_DONT_FAKE_MONOTONIC=1 the library breaks `time.sleep`, which waits for a moment of
@@ -131,14 +132,16 @@ def _rows(file: Path, query: str) -> list[tuple[Any, ...]]:
 
 
 def _runs(platform: Platform) -> list[tuple[str, str]]:
-    """Base date and status of every run, oldest first."""
-    return _rows(_history(platform), "SELECT partition, status FROM runs ORDER BY id")
+    """Base date and status of every training, oldest first; scoring has runs of its own."""
+    query = f"SELECT partition, status FROM runs WHERE {_IS_TRAINING} ORDER BY id"
+    return _rows(_history(platform), query)
 
 
 def _times(platform: Platform, base_dt: str) -> tuple[str, str]:
     """When the run of a base date started and ended, in Seoul."""
     [times] = _rows(
-        _history(platform), f"SELECT start_time, end_time FROM runs WHERE partition = '{base_dt}'"
+        _history(platform),
+        f"SELECT start_time, end_time FROM runs WHERE partition = '{base_dt}' AND {_IS_TRAINING}",
     )
     started, ended = (datetime.fromtimestamp(each, ZoneInfo(TIMEZONE)) for each in times)
     return started.isoformat(" ", "seconds")[:19], ended.isoformat(" ", "seconds")[:19]
@@ -158,7 +161,7 @@ def _check_packaged(platform: Platform, clock: _Clock, base_dt: str) -> None:
     assert {each["base_dt"]: each["state"] for each in listed}[base_dt] == "packaged"
     [(run_id,)] = _rows(
         _history(platform),
-        f"SELECT run_id FROM runs WHERE partition = '{base_dt}'",
+        f"SELECT run_id FROM runs WHERE partition = '{base_dt}' AND {_IS_TRAINING}",
     )
     identity = platform.models(base_dt).read(ModelIdentity)
     assert (identity.base_dt, identity.dagster_run_id) == (base_dt, run_id)
