@@ -4,11 +4,11 @@ What the package itself needs of Dagster's inside is in `credit_ct_dagster.runs.
 """
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -87,14 +87,14 @@ def engines_remembered() -> Iterator[None]:
     """
 
     @lru_cache(maxsize=128)
-    def engine_of(url: str, _folder: str, timeout: int | None, **options: Any) -> sa.Engine:
+    def engine_of(url: str, _folder: Path, timeout: int | None, **options: Any) -> sa.Engine:
         arguments = {} if timeout is None else {"timeout": timeout}
         return sa.create_engine(url, connect_args=arguments, **options)
 
     def remembered(
         url: str, connect_args: dict[str, int] | None = None, **options: Any
     ) -> sa.Engine:
-        return engine_of(url, os.getcwd(), (connect_args or {}).get("timeout"), **options)
+        return engine_of(url, Path.cwd(), (connect_args or {}).get("timeout"), **options)
 
     with pytest.MonkeyPatch.context() as patch:
         for module in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
