@@ -92,6 +92,12 @@ def _no_instance_of_another_test() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _no_history_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fixture of the session that holds an instance open names it in DAGSTER_HOME."""
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _engines_are_made_once() -> Iterator[None]:
     """Those of the databases of instances."""
