@@ -60,17 +60,18 @@ logs: ## Follow the output of the stack
 TEST_FILES = $(shell free=$$(df --output=avail /dev/shm 2>/dev/null | tail -1); \
 	if [ $${free:-0} -gt 6000000 ]; then echo /dev/shm; else echo $${TMPDIR:-/tmp}; fi)
 
+SUITE = folder=$$(mktemp -d $(TEST_FILES)/credit-ct-XXXXXX) && trap 'rm -rf "$$folder"' EXIT INT TERM && \
+	TMPDIR="$$folder" $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder \
+	$(foreach folder,e2e faults backfills,--ignore credit_ct_dagster_tests/$(folder))
+
 .PHONY: test
 test: install ## Run the test suite
-	folder=$$(mktemp -d $(TEST_FILES)/credit-ct-XXXXXX) && trap 'rm -rf "$$folder"' EXIT INT TERM && \
-		TMPDIR="$$folder" $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder \
-		--ignore credit_ct_dagster_tests/e2e --ignore credit_ct_dagster_tests/faults \
-		--ignore credit_ct_dagster_tests/backfills --ignore credit_ct_dagster_tests/integration
+	$(SUITE) -m "not integration"
 
 .PHONY: integration
-# Dask workers die, and two models live side by side.
-integration: install ## Run commands as processes, and trials on Dask
-	$(BIN)/pytest -n 2 --maxschedchunk 1 credit_ct_dagster_tests/integration
+# Which they are, their files say.
+integration: install ## Run processes, and train several base dates
+	$(SUITE) -m integration
 
 .PHONY: kills
 kills: install ## Kill a run in each of its stages, and run it again

@@ -31,6 +31,8 @@ from credit_ct_dagster_tests.resources.packages import any_data, any_model
 from credit_ct_dagster_tests.serving.server import crashing_server
 from credit_ct_dagster_tests.trained import Trained
 
+pytestmark = pytest.mark.integration
+
 _PACKAGED = dg.AssetSelection.assets("bentoml_model", "champion_model")
 _PROMOTED = Decision(promoted=True, ground=Ground.person, sentence="Promoted.")
 

@@ -1,6 +1,7 @@
 """A challenger that a person must approve, from the run that asks to the card that says so."""
 
 import dagster as dg
+import pytest
 
 from credit_ct_dagster.contracts.files import MODEL_CARD_FILE
 from credit_ct_dagster.runs.purposes import AWAITING_APPROVAL
@@ -13,6 +14,8 @@ from credit_ct_dagster_tests.platform import (
     metadata_of,
 )
 from credit_ct_dagster_tests.trained import Trained
+
+pytestmark = pytest.mark.integration
 
 
 def test_a_better_model_waits_for_a_person_who_must_approve_it(

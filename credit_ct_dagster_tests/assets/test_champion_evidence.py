@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
+import pytest
 import sqlalchemy as sa
 
 from credit_ct_dagster.contracts.assessment import AssessmentReport
@@ -22,6 +23,8 @@ from credit_ct_dagster_tests.platform import (
     Platform,
     metadata_of,
 )
+
+pytestmark = pytest.mark.integration
 
 
 def _decision(platform: Platform, base_dt: str = BASE_DT) -> Decision:

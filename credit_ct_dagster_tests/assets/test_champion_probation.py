@@ -12,6 +12,8 @@ from credit_ct_dagster_tests.decisions.decided import COMPARISON
 from credit_ct_dagster_tests.evidence.shadow_world import ShadowWorld
 from credit_ct_dagster_tests.platform import Platform, metadata_of
 
+pytestmark = pytest.mark.integration
+
 _DAYS = ["2025-03-06", "2025-03-07", "2025-03-08", "2025-03-09"]
 
 

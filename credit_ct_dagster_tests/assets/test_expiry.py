@@ -17,6 +17,8 @@ from credit_ct_dagster.runs.recorded import completed_checks, evaluations
 from credit_ct_dagster_tests.platform import ASSETS, BASE_DT, SMALL_SEARCH, Platform, failure_of
 from credit_ct_dagster_tests.trained import Trained
 
+pytestmark = pytest.mark.integration
+
 _OLD = "2025-02-20"
 _MERGE = dg.AssetSelection.assets("features_target")
 _SPLIT = dg.AssetSelection.assets("preprocessed_splits", "robust_scalers")

@@ -28,6 +28,8 @@ from credit_ct_dagster_tests.platform import (
 )
 from credit_ct_dagster_tests.trained import Trained
 
+pytestmark = pytest.mark.integration
+
 _EARLIER = "2025-03-07"
 _OTHER_SEARCH = SMALL_SEARCH | {"depth": [2], "iterations": 5}
 _CARD = dg.AssetSelection.assets("model_card")

@@ -14,6 +14,8 @@ from credit_ct_dagster.scorer.encoded import EncodedClassifier
 from credit_ct_dagster.scorer.ordinal import OrdinalClassifier
 from credit_ct_dagster_tests.platform import SMALL_SEARCH, Platform, failure_of
 
+pytestmark = pytest.mark.integration
+
 _EXCLUDED = ["age", "occupation"]
 _FEATURES = [name for name in schema.FEATURES if name not in _EXCLUDED]
 

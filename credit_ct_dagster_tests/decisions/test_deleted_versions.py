@@ -18,6 +18,8 @@ from credit_ct_dagster.resources.mlflow.registry import ModelRegistry
 from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform, failure_of
 from credit_ct_dagster_tests.trained import Trained
 
+pytestmark = pytest.mark.integration
+
 _DECISION = dg.AssetSelection.assets("champion_model")
 _PERSON = ("--by", "Kim", "--reason", "it was deleted")
 

@@ -15,6 +15,8 @@ from credit_ct_dagster.runs.purposes import TRAINING_ASSETS
 from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.platform import BASE_DT, SMALL_SEARCH, Platform
 
+pytestmark = pytest.mark.integration
+
 _SMALL = {"ops": {"tuned_runs": {"config": SMALL_SEARCH}}}
 _MODULE = ("-m", "credit_ct_dagster.definitions")
 _TAGS = json.dumps({"dagster/partition": BASE_DT})

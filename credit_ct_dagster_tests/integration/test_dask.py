@@ -49,6 +49,7 @@ _LONG_FITS = TuningParameters(
 """Four candidates that can be met half way."""
 
 pytestmark = [
+    pytest.mark.integration,
     # distributed 2026.8 leaves sockets and loops to the garbage collector when a client closes.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

@@ -20,6 +20,8 @@ from credit_ct_dagster_tests.dagster_internals import create_run_for_test
 from credit_ct_dagster_tests.platform import BASE_DT, Platform
 from credit_ct_dagster_tests.trained import Trained
 
+pytestmark = pytest.mark.integration
+
 _BEFORE = (date.fromisoformat(BASE_DT) - timedelta(days=1)).isoformat()
 
 

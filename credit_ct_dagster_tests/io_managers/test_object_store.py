@@ -226,6 +226,7 @@ def _in_s3(platform: Platform) -> Platform:
     return moved
 
 
+@pytest.mark.integration
 def test_a_base_date_is_trained_with_artifacts_in_s3(
     s3: S3, platform: Platform, instance: dg.DagsterInstance
 ) -> None:

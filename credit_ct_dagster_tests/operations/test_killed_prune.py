@@ -15,6 +15,8 @@ from credit_ct_dagster_tests.operations.world import (
     World,
 )
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.mark.parametrize("instance", ["sqlite", "mariadb"], indirect=True)
 def test_a_killed_prune_is_finished_by_the_next(

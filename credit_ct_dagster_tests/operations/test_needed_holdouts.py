@@ -26,6 +26,8 @@ from credit_ct_dagster.settings import Settings
 from credit_ct_dagster_tests.operations.world import NOT_PROMOTED, PROMOTED, World, days_ago
 from credit_ct_dagster_tests.stored_splits import store_splits
 
+pytestmark = pytest.mark.integration
+
 _HOLDOUT = SPLIT_FILES["holdout"].format(model_name="m")
 _FIRST = date(2025, 1, 31)
 _WHOLE, _HALF, _DAMAGED, _ABSENT = "whole", "half", "damaged", "absent"

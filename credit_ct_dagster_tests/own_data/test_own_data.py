@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from credit_ct_dagster_tests.own_data import rows
 from credit_ct_dagster_tests.platform import REPOSITORY, Templates
 
+pytestmark = pytest.mark.integration
+
 _DECLARATION = Path(__file__).with_name("credit_risk.yaml")
 _WORDS_OF_CREDIT_SCORES = {"Poor", "Standard", "credit_score_features", "occupation", "customer_id"}
 

@@ -24,6 +24,8 @@ from credit_ct_dagster.serving.follower import ServedModel
 from credit_ct_dagster_tests.platform import BASE_DT, NO_FLOORS, Platform, failure_of, metadata_of
 from credit_ct_dagster_tests.trained import Trained
 
+pytestmark = pytest.mark.integration
+
 _SHIFTED = "2025-03-15"
 _PREPARED = dg.AssetSelection.assets("features_target", "preprocessed_splits", "robust_scalers")
 _PACKAGE = dg.AssetSelection.assets("bentoml_model")

@@ -20,6 +20,8 @@ from credit_ct_dagster_tests.mariadb import MariaDB
 from credit_ct_dagster_tests.network import Proxy
 from credit_ct_dagster_tests.platform import BASE_DT, failure_of, load_sample_rows
 
+pytestmark = pytest.mark.integration
+
 _HOLDER = """
     import sys
     import sqlalchemy as sa

@@ -4,11 +4,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from credit_ct_dagster.runs.reasons import reason_of
 from credit_ct_dagster_tests.dagster_internals import code_location_at, errors_of_run_monitoring
 from credit_ct_dagster_tests.runs.code_location import NAME, code_location, launch_waiting, status
 from credit_ct_dagster_tests.servers import free_port
+
+pytestmark = pytest.mark.integration
 
 
 def test_run_monitoring_knows_whether_a_run_lives(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from credit_ct_dagster_tests.dagster_internals import code_location_at, launch
 from credit_ct_dagster_tests.runs.code_location import NAME, code_location, soon, status
 from credit_ct_dagster_tests.servers import free_port
 
+pytestmark = pytest.mark.integration
+
 _CODE = """
 import dagster as dg
 from credit_ct_dagster.runs.run_lines import write_few_lines

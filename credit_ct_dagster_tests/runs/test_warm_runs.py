@@ -30,6 +30,8 @@ from credit_ct_dagster_tests.runs.code_location import (
 )
 from credit_ct_dagster_tests.servers import free_port
 
+pytestmark = pytest.mark.integration
+
 _WARM = """
 from credit_ct_dagster.runs.warm_runs import start_warm_runs
 start_warm_runs([{!r}])

@@ -31,6 +31,7 @@ _ON_SQLITE = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 _PATIENCE = 90  # seconds, on a machine that does much else
 
 pytestmark = [
+    pytest.mark.integration,
     # distributed 2026.8 leaves sockets and loops to the garbage collector when a client closes.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

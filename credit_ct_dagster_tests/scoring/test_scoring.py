@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.resources.feature_store.rows_to_score import Customers
@@ -130,6 +131,7 @@ def test_the_newest_row_of_every_customer_can_be_scored_instead(
     assert scoring.summary.rows == len(found) > 100
 
 
+@pytest.mark.integration
 def test_a_kill_in_the_middle_leaves_the_earlier_scores(
     store: FeatureStore, model: PinnedModel, request_of: Request, tmp_path: Path
 ) -> None:

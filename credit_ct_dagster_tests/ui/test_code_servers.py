@@ -4,9 +4,12 @@ from pathlib import Path
 
 import dagster as dg
 import psutil
+import pytest
 
 from credit_ct_dagster.ui.dagster_processes import shared_code_servers, workspace_of
 from credit_ct_dagster_tests.platform import REPOSITORY
+
+pytestmark = pytest.mark.integration
 
 _WORKSPACE = f"""
 load_from:

@@ -18,6 +18,8 @@ from credit_ct_dagster_tests.platform import REPOSITORY
 from credit_ct_dagster_tests.servers import free_port
 from credit_ct_dagster_tests.webserver import START_SECONDS, until
 
+pytestmark = pytest.mark.integration
+
 _LAUNCH = """mutation { launchRun(executionParams: {mode: "default", selector: {
   repositoryLocationName: "small", repositoryName: "__repository__", jobName: "make_one"}}) {
   __typename } }"""

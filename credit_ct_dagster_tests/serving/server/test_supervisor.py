@@ -18,6 +18,8 @@ from credit_ct_dagster_tests.platform import Platform, Templates
 from credit_ct_dagster_tests.serving.server.served_platform import DAYS, RunningServer, TwoModels
 from credit_ct_dagster_tests.webserver import until
 
+pytestmark = pytest.mark.integration
+
 _SECONDS = 60
 
 

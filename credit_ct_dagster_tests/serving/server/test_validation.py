@@ -21,6 +21,8 @@ from credit_ct_dagster_tests.platform import REPOSITORY
 from credit_ct_dagster_tests.serving.server import crashing_server
 from credit_ct_dagster_tests.trained import Trained
 
+pytestmark = pytest.mark.integration
+
 _SECONDS = 120
 
 
