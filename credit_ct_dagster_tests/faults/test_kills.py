@@ -59,13 +59,14 @@ publish = artifacts.publish
 artifacts.publish = lambda path, *a: die() if path.name == "best.cbm" else publish(path, *a)
 """,
     "packaging": """
-import bentoml._internal.models.model as store
 import shutil
-shutil.copytree, copytree = None, shutil.copytree
-def copy_one_file(source, to, **kwargs):
+copytree = shutil.copytree
+def copy_one_file_of_a_model(source, to, **kwargs):
+    if not (Path(source) / "model.yaml").exists():
+        return copytree(source, to, **kwargs)
     shutil.copy(Path(source) / "model.yaml", to)
     die()
-store.shutil.copytree = copy_one_file
+shutil.copytree = copy_one_file_of_a_model
 """,
     "packaged": """
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
