@@ -11,17 +11,16 @@ from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.health import HealthRecord
 from credit_ct_dagster.decisions.promotions import Promotions
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
+from credit_ct_dagster.metadata.markdown import shown_lines
 from credit_ct_dagster.modeling.watching.health import HealthRules
 from credit_ct_dagster.operations.service import Service
 from credit_ct_dagster.partitions import Calendar
-from credit_ct_dagster.resources.dagster_ui import PACKED_RECORD, DagsterUI
+from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.resources.service_address import ServiceAddress
 from credit_ct_dagster.runs.failures import failing_clearly
-
-_SHOWN = 12
-"""Sentences in the metadata; the page has them all."""
+from credit_ct_dagster.ui.packed_records import packed_record
 
 
 class HealthConfig(HealthRules, dg.Config):
@@ -102,7 +101,7 @@ def champion_health(
     shown = {
         "page_in_browser": dg.MetadataValue.url(dagster_ui.health_path(base_dt)),
         **shown,
-        PACKED_RECORD: dg.MetadataValue.json({PACKED_RECORD: record.packed()}),
+        **packed_record(record),
     }
     return dg.Output({files.HEALTH_FILE: record, files.HEALTH_PAGE_FILE: html}, metadata=shown)
 
@@ -111,17 +110,17 @@ def _metadata(record: HealthRecord, page: str) -> dict[str, Any]:
     """A few lines: what is wrong, and where the page is."""
     counted = Counter(each.severity.value for each in record.sentences)
     lines = [
-        f"- **{each.severity}** {each.topic}: {each.text}"
+        f"**{each.severity}** {each.topic}: {each.text}"
         + (f" {each.action}" if each.action else "")
         + (f" ({each.code})" if each.code else "")
-        for each in record.sentences[:_SHOWN]
+        for each in record.sentences
     ]
     return {
         "healthy": record.is_healthy,
         "worst": record.worst.value,
         "critical": counted["critical"],
         "warnings": counted["warning"],
-        "sentences": dg.MetadataValue.md("\n".join(lines)),
+        **shown_lines("sentences", lines, "on the page"),
         "answers": record.today.rows(),
         "open_decisions": len(record.open_decisions),
         "page": dg.MetadataValue.path(page),

@@ -37,6 +37,7 @@ from credit_ct_dagster.io_managers.raw_rows import raw_rows
 from credit_ct_dagster.metadata.tables import (
     better_by,
     compared_row,
+    moved,
     rounded,
     shown_table,
     table_of,
@@ -211,8 +212,8 @@ def _metadata(
         shown["windows"] = decision.windows.sentence or "The windows agree."
     if decision.holdouts:
         shown["holdouts"] = ", ".join(decision.holdouts)
-    moved = sorted(drift, key=lambda each: (not each.verdict.is_drift, -each.psi))
-    return shown | shown_table("drift", [*map(_row_of, moved)], DRIFT_FILE)
+    columns = sorted(drift, key=lambda each: (not each.verdict.is_drift, -each.psi))
+    return shown | shown_table("drift", [*map(_row_of, columns)], DRIFT_FILE)
 
 
 def _compared(
@@ -253,12 +254,10 @@ def _floor(floor: Floor) -> dict[str, Any]:
 
 def _row_of(drift: ColumnDrift) -> dict[str, Any]:
     """A row of the table that people see."""
-    missing = drift.missing
     return {
         "column": drift.column,
         "verdict": drift.verdict.value,
         "psi": rounded(drift.psi),
         "p_value": rounded(drift.p_value),
-        "missing_before": rounded(missing.reference if missing else None),
-        "missing": rounded(missing.current if missing else None),
+        "missing": moved(drift.missing),
     }

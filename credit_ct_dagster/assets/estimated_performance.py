@@ -14,11 +14,11 @@ from credit_ct_dagster.decisions.promotions import Promotions
 from credit_ct_dagster.evidence.earlier_days import records_before
 from credit_ct_dagster.evidence.learned_labels import answers_of_day
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
-from credit_ct_dagster.metadata.tables import interval, table_of
+from credit_ct_dagster.metadata.tables import interval, rounded, table_of, version_of
 from credit_ct_dagster.modeling.watching.performance_rules import EstimationRules
-from credit_ct_dagster.resources.dagster_ui import PACKED_RECORD
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.runs.failures import failing_clearly
+from credit_ct_dagster.ui.packed_records import packed_record
 
 
 class EstimationConfig(EstimationRules, dg.Config):
@@ -59,8 +59,7 @@ def estimated_performance(
         record = estimated(base_dt, answers, config, known_at, earlier, learned_until).model_copy(
             update={"model_name": artifacts.model_name}
         )
-    shown = _metadata(record)
-    shown[PACKED_RECORD] = dg.MetadataValue.json({PACKED_RECORD: record.packed()})
+    shown = _metadata(record) | packed_record(record)
     return dg.Output({files.ESTIMATED_PERFORMANCE_FILE: record}, metadata=shown)
 
 
@@ -85,16 +84,12 @@ def _metadata(record: EstimatedPerformance) -> dict[str, Any]:
 
 
 def _row_of(model: TagEstimate) -> dict[str, Any]:
-    """A row of the table that people see."""
-    unknown, off, record = model.without_label, model.how_far_off, model.record
+    """A row of the table that people see: of answers without a label, and of earlier days."""
+    unknown, record = model.without_label, model.record
     return {
-        "model_tag": model.model_tag,
-        "answers_without_label": unknown.answers if unknown else None,
-        "accuracy": round(unknown.accuracy.value, 4) if unknown else None,
+        "version": version_of(model.model_tag),
+        "answers": unknown.answers if unknown else None,
+        "accuracy": rounded(unknown.accuracy.value) if unknown else None,
         "interval": interval(unknown.accuracy) if unknown else None,
-        "macro_f1": round(unknown.macro_f1.value, 4) if unknown else None,
-        "labelled": off.answers if off else None,
-        "estimated_minus_real": round(off.accuracy.value, 4) if off else None,
-        "off_on_earlier_days": round(record.accuracy.mean_absolute, 4) if record else None,
-        "earlier_days": record.days if record else None,
+        "usual_error": rounded(record.accuracy.mean_absolute) if record else None,
     }

@@ -18,11 +18,12 @@ from credit_ct_dagster.decisions.promotions import Promotions
 from credit_ct_dagster.evidence.earlier_days import records_before
 from credit_ct_dagster.evidence.learned_labels import answers_of_day
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder, ArtifactsIOManager
-from credit_ct_dagster.metadata.tables import interval, table_of
+from credit_ct_dagster.metadata.tables import interval, rounded, table_of, version_of
 from credit_ct_dagster.modeling.watching.performance_rules import PerformanceRules
-from credit_ct_dagster.resources.dagster_ui import PACKED_RECORD, DagsterUI
+from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.resources.feature_store.store import FeatureStore
 from credit_ct_dagster.runs.failures import failing_clearly
+from credit_ct_dagster.ui.packed_records import packed_record
 
 _R = TypeVar("_R", ServedPerformance, EstimatedPerformance)
 
@@ -82,8 +83,8 @@ def served_performance(
     path = estimated_performance.path / files.PERFORMANCE_PAGE_FILE
     shown["page"] = dg.MetadataValue.path(str(path))
     # The UI's server has Dagster's history, and no artifacts.
-    shown["page_in_browser"] = dg.MetadataValue.url(dagster_ui.performance_url(base_dt))
-    shown[PACKED_RECORD] = dg.MetadataValue.json({PACKED_RECORD: record.packed()})
+    shown["page_in_browser"] = dg.MetadataValue.url(dagster_ui.performance_path(base_dt))
+    shown |= packed_record(record)
     return dg.Output(
         {
             files.SERVED_PERFORMANCE_FILE: record,
@@ -125,18 +126,11 @@ def _metadata(record: ServedPerformance) -> dict[str, Any]:
 def _row_of(model: TagPerformance) -> dict[str, Any]:
     """A row of the table that people see."""
     metrics = model.metrics
-
-    def rounded(value: float | None) -> float | None:
-        return None if value is None else round(value, 4)
-
     return {
-        "model_tag": model.model_tag,
+        "version": version_of(model.model_tag),
         "answers": model.answers,
         "labelled": model.labelled,
-        "accuracy": rounded(metrics.accuracy.value if metrics else None),
+        "accuracy": rounded(metrics.accuracy.value) if metrics else None,
         "interval": interval(metrics.accuracy) if metrics else None,
-        "macro_f1": rounded(metrics.macro_f1.value if metrics else None),
-        "log_loss": rounded(metrics.log_loss.value if metrics else None),
-        "ece": rounded(metrics.ece.value if metrics else None),
         "floors_missed": len(model.below),
     }

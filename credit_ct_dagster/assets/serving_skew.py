@@ -16,7 +16,7 @@ from credit_ct_dagster.decisions.promotions import Promotions
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
 from credit_ct_dagster.io_managers.raw_rows import raw_rows
-from credit_ct_dagster.metadata.tables import interval, shown_table
+from credit_ct_dagster.metadata.tables import interval, moved, rounded, shown_table
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.watching.skew_rules import SkewRules
 from credit_ct_dagster.resources.feature_store.served.answers import ServedAnswers
@@ -196,9 +196,8 @@ def _row_of(skew: FeatureSkew) -> dict[str, Any]:
     return {
         "feature": skew.feature,
         "verdict": skew.verdict.value,
-        "disagreeing": round(skew.share.value, 4),
+        "share": rounded(skew.share.value),
         "interval": interval(skew.share),
-        "customers": skew.customers,
         "patterns": "; ".join(f"{each.words}, {each.share:.0%}" for each in skew.patterns),
     }
 
@@ -207,15 +206,10 @@ def _rows_of(drift: Mapping[str, ServedDrift]) -> Iterator[dict[str, Any]]:
     for source, each in drift.items():
         drifted = each.drifted
         for column in each.columns:
-            missing = column.missing
             yield {
                 "source": source,
                 "column": column.column,
-                "psi": round(column.psi, 4),
-                "p_value": None if column.p_value is None else round(column.p_value, 6),
-                "missing_before": round(missing.reference, 4) if missing else None,
-                "missing": round(missing.current, 4) if missing else None,
-                "customers": each.rows,
+                "psi": rounded(column.psi),
+                "missing": moved(column.missing),
                 "drifted": column in drifted,
-                "verdict": column.verdict.value,
             }

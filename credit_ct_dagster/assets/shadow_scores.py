@@ -18,7 +18,7 @@ from credit_ct_dagster.decisions.promotions import Promotions
 from credit_ct_dagster.decisions.tenures import challengers_on, probation_on, tenure_on
 from credit_ct_dagster.errors.base import CreditCtError, UnavailableError
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactsIOManager
-from credit_ct_dagster.metadata.tables import table_of
+from credit_ct_dagster.metadata.tables import table_of, version_of
 from credit_ct_dagster.modeling import schema
 from credit_ct_dagster.modeling.watching.columns import KEY, MODEL_TAG, PREDICTED, REQUEST, SOURCE
 from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
@@ -209,7 +209,11 @@ def _metadata(scored: ShadowScores) -> dict[str, Any]:
         "dagster/partition_row_count": len(scored.frame),
         "models": table_of(
             [
-                {"role": role.value, "base_dt": model.base_dt, "model_tag": model.bentoml_tag}
+                {
+                    "role": role.value,
+                    "base_dt": model.base_dt,
+                    "version": version_of(model.bentoml_tag),
+                }
                 for role, model in scored.models
             ]
         ),

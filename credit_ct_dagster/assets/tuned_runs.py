@@ -12,6 +12,7 @@ from credit_ct_dagster.assets.config import refuses_bad_values
 from credit_ct_dagster.contracts import files
 from credit_ct_dagster.contracts.splits import SplitsSummary
 from credit_ct_dagster.io_managers.artifacts import FOLDER, ArtifactFolder
+from credit_ct_dagster.metadata.markdown import link
 from credit_ct_dagster.metadata.tables import MOST_ROWS, counts_table, rounded, table_of
 from credit_ct_dagster.modeling.search.search_space import TuningParameters
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
@@ -114,9 +115,9 @@ def tuned_runs(
         stores = SearchStores(tracking, resources.study_storage, resources.artifacts)
         result = search(request, stores, context.log)
         summary = summary_of(request, result, splits, tracking, read_seconds)
-        urls = {
-            "mlflow_run": tracking.run_url(request.parent_run_id),
-            "mlflow_best_run": tracking.run_url(result.best_run_id),
+        links = {
+            "mlflow_run": link("the search", tracking.run_url(request.parent_run_id)),
+            "mlflow_best_run": link("its best trial", tracking.run_url(result.best_run_id)),
         }
     table = trials_table(result.trials)
     pictures = _pictures(request, result)
@@ -134,7 +135,7 @@ def tuned_runs(
             "model_card": dg.MetadataValue.url(resources.dagster_ui.card_path(request.base_dt)),
             **shown_pictures(resources.dagster_ui, request.base_dt, pictures),
             "trials": _best_of(table),
-            **{name: dg.MetadataValue.url(url) for name, url in urls.items()},
+            **links,
             **tracking.shown_command,
             # Where texts are counted: kinds that count as any other, which none names.
             **counts_table("rows_with_other_kinds", "split", summary.other_kinds, summary.FILE),

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from credit_ct_dagster.contracts.decision import Comparison, Estimate
+from credit_ct_dagster.contracts.drift import MissingDrift
 from credit_ct_dagster.rounding import signed
 
 MOST_ROWS = 10
@@ -82,6 +83,16 @@ def better_by(difference: Estimate) -> dict[str, Any]:
 def interval(of: Estimate) -> str:
     """Of a share or a metric; one column, as tables wider than their page hide what is right."""
     return f"{of.low:.4f} to {of.high:.4f}"
+
+
+def moved(missing: MissingDrift | None) -> str | None:
+    """The share of missing values before and now; one column, as an interval."""
+    return f"{missing.reference:.4f} to {missing.current:.4f}" if missing else None
+
+
+def version_of(bentoml_tag: str) -> str:
+    """What tells the packages of a model apart: the name before it is as wide as a table."""
+    return bentoml_tag.rpartition(":")[2]
 
 
 def rounded(value: float | None) -> float | None:

@@ -65,7 +65,11 @@ class DagsterUI(dg.ConfigurableResource):
 
     def performance_url(self, day: str) -> str:
         """The page on what labels say of a day's answers, which `credit-ct ui` serves."""
-        return f"{self.url.rstrip('/')}{PERFORMANCE_PATH}/{day}{self._of_model}"
+        return f"{self.url.rstrip('/')}{self.performance_path(day)}"
+
+    def performance_path(self, day: str) -> str:
+        """The same for pages of the same server."""
+        return f"{PERFORMANCE_PATH}/{day}{self._of_model}"
 
     def card_path(self, base_dt: str) -> str:
         """The model card of a base date, for pages of the same server."""

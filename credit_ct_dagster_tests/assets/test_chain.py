@@ -113,7 +113,7 @@ def test_the_metadata_show_what_a_person_wants_to_know(trained: Trained) -> None
     for picture in ("search", "confusion_matrix", "feature_importances"):
         path = f"/search-pictures/{BASE_DT}/{picture}.svg?model={platform.model_name}"
         assert tuned[picture] == f"![{picture}.svg]({path})", "short: shown without a click"
-    assert tuned["mlflow_run"].startswith("http://127.0.0.1:5000/#/experiments/")
+    assert tuned["mlflow_run"].startswith("[the search](<http://127.0.0.1:5000/#/experiments/")
     assert "mlflow" in tuned["mlflow_links_answer_after"]
     scalers = metadata_of(result, "robust_scalers")
     assert len(scalers["scalers"].records) == 10

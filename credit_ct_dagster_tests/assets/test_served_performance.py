@@ -134,7 +134,7 @@ def _require_shown(platform: Platform, result: dg.ExecuteInProcessResult) -> Non
     assert shown["accuracy"] == 0.6667
     assert "6 of 12 answers have a label (50.0%)" in shown["sentence"]
     [row] = shown["models"].records
-    assert row.data["model_tag"] == "m:first"
+    assert row.data["version"] == "first"
     page = Path(shown["page"])
     assert page.name == files.PERFORMANCE_PAGE_FILE
     assert "prediction day 2025-03-09" in page.read_text()

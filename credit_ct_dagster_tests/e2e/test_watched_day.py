@@ -1,22 +1,27 @@
 """A day of requests, from the log to the page: what a person sees of a feature in another unit."""
 
+import re
 from pathlib import Path
+from urllib.request import urlopen
 
 import dagster as dg
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from credit_ct_dagster.contracts.files import HEALTH_PAGE_FILE, MONITORING_FOLDER
 from credit_ct_dagster.contracts.health import HealthRecord, Severity, Topic
+from credit_ct_dagster.contracts.model_name import DEFAULT_MODEL_NAME
 from credit_ct_dagster.modeling import schema
-from credit_ct_dagster.runs.purposes import MONITORING_ASSETS
+from credit_ct_dagster.runs.purposes import MONITORING_ASSETS, TRAINING_ASSETS
 from credit_ct_dagster.serving.log.prediction import Prediction
 from credit_ct_dagster_tests import served_rows
+from credit_ct_dagster_tests.e2e.layout import cut_off
 from credit_ct_dagster_tests.e2e.screenshots import save_screenshot
 from credit_ct_dagster_tests.modeling.watching.healths import before
-from credit_ct_dagster_tests.platform import BASE_DT, Platform
+from credit_ct_dagster_tests.platform import BASE_DT, REPOSITORY, Platform
 from credit_ct_dagster_tests.trained import Trained
+from credit_ct_dagster_tests.webserver import dagster_dev, until
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -24,6 +29,7 @@ _FEED = "credit_history_age"
 _REQUESTS = 60
 _DAYS = [before(BASE_DT, number) for number in (3, 2, 1, 0)]
 """Each has its requests; on the last one, the feed sends years in place of months."""
+_LAST_OF_METADATA = re.compile("^(folder|table|data_fingerprint)$")
 
 
 def _rows_of(platform: Platform, day: str) -> pd.DataFrame:
@@ -98,3 +104,22 @@ def test_a_day_with_another_unit_is_seen_on_the_page(
     page.set_viewport_size({"width": 1400, "height": 900})
     save_screenshot(page, "12_watched_day")
     assert page.evaluate("document.documentElement.scrollWidth") <= 1400
+    _require_nothing_is_cut_off(trained_copy, page)
+
+
+def _require_nothing_is_cut_off(trained: Trained, page: Page) -> None:
+    """On the page of each asset, on a laptop, with the names of the embedded default."""
+    platform = trained.platform
+    renamed = {r"/\S+/platform/": "", platform.model_name: DEFAULT_MODEL_NAME}
+    module, history = "credit_ct_dagster_tests.e2e.linked_location", trained.instance.root_directory
+    page.set_viewport_size({"width": 1400, "height": 900})
+    expect.set_options(timeout=60_000)
+    with dagster_dev(platform, module, PYTHONPATH=str(REPOSITORY), DAGSTER_HOME=history) as port:
+        root = f"http://127.0.0.1:{port}"
+        until(lambda: urlopen(f"{root}/server_info").status == 200, 90, "the UI's start")
+        for asset in (*TRAINING_ASSETS, *MONITORING_ASSETS):
+            page.goto(f"{root}/assets/{asset}?view=partitions&partition={BASE_DT}")
+            expect(page.get_by_role("cell", name=_LAST_OF_METADATA).last).to_be_visible()
+            assert cut_off(page, renamed) == [], asset
+            expect(page.get_by_text("[Show Markdown]")).to_have_count(0)
+            save_screenshot(page, f"17_{asset}")
