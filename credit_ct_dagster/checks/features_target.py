@@ -70,7 +70,10 @@ def window_has_enough_rows(
     if usual:
         sentence += f" The last {len(earlier)} base dates had {usual:,.0f} (median)."
     if rows < limit:
-        sentence += " Load the labels and features that are missing, then run this base date again."
+        sentence += (
+            " Load the labels and features that are missing, then run this base date again. If it"
+            f" was a mistake: credit-ct prune --failed-runs-of {base_dt} --yes."
+        )
     return result(context, passed=rows >= limit, observed=rows, limit=limit, sentence=sentence)
 
 

@@ -16,6 +16,7 @@ from credit_ct_dagster.wiring import Wiring
 
 _LONGEST = {"--by": 100, "--reason": 2000}
 """Characters that fit where it is shown: tables, cards, Dagster, and MLflow's descriptions."""
+_ASKED = {"--by": "a name", "--reason": "a reason in words"}
 _JOINERS = {0x200C: None, 0x200D: None}
 """They join letters of Persian and Indic names, and cannot be seen in others."""
 
@@ -25,8 +26,11 @@ logger = logging.getLogger(__name__)
 def _words(_: click.Context, param: click.Parameter, text: str) -> str:
     """On one line, as records and tables have it."""
     words = " ".join(text.split())
-    if not any(each.isalnum() for each in words):
+    if not words:
         raise click.BadParameter(f"{param.metavar} must not be blank: it goes on record.")
+    if not any(each.isalnum() for each in words):
+        asked = _ASKED[param.opts[0]]
+        raise click.BadParameter(f"'{words}' has no letter: give {asked}, which goes on record.")
     if not words.translate(
         _JOINERS
     ).isprintable():  # on terminals and pages it would look like another text

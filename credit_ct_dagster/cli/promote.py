@@ -11,13 +11,14 @@ from credit_ct_dagster.cli.deciding import by_option, decided, reason_option
 from credit_ct_dagster.cli.options import BaseDate, examples
 from credit_ct_dagster.cli.wired import wired
 from credit_ct_dagster.contracts.decision import Decision, Ground
-from credit_ct_dagster.contracts.files import MODEL_FOLDER
+from credit_ct_dagster.contracts.files import MODEL_FOLDER, SEARCH_SUMMARY_FILE
 from credit_ct_dagster.contracts.identity import ModelIdentity
 from credit_ct_dagster.contracts.search import SearchSummary
 from credit_ct_dagster.decisions.deciding import Deciding
 from credit_ct_dagster.decisions.promotions import Promotions
 from credit_ct_dagster.errors.models import NothingToDecideError, OverruledFindingsError
 from credit_ct_dagster.modeling.judging.objections import evidence_on, objections_to
+from credit_ct_dagster.operations.model_choice import not_packaged
 
 
 @click.command(
@@ -45,8 +46,10 @@ def command(partition: str, by: str, reason: str, keep: bool, despite_floors: bo
     wiring = wired()
     base_dt = wiring.calendar.parse(partition)
     promotions = wiring.promotions
-    search = wiring.artifacts.open(MODEL_FOLDER, base_dt).read(SearchSummary)
-    run_id = search.mlflow.best_run_id
+    folder = wiring.artifacts.open(MODEL_FOLDER, base_dt)
+    if SEARCH_SUMMARY_FILE not in folder:
+        raise not_packaged(base_dt)
+    run_id = folder.read(SearchSummary).mlflow.best_run_id
 
     def objections() -> tuple[str, ...]:
         if keep:

@@ -113,7 +113,8 @@ def _delete_failed(base_dt: str, yes: bool, as_json: bool) -> None:
     """The runs, their events and checks, which Dagster itself retains, and what MLflow shows.
 
     The base date need not exist: that is how it may have failed. What a run materialized would be
-    unknown without its events: one whose materializations are the newest is retained.
+    unknown without its events: one whose materializations are the newest is retained, unless they
+    are merged rows alone of a base date that never succeeded.
     """
     from credit_ct_dagster.resources.mlflow.removal import RemovableRuns
 
@@ -139,7 +140,8 @@ def _delete_failed(base_dt: str, yes: bool, as_json: bool) -> None:
     for run_id, in_use in failed.items():
         if in_use:
             console.print(
-                f"Run {run_id} is retained: what it materialized is in use ({', '.join(in_use)}).",
+                f"Run {run_id} is retained: what it materialized is in use ({', '.join(in_use)})."
+                f" Run the base date again: credit-ct run --partition {base_dt}",
                 markup=False,
             )
     done = " They are deleted." if yes else " Nothing was deleted: --yes deletes them."

@@ -69,6 +69,8 @@ def _print(
         console.print(hanging(line, _VALUES_FROM), markup=False)
     if not found.base_dates:
         console.print("No base date yet: credit-ct run trains the newest one that has labels.")
+    elif not wanted:
+        console.print(f"No base date since {since}; the newest is {found.base_dates[0].base_dt}.")
     if wanted:
         console.print()
         print_table(table_of(wanted[:limit], width()))

@@ -30,7 +30,7 @@ from credit_ct_dagster.errors.models import (
 from credit_ct_dagster.io_managers.artifacts import ArtifactsIOManager
 from credit_ct_dagster.io_managers.decisions import DecisionRecords
 from credit_ct_dagster.locks import exclusive
-from credit_ct_dagster.modeling.judging.standing import awaiting
+from credit_ct_dagster.modeling.judging.standing import awaiting, question_of
 from credit_ct_dagster.modeling.watching.probation_rules import ShadowRules
 from credit_ct_dagster.outages import Dependency, translated
 from credit_ct_dagster.resources.bentoml_store import BentoMLStore
@@ -82,6 +82,11 @@ class Promotions(dg.ConfigurableResource):
         """The registered version that is the champion according to the newest decision."""
         records = self.records()
         return records[-1].champion if records else None
+
+    def question(self) -> str | None:
+        """What a person is asked, with the commands that answer; None if nothing waits."""
+        request = awaiting(self.records(), datetime.now(UTC))
+        return question_of(request) if request else None
 
     def needed_base_dates(self, day: str, rules: ShadowRules) -> dict[str, str]:
         """Base dates of models that serve, or may serve yet or again, each with the reason.
@@ -155,7 +160,8 @@ class Promotions(dg.ConfigurableResource):
                     )
         champion = serving[CHAMPION]
         if champion is None:
-            return "no model was promoted yet"
+            question = self.question()
+            return "no model was promoted yet" + (f". {question}" if question else "")
         return (
             f"version {champion.registered_version} of base date {champion.base_dt},"
             f" {champion.bentoml_tag}, according to decision {records[-1].number}, the newest"

@@ -15,6 +15,7 @@ from credit_ct_dagster.contracts.decision import (
     Ground,
 )
 from credit_ct_dagster.contracts.identity import ModelIdentity
+from credit_ct_dagster.modeling.judging.standing import is_kept
 from credit_ct_dagster.partitions import PARTITION_TAG
 from credit_ct_dagster.runs.purposes import TRIGGER_TAG
 
@@ -93,7 +94,7 @@ class PastDecision:
         if self.number is None:
             return f"trains base date {self.base_dt}"
         if self.before == self.after:
-            return f"champion stays: {self.after or 'none'}"
+            return f"champion stays: {self.after}" if self.after else "no model is in service"
         return f"{self.before or 'none'} -> {self.after or 'none'}"
 
     def as_dict(self) -> dict[str, Any]:
@@ -159,12 +160,11 @@ def _unchanged(record: DecisionRecord, champion: ModelIdentity | None) -> ModelI
 
 
 def _outcome(record: DecisionRecord) -> str:
-    decision, before = record.decision, record.before
+    decision = record.decision
     if decision.promoted:
         if record.is_rollback:
             return "rolled back"
-        is_kept = before is not None and before.mlflow_run_id == record.model.mlflow_run_id
-        if is_kept:
+        if is_kept(record):
             return "kept"
         is_choice = decision.ground == Ground.person
         return "promoted" if is_choice else f"promoted: {decision.ground.value}"

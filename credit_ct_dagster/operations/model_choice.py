@@ -36,6 +36,13 @@ class ChosenModel:
         return RowContract.of(self.packaged.data)
 
 
+def not_packaged(base_dt: str) -> MissingPackageError:
+    """What a person is told who names a base date that has no model."""
+    return MissingPackageError(
+        f"Base date {base_dt} has no package: run it (credit-ct run --partition {base_dt})."
+    )
+
+
 def chosen_model(text: str, wiring: "Wiring") -> ChosenModel:
     """Load the model that a person means.
 
@@ -55,18 +62,18 @@ def chosen_model(text: str, wiring: "Wiring") -> ChosenModel:
         role = text.removeprefix("@")
         found = promotions.champion() if text == CHAMPION else promotions.previous()
         if found is None:
+            question = promotions.question() if text == CHAMPION else None
+            advice = question or "Train one with credit-ct run."
             raise NoChampionError(
-                f"There is no {role} model: train one with credit-ct run, or name a package with"
-                " --model (credit-ct status lists them)."
+                f"There is no {role} model. {advice} Or name a package with --model (credit-ct"
+                " status lists them)."
             )
         identity = found
     elif _DATE.fullmatch(text):
         base_dt = wiring.calendar.parse(text)
         packages = wiring.bentoml_store.packaged(base_dt)
         if not packages:
-            raise MissingPackageError(
-                f"Base date {base_dt} has no package: run it (credit-ct run --partition {base_dt})."
-            )
+            raise not_packaged(base_dt)
         identity, role = packages[-1].identity, packages[-1].role or ""
     else:
         name = wiring.settings.model_name

@@ -18,6 +18,7 @@ from credit_ct_dagster.runs.recorded import completed_checks, evaluations
 BASE_DATE = "base_dt"
 """Metadata of a check's result: the base date that it is about."""
 
+_MERGED = "features_target"
 _FAILED = {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 _FINISHED = {dg.DagsterRunStatus.SUCCESS, *_FAILED}
 
@@ -93,13 +94,16 @@ class RunHistory:
 
         Returns:
             Per run id, the assets that no later run has materialized: what is known of them would
-            be deleted with the run.
+            be deleted with the run. Merged rows alone are none, unless another run of the base
+            date succeeded or has not ended: the next merge replaces them.
         """
-        wanted = dg.RunsFilter(tags={PARTITION_TAG: base_dt}, statuses=[*_FAILED])
-        runs = (each.dagster_run for each in self._runs.all_records(wanted))
-        return {
-            run.run_id: self._in_use(run.run_id, base_dt) for run in runs if self._runs.owns(run)
-        }
+        found = self._runs.all_records(dg.RunsFilter(tags={PARTITION_TAG: base_dt}))
+        runs = [each.dagster_run for each in found if self._runs.owns(each.dagster_run)]
+        failed = [run for run in runs if run.status in _FAILED]
+        made = {run.run_id: self._in_use(run.run_id, base_dt) for run in failed}
+        if len(failed) == len(runs):
+            return {run_id: [] if of == [_MERGED] else of for run_id, of in made.items()}
+        return made
 
     def _in_use(self, run_id: str, base_dt: str) -> list[str]:
         made = self._instance.get_records_for_run(

@@ -80,6 +80,27 @@ def test_machines_read_the_evidence(
     assert named == [[_SECOND, _FIRST, _SECOND], "rolled back"]
 
 
+def test_decisions_since_a_day_are_listed(
+    platform: Platform, records: list[DecisionRecord], history: dg.DagsterInstance
+) -> None:
+    """That day is among them; of a later one, a sentence says that there are none."""
+    assert len(_history(platform, "--since", "2025-03-10")) == 5
+    assert _history(platform, "--since", "2025-03-11") == []
+    assert platform.command("history", "--since", "2025-03-11").stdout == (
+        "No decision since 2025-03-11; the newest is of 2025-03-10 14:00 Asia/Seoul.\n"
+    )
+
+
+def test_without_a_champion_no_model_is_said_to_stay(
+    platform: Platform, history: dg.DagsterInstance
+) -> None:
+    """A first model that was not promoted leaves nothing in service."""
+    DecisionRecords(platform.artifacts).append(DecisionsInMemory().add(_FIRST, Ground.below_floor))
+    said = platform.command("history").stdout
+    assert "no model is in service" in said
+    assert "stays" not in said
+
+
 def test_decisions_are_in_their_order_whatever_clocks_said(
     platform: Platform, records: list[DecisionRecord], history: dg.DagsterInstance
 ) -> None:

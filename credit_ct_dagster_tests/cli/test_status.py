@@ -163,5 +163,7 @@ def test_only_some_base_dates_are_listed_on_request(
     assert shown.stderr == ""
     assert days[0] not in shown.stdout
     assert "1 older: credit-ct status --limit 3 shows them as well." in shown.stdout
+    later = platform.command("status", "--since", "2099-01-01").stdout
+    assert f"No base date since 2099-01-01; the newest is {days[2]}." in later
     since = platform.command("status", "--limit", "1", "--since", days[1]).stdout
     assert f"1 older: credit-ct status --limit 2 --since {days[1]} shows them as well." in since

@@ -251,7 +251,7 @@ def test_a_model_that_does_not_load_is_not_promoted(platform: Platform) -> None:
     person = ("--by", "Kim", "--reason", "why not")
     untrained = platform.command("promote", "--partition", "2025-03-05", *person)
     assert untrained.exit_code == 1
-    assert "summary.json does not exist" in untrained.output
+    assert "has no package: run it" in untrained.output
     searched(platform, "2025-03-05", "0" * 32)
     unpackaged = platform.command(
         "promote", "--partition", "2025-03-05", *person, "--despite-floors"

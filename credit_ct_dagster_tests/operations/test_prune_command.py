@@ -57,6 +57,17 @@ def test_the_command_deletes_only_with_yes(world: World, prune: Any) -> None:
 
 
 @dg.asset(partitions_def=dg.StaticPartitionsDefinition([OLD]))
+def features_target() -> None:
+    """Succeeds."""
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition([OLD]), deps=[features_target])
+def preprocessed_splits() -> None:
+    """Fails, as after a window with too few rows."""
+    raise dg.Failure("88 rows")
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition([OLD]))
 def tuned_runs() -> None:
     """Succeeds."""
 
@@ -89,6 +100,28 @@ def test_a_failed_run_that_made_what_is_in_use_is_retained(world: World, prune: 
     assert prune("--failed-runs-of", OLDER, "--yes").output == (
         f"Failed or cancelled runs of base date {OLDER}: 0.\n"
     )
+
+
+@pytest.mark.parametrize("succeeded_before", [False, True])
+def test_a_base_date_of_which_rows_were_merged_is_cleared(
+    world: World, prune: Any, succeeded_before: bool
+) -> None:
+    """By mistake, and no more of it: after a success, those are the rows of its model no longer."""
+    tags, merged = {"credit_ct/model": world.platform.model_name}, features_target.key
+
+    def merge(selection: str) -> str:
+        return dg.materialize(
+            [features_target, preprocessed_splits], selection=selection, partition_key=OLD,
+            tags=tags, instance=world.instance, raise_on_error=False,
+        ).run_id  # fmt: skip
+
+    if succeeded_before:
+        merge("features_target")
+    made = [merge("*"), merge("*")]
+    done = json.loads(prune("--failed-runs-of", OLD, "--yes", "--json").output)
+    deleted, retained = (made[:1], made[1:]) if succeeded_before else (made[::-1], [])
+    assert done == {"base_dt": OLD, "runs": deleted, "retained": retained, "deleted": True}
+    assert bool(world.instance.get_materialized_partitions(merged)) == succeeded_before
 
 
 def test_failed_searches_are_deleted_in_mlflow_as_well(world: World, prune: Any) -> None:

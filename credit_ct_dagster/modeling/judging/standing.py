@@ -34,12 +34,14 @@ class Standing:
         decision: The newest decision on the model itself.
         ended_by: The decision on another model by which it was replaced, superseded or overtaken.
         asked: Whether it awaits approval, or ever did.
+        promotion: The decision by which it went into service; None if none on record did that.
     """
 
     state: State
     decision: DecisionRecord
     ended_by: DecisionRecord | None = None
     asked: bool = False
+    promotion: DecisionRecord | None = None
 
     @property
     def newest(self) -> DecisionRecord:
@@ -52,13 +54,22 @@ class Standing:
         return self.state == State.serves
 
     @property
+    def stays(self) -> bool:
+        """Whether it served already when the newest decision on it was taken."""
+        return self.serves and self.promotion not in (None, self.decision)
+
+    @property
     def summary(self) -> str:
         """A few words for a table."""
         decided, newest = self.decision.decision, self.newest
-        by = f" ({newest.by})" if newest.by_person else ""
+        by = _by(newest)
         match self.state:
+            case State.serves if self.stays:
+                entry = _into_service(self.promotion or self.decision)
+                is_confirmed = decided.ground == Ground.confirmed
+                return f"{entry}; {decided.ground.value if is_confirmed else 'kept'}{by}"
             case State.serves:
-                return f"promoted: {decided.ground.value}{by}"
+                return _into_service(self.decision)
             case State.replaced:
                 return f"replaced by {newest.model.base_dt}{by}"
             case State.superseded:
@@ -114,7 +125,9 @@ def standing_of(
         if record.model.mlflow_run_id == mlflow_run_id:
             state = _state_by(record)
             asked = state == State.waits or (found is not None and found.asked)
-            found = Standing(state, record, asked=asked)
+            stays = found is not None and found.serves and state == State.serves
+            went = found.promotion if found and stays else record if decided.promoted else None
+            found = Standing(state, record, asked=asked, promotion=went)
         elif found is None:
             continue
         elif found.serves and decided.promoted:
@@ -145,7 +158,7 @@ def standing_since(
 def serves_already(record: DecisionRecord) -> str:
     """What a run says that finds its model in service, by an earlier decision."""
     day = day_of(record.time.timestamp())
-    ground = record.decision.ground.value
+    ground = "kept by a person" if is_kept(record) else record.decision.ground.value
     return f"The champion already, by decision {record.number} of {day} ({ground})"
 
 
@@ -206,6 +219,23 @@ def _state_by(record: DecisionRecord) -> State:
         return State.serves
     is_asked = record.decision.ground == Ground.awaiting_approval
     return State.waits if is_asked else State.stays_out
+
+
+def is_kept(record: DecisionRecord) -> bool:
+    """Whether a person let the model stay that was the champion already."""
+    is_champion = record.before and record.before.mlflow_run_id == record.model.mlflow_run_id
+    return record.decision.promoted and not record.is_rollback and bool(is_champion)
+
+
+def _into_service(record: DecisionRecord) -> str:
+    """How a model went into service, in a few words."""
+    if record.is_rollback:
+        return f"in service again by rollback{_by(record)}"
+    return f"promoted: {record.decision.ground.value}{_by(record)}"
+
+
+def _by(record: DecisionRecord) -> str:
+    return f" ({record.by})" if record.by_person else ""
 
 
 def _superseded_by(record: DecisionRecord) -> int | None:

@@ -73,6 +73,8 @@ _BY_ANSWERS = (
     " the customers since, it is clearly better."
 )
 
+_KEPT = "This model stays in service: a person decided to keep it; the reason is on record."
+_BACK = "In service again"
 _BACK_BY_PERSON = (
     "This model went into service again: a person took the model that had taken its place out of"
     " service; the reason is on record."
@@ -94,6 +96,8 @@ class CardDecision:
     @property
     def title(self) -> str:
         """In a word or two."""
+        if self.standing.serves and self.standing.decision.is_rollback:
+            return _BACK
         return _TITLES[self.standing.state]
 
     @property
@@ -101,11 +105,14 @@ class CardDecision:
         """In plain words."""
         if self.standing.state in _ENDED:
             return _ENDED[self.standing.state].format(other=self.standing.newest.model.base_dt)
-        decision = self.standing.decision.decision
+        record = self.standing.decision
+        decision = record.decision
         if decision.ground == Ground.better and decision.prediction_days:
             return _BY_ANSWERS
-        if decision.ground == Ground.rolled_back and self.standing.decision.by_person:
+        if record.is_rollback and record.by_person:
             return _BACK_BY_PERSON
+        if self.standing.stays and decision.ground == Ground.person:
+            return _KEPT
         return _PLAIN[decision.ground]
 
     @property

@@ -72,7 +72,7 @@ def test_a_model_that_comes_back_serves_and_the_other_is_replaced(
     decisions.add(_SECOND, Ground.better, promoted=True)
     decisions.add(_FIRST, Ground.rolled_back, promoted=True, by=PROBATION)
     assert _summaries(decisions) == {
-        _FIRST: "promoted: rolled back",
+        _FIRST: "in service again by rollback",
         _SECOND: f"replaced by {_FIRST}",
     }
 
@@ -81,7 +81,19 @@ def test_a_confirmed_champion_serves(decisions: DecisionsInMemory) -> None:
     """Although that decision promoted nobody; nor does a version that was registered again."""
     decisions.add(_FIRST, Ground.confirmed, by=PROBATION)
     decisions.add(_FIRST, Ground.registered_again)
-    assert _summaries(decisions) == {_FIRST: "promoted: confirmed"}
+    assert _summaries(decisions) == {_FIRST: "promoted: first; confirmed"}
+
+
+def test_whoever_keeps_a_champion_has_not_promoted_it(decisions: DecisionsInMemory) -> None:
+    """The gate did, or a rollback; a person let it stay."""
+    kept = decisions.add(_FIRST, Ground.person, promoted=True, by="Kim")
+    assert _summaries(decisions) == {_FIRST: "promoted: first; kept (Kim)"}
+    assert serves_already(kept).endswith("(kept by a person)")
+    decisions.add(_SECOND, Ground.better, promoted=True)
+    decisions.add(_FIRST, Ground.rolled_back, promoted=True, by="Bob")
+    assert _summaries(decisions)[_FIRST] == "in service again by rollback (Bob)"
+    decisions.add(_FIRST, Ground.person, promoted=True, by="Kim")
+    assert _summaries(decisions)[_FIRST] == "in service again by rollback (Bob); kept (Kim)"
 
 
 def test_a_request_waits_until_it_expires(decisions: DecisionsInMemory) -> None:

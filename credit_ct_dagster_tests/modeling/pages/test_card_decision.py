@@ -59,6 +59,25 @@ def test_a_model_that_waits_is_not_called_promoted() -> None:
     assert "a person has to approve that first" in block
 
 
+def test_a_champion_that_a_person_keeps_was_not_promoted_by_that_person() -> None:
+    """The gate promoted it."""
+    record = cards.decided()
+    kept = Decision(promoted=True, ground=Ground.person, sentence="Kept by Lee: calm.")
+    later = record.model_copy(update={"number": 3, "by": "Lee", "decision": kept})
+    block = _card_decision(record, later).html()
+    assert "This model stays in service: a person decided to keep it" in block
+    assert "A person decided that this model is in service" not in block
+
+
+def test_a_champion_that_a_rollback_brought_back_is_in_service_again() -> None:
+    """In the words of `credit-ct status`."""
+    back = Decision(promoted=True, ground=Ground.rolled_back, sentence="Rolled back by Bob: slow.")
+    block = _card_decision(cards.decided().model_copy(update={"by": "Bob", "decision": back}))
+    assert block.title == "In service again"
+    assert "a person took the model that had taken its place out of service" in block.plainly
+    assert block.standing.summary == "in service again by rollback (Bob)"
+
+
 def test_every_ground_has_plain_words() -> None:
     """A card is made for each of them."""
     approval = Approval(expires=cards.decided().time + timedelta(days=7))
