@@ -10,6 +10,9 @@ from credit_ct_dagster.redaction import redacted
 from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.runs.purposes import (
     AWAITING_APPROVAL,
+    CUSTOMER_SCORES,
+    MATURING_LABELS,
+    MONITORING,
     PROMOTED_FROM_SHADOW,
     ROLLED_BACK,
     TRIGGER_TAG,
@@ -19,6 +22,12 @@ from credit_ct_dagster.runs.purposes import (
 from credit_ct_dagster.runs.reasons import code_of_check, sentence_of_check
 
 _WILL_RETRY_TAG = "dagster/will_retry"
+_RESULTS = {
+    CUSTOMER_SCORES: "customer_scores",
+    MONITORING: "champion_health",
+    MATURING_LABELS: "served_performance",
+}
+"""Per job, the asset to look at; that of a training is the model card."""
 
 
 def on_failure(ui: DagsterUI, run: dg.DagsterRun, events: RunEvents) -> Alert:
@@ -29,7 +38,6 @@ def on_failure(ui: DagsterUI, run: dg.DagsterRun, events: RunEvents) -> Alert:
         reason.sentence,
         *map(sentence_of_check, events.warnings),
         *events.reported(ROLLED_BACK),
-        *events.reported(AWAITING_APPROVAL),
         *events.reported(AWAITING_APPROVAL),
         *events.reported(PROMOTED_FROM_SHADOW),
         *(["Dagster will retry the run."] if retried else []),
@@ -64,7 +72,8 @@ def on_success(ui: DagsterUI, run: dg.DagsterRun, events: RunEvents) -> Alert | 
         trigger = run.tags.get(TRIGGER_TAG)
         sentences = [f"retraining_sensor started it: {trigger}"] if trigger else []
         subject = f"{_name(run)} succeeded"
-        return alert_on_run(Kind.run_succeeded, ui, run, subject, sentences, model_card.key)
+        asset = dg.AssetKey(_RESULTS.get(run.job_name, "model_card"))
+        return alert_on_run(Kind.run_succeeded, ui, run, subject, sentences, asset)
     names = ", ".join(each.check_name for each in failed)
     count = "a failed check" if len(failed) == 1 else f"{len(failed)} failed checks"
     return alert_on_run(

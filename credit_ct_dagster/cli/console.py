@@ -1,7 +1,6 @@
 """Where commands print."""
 
 import logging
-import os
 import shutil
 import sys
 import textwrap
@@ -25,13 +24,11 @@ def width() -> int:
 def hanging(text: str, indent: int) -> str:
     """A text in the last column of a line; a terminal gets it wrapped, a program as it is.
 
-    Whoever sets `COLUMNS` says how long the lines are to be, with a terminal or without.
-
     Args:
         text: A sentence or more.
         indent: Where the column begins.
     """
-    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+    if not sys.stdout.isatty():
         return text
     lines = textwrap.wrap(text, width() - indent, break_long_words=False, break_on_hyphens=False)
     return f"\n{' ' * indent}".join(lines)

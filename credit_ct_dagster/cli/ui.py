@@ -1,5 +1,6 @@
 """`credit-ct ui`: Dagster's UI, for people only."""
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -42,6 +43,11 @@ def command(host: str, port: int, workspace: Path | None, daemon: bool) -> None:
     UI_PASSWORD if the password is set.
     """
     settings = wired().settings
+    address = _address(host, port)
+    if "webserver_url" not in settings.model_fields_set:
+        # To which alerts and pages link: what this process starts inherits it.
+        os.environ["WEBSERVER_URL"] = address
+        settings = wired().settings
     from credit_ct_dagster.serving.server.supervisor import listening
     from credit_ct_dagster.ui.guard import Access
     from credit_ct_dagster.ui.server import serve
@@ -55,8 +61,7 @@ def command(host: str, port: int, workspace: Path | None, daemon: bool) -> None:
         password=password.get_secret_value() if password else None,
     )
     with listening(host, port, "credit-ct ui") as listener, configured_instance() as instance:
-        address = f"[{host}]" if ":" in host else host
-        console.print(f"Dagster's UI: http://{address}:{port} (Ctrl-C ends it)", markup=False)
+        console.print(f"Dagster's UI: {address} (Ctrl-C ends it)", markup=False)
         console.print(f"Its history stays: it is {place_of_history()}", markup=False)
         interrupted = serve(
             instance, named.absolute(), access, listener, daemon,
@@ -67,3 +72,15 @@ def command(host: str, port: int, workspace: Path | None, daemon: bool) -> None:
             "Dagster's daemon ended, and the UI with it. Its output is above: correct the cause,"
             " then start credit-ct ui again."
         )
+
+
+def _address(host: str, port: int) -> str:
+    """Where people on this machine open the UI."""
+    match host:
+        case "0.0.0.0":  # noqa: S104 - named, and not listened on
+            name = "127.0.0.1"
+        case "::":
+            name = "[::1]"
+        case _:
+            name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}"

@@ -5,6 +5,9 @@ from collections.abc import Callable
 import dagster as dg
 import pytest
 
+from credit_ct_dagster.alerting.run_alerts import on_success
+from credit_ct_dagster.alerting.run_events import RunEvents
+from credit_ct_dagster.resources.dagster_ui import DagsterUI
 from credit_ct_dagster.runs.purposes import TRIGGER_TAG
 from credit_ct_dagster_tests.alerting.daemon import UI, Daemon
 from credit_ct_dagster_tests.alerting.observed_runs import (
@@ -84,6 +87,15 @@ def test_a_success_is_reported(daemon: Daemon, receiver: Receiver, run: Callable
     daemon.tick()
     [alert] = receiver.received
     assert (alert["kind"], alert["text"], alert["code"]) == ("run_succeeded", "", None)
+
+
+def test_a_success_leads_to_what_the_job_makes() -> None:
+    """The alert about scores shows the scores, and not the model card."""
+    for job, asset in (("customer_scores_job", "customer_scores"), ("other", "model_card")):
+        done = dg.DagsterRun(job_name=job, run_id="1", tags={"dagster/partition": BASE_DT})
+        alert = on_success(DagsterUI(url=UI, model_name="m"), done, RunEvents([]))
+        assert alert
+        assert f"/assets/{asset}?" in alert.links["asset"]
 
 
 def test_a_training_says_which_trigger_started_it(

@@ -1,5 +1,6 @@
 """The address of `credit-ct ui`."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import dagster as dg
 import pytest
 
 from credit_ct_dagster_tests.platform import Platform
+from credit_ct_dagster_tests.servers import free_port
 
 
 @pytest.fixture
@@ -41,3 +43,30 @@ def test_a_port_that_does_not_exist_is_refused(
     done = platform.command("ui", "--port", port, "--workspace", workspace)
     assert done.exit_code == 2
     assert "1<=x<=65535" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "named", "expected"),
+    [
+        ("127.0.0.1", None, "http://127.0.0.1:{port}"),
+        ("0.0.0.0", None, "http://127.0.0.1:{port}"),
+        ("127.0.0.1", "https://ui.bank.example", "https://ui.bank.example"),
+    ],
+)
+def test_what_it_starts_links_to_where_it_is(
+    platform: Platform, workspace: str, history: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch, host: str, named: str | None, expected: str,
+) -> None:  # fmt: skip
+    """Alerts and pages, unless WEBSERVER_URL names another address."""
+    monkeypatch.setenv("WEBSERVER_URL", named or "")
+    if named is None:
+        monkeypatch.delenv("WEBSERVER_URL")
+    inherited: list[str | None] = []
+    monkeypatch.setattr(
+        "credit_ct_dagster.ui.server.serve",
+        lambda *_: inherited.append(os.environ.get("WEBSERVER_URL")) or True,
+    )
+    port = free_port()
+    done = platform.command("ui", "--host", host, "--port", str(port), "--workspace", workspace)
+    assert done.exit_code == 0, done.output
+    assert inherited == [expected.format(port=port)]
