@@ -62,10 +62,12 @@ def test_what_it_starts_links_to_where_it_is(
     if named is None:
         monkeypatch.delenv("WEBSERVER_URL")
     inherited: list[str | None] = []
-    monkeypatch.setattr(
-        "credit_ct_dagster.ui.server.serve",
-        lambda *_: inherited.append(os.environ.get("WEBSERVER_URL")) or True,
-    )
+
+    def serve(*_: object) -> bool:
+        inherited.append(os.environ.get("WEBSERVER_URL"))
+        return True
+
+    monkeypatch.setattr("credit_ct_dagster.ui.server.serve", serve)
     port = free_port()
     done = platform.command("ui", "--host", host, "--port", str(port), "--workspace", workspace)
     assert done.exit_code == 0, done.output
