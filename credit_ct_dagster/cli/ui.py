@@ -44,10 +44,9 @@ def command(host: str, port: int, workspace: Path | None, daemon: bool) -> None:
     """
     settings = wired().settings
     address = _address(host, port)
-    if "webserver_url" not in settings.model_fields_set:
-        # To which alerts and pages link: what this process starts inherits it.
-        os.environ["WEBSERVER_URL"] = address
-        settings = wired().settings
+    is_named = "webserver_url" in settings.model_fields_set
+    # To which alerts and pages link: what this process starts inherits it.
+    os.environ["WEBSERVER_URL"] = linked = settings.webserver_url if is_named else address
     from credit_ct_dagster.serving.server.supervisor import listening
     from credit_ct_dagster.ui.guard import Access
     from credit_ct_dagster.ui.server import serve
@@ -56,7 +55,7 @@ def command(host: str, port: int, workspace: Path | None, daemon: bool) -> None:
     password = settings.ui_password
     access = Access(
         hosts=settings.ui_allowed_hosts,
-        address=settings.webserver_url,
+        address=linked,
         user=settings.ui_user,
         password=password.get_secret_value() if password else None,
     )
